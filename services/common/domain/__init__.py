@@ -1,0 +1,1 @@
+"""What every process agrees on: amounts, instruments, orders, executions and errors."""
