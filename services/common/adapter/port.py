@@ -1,0 +1,144 @@
+"""`VenueGateway`: what an adapter must be able to ask of its broker, in our words.
+
+A gateway is a translator with no opinions. It keeps no books, retries no mutation, and says
+exactly what the broker said; the servicers in this package put the contract on top of it.
+
+Mutations answer in one of four ways, and in no other:
+
+* an `OrderReport`: the broker's own word, a rejection included (status REJECTED, with a cause);
+* `Unavailable` or `Refused`: effect NONE, nothing left for the broker, or the broker itself
+  said that it did nothing (a 429, say);
+* `OutcomeUnknown`: the bytes may have left and no definite answer came;
+* cancellation of the awaiting task: the work itself must not stop; see `submit`.
+
+Reads answer with everything that was asked for, or raise `ReadFailed`; never with a part, never
+with an empty list because something failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.common.domain.executions import Execution
+from services.common.domain.instruments import Instrument
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.reports import (
+    Balance,
+    LookupResult,
+    MarketClock,
+    OrderReport,
+    Quote,
+    VenuePosition,
+    VenueStatus,
+)
+
+LastCheck = Callable[[], None]
+"""Called by the gateway in the worker that writes, right before the first byte leaves, with
+nothing that waits in between. It raises `Refused` (effect NONE) if fence, session, `not_after` or
+deadline forbid the write by now. It is synchronous, quick, and safe to call from a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderQuery:
+    """Which orders to list: open or all, created at or after `after`, before `before`."""
+
+    open_only: bool = False
+    after: datetime | None = None
+    before: datetime | None = None
+    instrument: Instrument | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionQuery:
+    """Which executions to list."""
+
+    after: datetime | None = None
+    before: datetime | None = None
+    venue_order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChanged:
+    """The venue session began anew (`session_id` set) or was lost (`session_id` empty)."""
+
+    session_id: str
+    reason: str
+
+
+VenueEvent = OrderReport | Execution | VenueStatus | SessionChanged
+
+
+class EventSink(Protocol):
+    """Where a gateway puts what it hears; the event feed. Never blocks, never raises."""
+
+    def publish(self, *events: VenueEvent) -> None:
+        """Take events in the order in which they must be told, all or none of them."""
+
+
+class VenueGateway(Protocol):
+    """One account at one broker."""
+
+    @property
+    def venue(self) -> str:
+        """The venue's name in the settings."""
+
+    @property
+    def account_id(self) -> str:
+        """The logical account."""
+
+    @property
+    def session_id(self) -> str:
+        """The current venue session, empty while there is none.
+
+        A session is minted when the event stream is authorised *and* what happened since the last
+        known event was read and published; it ends with any gap.
+        """
+
+    async def run(self) -> None:
+        """Connect, keep connected, publish events; until canceled. Raises only on a fault that
+        no reconnect can mend (wrong credentials, wrong account kind)."""
+
+    async def status(self) -> VenueStatus:
+        """Probe the venue now (one cheap authenticated call); never raises for a venue's sake."""
+
+    async def balance(self) -> Balance:
+        """The account's figures."""
+
+    async def positions(self) -> Sequence[VenuePosition]:
+        """All open positions."""
+
+    async def submit(self, spec: OrderSpec, last_check: LastCheck) -> OrderReport:
+        """Send an order under `spec.client_order_id` (the id that the venue will see), once.
+
+        Canceling the await does not stop a write that has begun; its outcome is then told by the
+        event stream only. The caller therefore awaits it from a task that it does not cancel.
+        """
+
+    async def cancel(self, client_id: str, last_check: LastCheck) -> OrderReport:
+        """Ask for the end of the order under `client_id`.
+
+        Answers with the order as it is after the request was accepted (PENDING_CANCEL, or ended);
+        a request is not an end. Raises `Refused` ORDER_ENDED if it had ended before, `NotFound`
+        ORDER_NOT_FOUND if the venue does not know it.
+        """
+
+    async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
+        """Look one order up; exactly one id is given. A failed read raises ReadFailed."""
+
+    async def orders(self, query: OrderQuery) -> Sequence[OrderReport]:
+        """All orders that fit, newest first, read to the end."""
+
+    async def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
+        """All executions that fit, newest first, read to the end."""
+
+    async def quotes(self, instruments: Sequence[Instrument]) -> Sequence[Quote]:
+        """Latest quotes; an instrument without one is left out."""
+
+    async def market_clock(self) -> MarketClock:
+        """The venue's clock."""
+
+    async def close(self) -> None:
+        """Release what is held; within a bounded time."""

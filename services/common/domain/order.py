@@ -1,0 +1,298 @@
+"""An order of ours: what was asked for, its placements at venues, its executions, one `apply`.
+
+An `Order` is a value: `apply` answers with the next one and never changes it. It is the fold of
+its events; the same event twice gives the same order and the verdict DUPLICATE. What it shows
+(status, cum_qty, leaves_qty, avg_px) is derived from placements and executions, never stored.
+
+The exposure of an order at any moment is `cum_qty + leaves_qty`, where leaves count everything
+that may be live anywhere: in flight, in doubt, working, or filled but not yet booked. It never
+exceeds `order_qty` by our doing; what a venue overfills is booked and flagged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from services.common.domain.amounts import average_price, total
+from services.common.domain.errors import Cause
+from services.common.domain.executions import ExecType, Execution, Side
+from services.common.domain.order_events import (
+    CancelRequested,
+    ExecutionReported,
+    IllegalEvent,
+    OrderEvent,
+    Placement,
+    PlacementPlanned,
+    PlacementSignaled,
+    Verdict,
+)
+from services.common.domain.order_spec import OrderSpec, OrderType
+from services.common.domain.order_status import (
+    CONTRADICTIONS,
+    IN_FLIGHT,
+    OPEN,
+    TERMINAL,
+    WORKING,
+    OrderStatus,
+    advance,
+)
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order of a client. Build it with `Order(...)`, then only `apply`."""
+
+    account_id: str
+    spec: OrderSpec
+    content_hash: str
+    placements: tuple[Placement, ...] = ()
+    executions: tuple[Execution, ...] = ()
+    cancel_requested: bool = False
+
+    # -- what it shows ---------------------------------------------------------------------
+
+    @property
+    def client_order_id(self) -> str:
+        """The client's id."""
+        return self.spec.client_order_id
+
+    @property
+    def cum_qty(self) -> Decimal:
+        """Quantity filled, as booked."""
+        return total(e.last_qty for e in self.executions)
+
+    @property
+    def leaves_qty(self) -> Decimal:
+        """Quantity that may still fill or turn out to be filled, anywhere."""
+        return total(self.may_be_live(p) for p in self.placements)
+
+    @property
+    def avg_px(self) -> Decimal | None:
+        """Average price of the fills, None without fills."""
+        if not self.executions:
+            return None
+        return average_price((e.last_qty, e.last_px) for e in self.executions)
+
+    @property
+    def status(self) -> OrderStatus:
+        """Where the order stands, over all placements: the least certain one decides."""
+        shown = [self.placement_status(p) for p in self.placements]
+        for status in (
+            OrderStatus.PENDING_NEW,
+            OrderStatus.IN_DOUBT,
+            OrderStatus.PENDING_REPLACE,
+            OrderStatus.PENDING_CANCEL,
+        ):
+            if status in shown:
+                return status
+        live = [s for s in shown if s in WORKING]
+        if live:
+            return self._working_status(live)
+        return self._ended_status(shown)
+
+    def _working_status(self, live: list[OrderStatus]) -> OrderStatus:
+        if all(s is OrderStatus.SUSPENDED for s in live):
+            return OrderStatus.SUSPENDED
+        return OrderStatus.PARTIALLY_FILLED if self.executions else OrderStatus.ACCEPTED
+
+    def _ended_status(self, shown: list[OrderStatus]) -> OrderStatus:
+        if self.cum_qty >= self.spec.order_qty:
+            return OrderStatus.FILLED
+        ended = [s for s in shown if s in TERMINAL]
+        if ended:
+            return ended[-1]
+        return OrderStatus.CANCELED if self.cancel_requested else OrderStatus.UNPLACED
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is, or may be, live anywhere."""
+        return any(self.placement_status(p) in OPEN for p in self.placements)
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why the latest placement stands as it does."""
+        return self.placements[-1].cause if self.placements else None
+
+    # -- one placement ---------------------------------------------------------------------
+
+    def placement(self, placement_id: str) -> Placement | None:
+        """The placement of that id, None if the order has none such."""
+        return next((p for p in self.placements if p.placement_id == placement_id), None)
+
+    def filled_by(self, placement: Placement) -> Decimal:
+        """Quantity booked for one placement."""
+        return total(e.last_qty for e in self.executions if e.client_id == placement.placement_id)
+
+    def missing_fills(self, placement: Placement) -> Decimal:
+        """What the venue says is filled there and is not booked yet."""
+        if placement.reported_cum_qty is None:
+            return ZERO
+        return max(placement.reported_cum_qty - self.filled_by(placement), ZERO)
+
+    def placement_status(self, placement: Placement) -> OrderStatus:
+        """Its status as shown: an end is believed only once its executions add up."""
+        status = placement.status
+        filled = self.filled_by(placement)
+        if status in TERMINAL and self.missing_fills(placement) > 0:
+            status = OrderStatus.ACCEPTED
+        if status is OrderStatus.ACCEPTED and filled > 0:
+            return OrderStatus.PARTIALLY_FILLED
+        return status
+
+    def may_be_live(self, placement: Placement) -> Decimal:
+        """What may be live there at most: 0 once proven dead and booked in full."""
+        if placement.status in TERMINAL or placement.status is OrderStatus.UNPLACED:
+            return self.missing_fills(placement)
+        return max(placement.order_qty - self.filled_by(placement), ZERO)
+
+    # -- events ----------------------------------------------------------------------------
+
+    def apply(self, event: OrderEvent) -> tuple[Order, Verdict]:
+        """The order after `event`, and what was made of it. Raises IllegalEvent."""
+        match event:
+            case PlacementPlanned():
+                return self._plan(event.placement)
+            case PlacementSignaled():
+                return self._signal(event)
+            case ExecutionReported():
+                return self._execute(event)
+            case CancelRequested():
+                if self.cancel_requested:
+                    return self, Verdict.DUPLICATE
+                return replace(self, cancel_requested=True), Verdict.CHANGED
+
+    def _plan(self, placement: Placement) -> tuple[Order, Verdict]:
+        known = self.placement(placement.placement_id)
+        if known is not None:
+            if (known.venue, known.order_qty) != (placement.venue, placement.order_qty):
+                raise IllegalEvent(f"placement {placement.placement_id} planned anew otherwise")
+            return self, Verdict.DUPLICATE
+        if self.cancel_requested:
+            raise IllegalEvent("a placement was planned after a cancel")
+        planned = replace(self, placements=(*self.placements, placement))
+        if planned.cum_qty + planned.leaves_qty > self.spec.order_qty:
+            raise IllegalEvent("a placement would exceed the order's quantity")
+        return planned, Verdict.CHANGED
+
+    def _known(self, placement_id: str) -> Placement:
+        placement = self.placement(placement_id)
+        if placement is None:
+            raise IllegalEvent(f"the order has no placement {placement_id}")
+        return placement
+
+    def _signal(self, event: PlacementSignaled) -> tuple[Order, Verdict]:
+        old = self._known(event.placement_id)
+        status = advance(old.status, event.signal)
+        if status is None:
+            raise IllegalEvent(f"{event.signal.value} of an order that is {old.status.value}")
+        self._check_identity(old, event)
+        new = self._signaled(old, event, status)
+        if new == old:
+            return self, Verdict.DUPLICATE
+        changed = self._with(new)
+        if (old.status, event.signal) in CONTRADICTIONS:
+            return changed, Verdict.CONTRADICTION
+        return changed, Verdict.CHANGED
+
+    def _check_identity(self, old: Placement, event: PlacementSignaled) -> None:
+        if event.venue_order_id and old.venue_order_id not in ("", event.venue_order_id):
+            raise IllegalEvent(
+                f"two venue orders under {old.placement_id}: "
+                f"{old.venue_order_id} and {event.venue_order_id}"
+            )
+
+    def _signaled(self, old: Placement, event: PlacementSignaled, status: OrderStatus) -> Placement:
+        reported = old.reported_cum_qty
+        if event.cum_qty is not None:  # a cumulative quantity only grows; older news has less
+            reported = max(reported or ZERO, event.cum_qty)
+        if status is OrderStatus.FILLED:  # "filled" says how much even where no figure came
+            reported = max(reported or ZERO, old.order_qty)
+        stale = status is old.status and old.status not in IN_FLIGHT
+        return replace(
+            old,
+            status=status,
+            venue_order_id=event.venue_order_id or old.venue_order_id,
+            raw_status=old.raw_status if stale else event.raw_status or old.raw_status,
+            reported_cum_qty=reported,
+            cause=old.cause if stale else event.cause,
+        )
+
+    def _execute(self, event: ExecutionReported) -> tuple[Order, Verdict]:
+        placement = self._known(event.placement_id)
+        execution = replace(event.execution, client_id=placement.placement_id)
+        self._check_execution(execution)
+        if self._is_booked(execution):
+            return self, Verdict.DUPLICATE
+        late = placement.status in TERMINAL and self.missing_fills(placement) < execution.last_qty
+        execution = replace(execution, late=late)
+        booked = replace(self, executions=(*self.executions, execution))
+        grown = booked.filled_by(placement)
+        alive = placement
+        if placement.status in IN_FLIGHT or placement.status is OrderStatus.UNPLACED:
+            # A fill is the venue's word that it has the order.
+            alive = replace(alive, status=OrderStatus.ACCEPTED, cause=None)
+        booked = booked._with(
+            replace(
+                alive,
+                venue_order_id=placement.venue_order_id or execution.venue_order_id,
+                reported_cum_qty=max(placement.reported_cum_qty or ZERO, grown),
+            )
+        )
+        if placement.status is OrderStatus.UNPLACED:
+            return booked, Verdict.CONTRADICTION
+        if grown > placement.order_qty or booked.cum_qty > self.spec.order_qty:
+            return booked, Verdict.OVERFILL
+        return booked, Verdict.LATE_FILL if late else Verdict.CHANGED
+
+    def _check_execution(self, execution: Execution) -> None:
+        if execution.exec_type is not ExecType.TRADE:
+            raise IllegalEvent(f"{execution.exec_type.value} executions are not booked yet")
+        if execution.instrument.key != self.spec.instrument.key:
+            raise IllegalEvent(f"an execution of {execution.instrument.key}")
+        if execution.side is not self.spec.side:
+            raise IllegalEvent(f"an execution on the other side, {execution.side.value}")
+        if execution.last_qty <= 0 or execution.last_px < 0:
+            raise IllegalEvent("an execution without a quantity or with a negative price")
+        if execution.cum_qty is not None and execution.cum_qty < execution.last_qty:
+            raise IllegalEvent("an execution larger than its own cumulative quantity")
+        limit = self.spec.limit_price
+        if self.spec.order_type is OrderType.LIMIT and limit is not None:
+            beyond = (
+                execution.last_px > limit
+                if self.spec.side is Side.BUY
+                else execution.last_px < limit
+            )
+            if beyond:
+                raise IllegalEvent(f"a price of {execution.last_px} beyond the limit {limit}")
+
+    def _is_booked(self, execution: Execution) -> bool:
+        """By id; and, as stream and query may give one fill two ids, by cumulative quantity."""
+        for known in self.executions:
+            if known.key == execution.key:
+                self._check_same(known, execution)
+                return True
+            if (
+                known.client_id == execution.client_id
+                and known.cum_qty is not None
+                and known.cum_qty == execution.cum_qty
+            ):
+                self._check_same(known, execution)
+                return True
+        return False
+
+    @staticmethod
+    def _check_same(known: Execution, execution: Execution) -> None:
+        if (known.last_qty, known.last_px) != (execution.last_qty, execution.last_px):
+            raise IllegalEvent(f"execution {execution.exec_id} differs from what is booked")
+
+    def _with(self, changed: Placement) -> Order:
+        """The order with one placement exchanged."""
+        return replace(
+            self,
+            placements=tuple(
+                changed if p.placement_id == changed.placement_id else p for p in self.placements
+            ),
+        )

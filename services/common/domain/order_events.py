@@ -1,0 +1,81 @@
+"""The placements of an order and the events that its state is the fold of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+
+from services.common.domain.errors import Cause
+from services.common.domain.executions import Execution
+from services.common.domain.order_status import OrderStatus, Signal
+
+
+class IllegalEvent(Exception):
+    """An event that contradicts the order; it changed nothing. The caller quarantines it."""
+
+
+class Verdict(Enum):
+    """What `apply` made of an event."""
+
+    CHANGED = "CHANGED"
+    DUPLICATE = "DUPLICATE"  # known already, or older news; nothing changed
+    CONTRADICTION = "CONTRADICTION"  # changed, and somebody's earlier word was wrong: alarm
+    LATE_FILL = "LATE_FILL"  # booked after the order had ended: alarm
+    OVERFILL = "OVERFILL"  # booked, and more than was asked for: alarm, reduce
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One attempt to work the order, or a part of it, at one venue.
+
+    `status` is never PARTIALLY_FILLED (that is derived). `reported_cum_qty` is the venue's own
+    filled quantity, None until told; executions must add up to it before the end is believed.
+    """
+
+    placement_id: str
+    venue: str
+    order_qty: Decimal
+    attempted_at: datetime
+    session_id: str = ""
+    status: OrderStatus = OrderStatus.PENDING_NEW
+    venue_order_id: str = ""
+    raw_status: str = ""
+    reported_cum_qty: Decimal | None = None
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementPlanned:
+    """A placement is durable in the journal and about to be sent."""
+
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementSignaled:
+    """Somebody's word on a placement: the adapter's on the send, or the venue's on the order."""
+
+    placement_id: str
+    signal: Signal
+    venue_order_id: str = ""
+    raw_status: str = ""
+    cum_qty: Decimal | None = None
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionReported:
+    """The venue reports an execution of a placement."""
+
+    placement_id: str
+    execution: Execution
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """A cancel was asked for. It stands until the order has ended, also while in doubt."""
+
+
+OrderEvent = PlacementPlanned | PlacementSignaled | ExecutionReported | CancelRequested
