@@ -122,9 +122,6 @@ def format_decimal(value: Decimal) -> str:
     The form is canonical: no exponent, no trailing zeros after the point, zero is "0" whatever
     its sign, so values are equal if and only if their texts are.
     """
-    require_finite(value)
-    if value.is_zero():
-        return "0"
     text = format(_exact(CONTEXT.normalize, value), "f")
     if _GRAMMAR.fullmatch(text) is None:
         raise AmountError(f"more than 18 digits before or after the point: {excerpt(text)}")

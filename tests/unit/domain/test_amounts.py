@@ -321,14 +321,18 @@ def test_average_price_has_nine_decimals_half_to_even_by_default() -> None:
     assert average_price(odd_tie) == Decimal("0.000000002")
 
 
-def test_average_of_nearly_a_tie_is_not_rounded_as_a_tie() -> None:
-    # A quotient of 0.000000000 5 000…0001: half-even at 80 digits first would see a tie.
-    quantity = Decimal(10) ** 17
-    fills = [(quantity, Decimal("0.0000000005")), (Decimal("1E-18"), Decimal(1))]
-    assert average_price(fills) == Decimal("0.000000001")
+def test_near_tie_beyond_the_precision_is_not_rounded_as_a_tie() -> None:
+    # The quotient is 1/2 less 10^-101 or so, which 80 digits rounded to the nearest call 1/2.
+    step = Decimal("2" + "0" * 99 + "1")
+    assert quantize(Decimal("1E+100"), step, Rounding.HALF_UP) == 0
 
 
-@pytest.mark.parametrize("fills", [[], [("0", "1")], [("-1", "1")], [("1", "1"), ("-1", "1")]])
+def test_average_of_no_fills_is_refused_by_name() -> None:
+    with pytest.raises(AmountError, match="no fills"):
+        average_price([])
+
+
+@pytest.mark.parametrize("fills", [[("0", "1")], [("-1", "1")], [("1", "1"), ("-1", "1")]])
 def test_average_price_needs_positive_quantities(fills: list[tuple[str, str]]) -> None:
     with pytest.raises(AmountError):
         average_price((Decimal(qty), Decimal(px)) for qty, px in fills)
