@@ -359,6 +359,8 @@ class Order(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
     PROVISIONAL_FIELD_NUMBER: _builtins.int
+    CANCEL_REJECTED_FIELD_NUMBER: _builtins.int
+    REPLACE_REJECTED_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account."""
     status: _types_pb2.OrderStatus.ValueType
@@ -386,6 +388,10 @@ class Order(_message.Message):
     acknowledgement alone. A crash may show the order as IN_DOUBT until it is
     looked up again.
     """
+    cancel_rejected: _builtins.bool
+    """At an adapter: the venue refused the latest cancel; the order works on."""
+    replace_rejected: _builtins.bool
+    """At an adapter: the venue refused the latest replace; the order works on."""
     @_builtins.property
     def spec(self) -> Global___OrderSpec:
         """What was asked for, `client_order_id` included. At an adapter the fields
@@ -442,10 +448,12 @@ class Order(_message.Message):
         sequence: _builtins.int = ...,
         origin: Global___OrderOrigin.ValueType = ...,
         provisional: _builtins.bool = ...,
+        cancel_rejected: _builtins.bool = ...,
+        replace_rejected: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["avg_px", b"avg_px", "cause", b"cause", "created", b"created", "cum_qty", b"cum_qty", "leaves_qty", b"leaves_qty", "spec", b"spec", "updated", b"updated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "avg_px", b"avg_px", "cancel_requested", b"cancel_requested", "cause", b"cause", "created", b"created", "cum_qty", b"cum_qty", "leaves_qty", b"leaves_qty", "origin", b"origin", "placement_id", b"placement_id", "placements", b"placements", "provisional", b"provisional", "raw_status", b"raw_status", "revision", b"revision", "sequence", b"sequence", "spec", b"spec", "status", b"status", "updated", b"updated", "venue", b"venue", "venue_order_id", b"venue_order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "avg_px", b"avg_px", "cancel_rejected", b"cancel_rejected", "cancel_requested", b"cancel_requested", "cause", b"cause", "created", b"created", "cum_qty", b"cum_qty", "leaves_qty", b"leaves_qty", "origin", b"origin", "placement_id", b"placement_id", "placements", b"placements", "provisional", b"provisional", "raw_status", b"raw_status", "replace_rejected", b"replace_rejected", "revision", b"revision", "sequence", b"sequence", "spec", b"spec", "status", b"status", "updated", b"updated", "venue", b"venue", "venue_order_id", b"venue_order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
