@@ -1,0 +1,1 @@
+"""Tandem's services: the shared kit, the adapters and the router."""

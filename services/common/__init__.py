@@ -1,0 +1,1 @@
+"""What every service shares: domain, contract, runtime and the adapter kit."""
