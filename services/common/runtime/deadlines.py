@@ -62,7 +62,8 @@ def no_deadline() -> Iterator[None]:
 def forwarded_timeout_s(margin_s: float, default_s: float) -> float:
     """Give the time-out for a call to the next hop: what remains less a margin.
 
-    The margin is what this hop needs to turn the next hop's silence into an answer of its own.
+    The margin is what this hop needs to turn the next hop's silence into an answer of its own,
+    and what gRPC adds by rounding a time-out up on the wire (a hundredth of it was seen).
     Without a deadline it is `default_s`. Raises DeadlineExpiredError if nothing would be left;
     the call was not made then.
     """
