@@ -1,0 +1,1 @@
+"""The router: one order, worked at most once, at a broker that is up."""

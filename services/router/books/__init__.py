@@ -1,0 +1,1 @@
+"""The books: what the journal says, folded."""

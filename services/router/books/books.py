@@ -1,0 +1,226 @@
+"""All state of the router: the fold of the journal, and nothing else.
+
+`apply` is called with each record exactly once and in order, live as in replay, and asks nobody:
+two folds of the same journal are equal. It trusts that a record was checked before it was made;
+one that does not fit is a fault of ours and stops the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from services.common.domain.errors import NotFound, Reason
+from services.common.domain.executions import Execution, RecordTimes
+from services.common.domain.order import Order
+from services.common.domain.order_events import (
+    CancelRequested,
+    ExecutionReported,
+    OrderEvent,
+    PlacementPlanned,
+)
+from services.router.books.entries import (
+    AlertEntry,
+    BookedExecution,
+    BookEvent,
+    GateEntry,
+    OrderEntry,
+    OrderKey,
+    QuarantineEntry,
+    Told,
+    VenueEntry,
+)
+from services.router.books.positions import Position
+from services.router.journal.records import (
+    AlertRaised,
+    CancelIntended,
+    EpochTaken,
+    ExecutionBooked,
+    FailedOver,
+    JournalCreated,
+    OrderIntended,
+    PlacementIntended,
+    PlacementReported,
+    Quarantined,
+    Record,
+    TradingState,
+    TradingStateSet,
+    VenueStateChanged,
+)
+
+PositionKey = tuple[str, str, str]
+"""(account_id, venue, instrument key)."""
+
+
+class Books:
+    """Orders, executions, positions, gate, venues and quarantine. Fields are read, not set."""
+
+    def __init__(self) -> None:
+        self.journal_id = ""
+        self.created: datetime | None = None
+        self.generation = 0
+        self.epoch = 0
+        self.orders: dict[OrderKey, OrderEntry] = {}
+        self.open_orders: dict[OrderKey, None] = {}  # insertion-ordered set
+        self.by_placement: dict[str, OrderKey] = {}
+        self.by_venue_order: dict[tuple[str, str, str], OrderKey] = {}
+        self.executions: list[BookedExecution] = []
+        self.positions: dict[PositionKey, Position] = {}
+        self.gates: dict[str, GateEntry] = {}
+        self.venues: dict[tuple[str, str], VenueEntry] = {}
+        self.quarantine: dict[str, QuarantineEntry] = {}
+        self.failover_count = 0
+        self.last_failover: datetime | None = None
+        self.last_exec_time: dict[tuple[str, str], datetime] = {}
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def find(self, account_id: str, client_order_id: str) -> OrderEntry | None:
+        """The order under a client_order_id or one of its placement ids; None if none."""
+        key = (account_id, client_order_id)
+        if key not in self.orders:
+            placed = self.by_placement.get(client_order_id)
+            if placed is None or placed[0] != account_id:
+                return None
+            key = placed
+        return self.orders[key]
+
+    def get(self, account_id: str, client_order_id: str) -> OrderEntry:
+        """As `find`; raises NotFound ORDER_NOT_FOUND."""
+        entry = self.find(account_id, client_order_id)
+        if entry is None:
+            raise NotFound(Reason.ORDER_NOT_FOUND, f"no order {client_order_id!r} in {account_id}")
+        return entry
+
+    def open_entries(self, account_id: str) -> Iterator[OrderEntry]:
+        """Orders of an account of which something is, or may be, live."""
+        for key in self.open_orders:
+            if key[0] == account_id:
+                yield self.orders[key]
+
+    def held(self, account_id: str) -> Iterator[Position]:
+        """Positions of an account that are not flat."""
+        for key, position in self.positions.items():
+            if key[0] == account_id and position.lots:
+                yield position
+
+    def trading_state(self, account_id: str) -> TradingState:
+        """The stricter of the account's state and the state for all; HALTED if none is known."""
+        states = [self.gates[a].state for a in ("", account_id) if a in self.gates]
+        if "" not in self.gates:
+            return TradingState.HALTED
+        order = (TradingState.HALTED, TradingState.REDUCING, TradingState.ACTIVE)
+        return min(states, key=order.index)
+
+    # -- the fold ----------------------------------------------------------------------------
+
+    def apply(self, seq: int, at: datetime, record: Record) -> list[BookEvent]:
+        """Fold one record in; answers with what it gives to tell."""
+        account_id = getattr(record, "account_id", "")
+        return [BookEvent(seq, at, account_id, told) for told in self._fold(seq, at, record)]
+
+    def _fold(self, seq: int, at: datetime, record: Record) -> Iterable[Told]:
+        match record:
+            case JournalCreated():
+                self.journal_id, self.created = record.journal_id, at
+            case EpochTaken():
+                self.generation, self.epoch = record.generation, record.epoch
+            case TradingStateSet():
+                return [self._set_gate(at, record)]
+            case OrderIntended():
+                return [self._intend(seq, at, record)]
+            case PlacementIntended():
+                planned = PlacementPlanned(record.placement)
+                key = (record.account_id, record.client_order_id)
+                self.by_placement[record.placement.placement_id] = key
+                return [self._change(seq, at, key, planned, RecordTimes())]
+            case PlacementReported():
+                key = (record.account_id, record.client_order_id)
+                return [self._change(seq, at, key, record.signaled, record.times)]
+            case ExecutionBooked():
+                return self._book(seq, at, record)
+            case CancelIntended():
+                key = (record.account_id, record.client_order_id)
+                return [self._change(seq, at, key, CancelRequested(), RecordTimes())]
+            case FailedOver():
+                self.failover_count += 1
+                self.last_failover = at
+            case Quarantined():
+                self.quarantine[record.quarantine_id] = QuarantineEntry(record, at)
+                return [self.quarantine[record.quarantine_id]]
+            case VenueStateChanged():
+                return [self._set_venue(at, record)]
+            case AlertRaised():
+                return [AlertEntry(record, at)]
+        return []
+
+    def _set_gate(self, at: datetime, record: TradingStateSet) -> GateEntry:
+        known = self.gates.get(record.account_id)
+        previous = known.state if known else TradingState.HALTED
+        gate = GateEntry(record.account_id, record.state, previous, record.reason, record.actor, at)
+        self.gates[record.account_id] = gate
+        return gate
+
+    def _set_venue(self, at: datetime, record: VenueStateChanged) -> VenueEntry:
+        entry = VenueEntry(
+            record.account_id,
+            record.venue,
+            record.state,
+            record.reason,
+            record.ready,
+            record.session_id,
+            at,
+        )
+        self.venues[(record.account_id, record.venue)] = entry
+        return entry
+
+    def _intend(self, seq: int, at: datetime, record: OrderIntended) -> OrderEntry:
+        order = Order(record.account_id, record.spec, record.content_hash)
+        times = RecordTimes(received_time=record.received, journal_time=at)
+        entry = OrderEntry(order, times, times, seq, seq, record.traceparent)
+        self.orders[entry.key] = entry
+        return entry
+
+    def _change(
+        self, seq: int, at: datetime, key: OrderKey, event: OrderEvent, times: RecordTimes
+    ) -> OrderEntry:
+        entry = self.orders[key]
+        order, _ = entry.order.apply(event)
+        entry = replace(entry, order=order, updated=replace(times, journal_time=at), seq=seq)
+        self.orders[key] = entry
+        if order.is_open:
+            self.open_orders[key] = None
+        else:
+            self.open_orders.pop(key, None)
+        for placement in order.placements:
+            if placement.venue_order_id:
+                at_venue = (key[0], placement.venue, placement.venue_order_id)
+                self.by_venue_order[at_venue] = key
+        return entry
+
+    def _book(self, seq: int, at: datetime, record: ExecutionBooked) -> list[Told]:
+        key = (record.account_id, record.client_order_id)
+        before = len(self.orders[key].order.executions)
+        event = ExecutionReported(record.placement_id, record.execution)
+        entry = self._change(seq, at, key, event, record.execution.times)
+        if len(entry.order.executions) == before:
+            return []
+        execution = entry.order.executions[-1]
+        execution = replace(execution, times=replace(execution.times, journal_time=at))
+        booked = BookedExecution(seq, record.client_order_id, execution)
+        self.executions.append(booked)
+        self._note_time(execution)
+        return [booked, entry, self._hold(execution)]
+
+    def _hold(self, execution: Execution) -> Position:
+        key = (execution.account_id, execution.venue, execution.instrument.key)
+        held = self.positions.get(key) or Position(key[0], key[1], execution.instrument)
+        self.positions[key] = held.book(execution)
+        return self.positions[key]
+
+    def _note_time(self, execution: Execution) -> None:
+        key = (execution.account_id, execution.venue)
+        moment = execution.times.venue_time
+        if moment is not None:
+            self.last_exec_time[key] = max(moment, self.last_exec_time.get(key, moment))

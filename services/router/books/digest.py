@@ -1,0 +1,26 @@
+"""One figure for all that the books hold: two folds of one journal must give the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from services.router.books.books import Books
+from services.router.journal.codec import unstructure
+
+
+def digest(books: Books) -> str:
+    """SHA-256 in hex over orders, executions, positions, gates, venues and quarantine."""
+    content = {
+        "journal": [books.journal_id, books.generation, books.epoch],
+        "orders": [unstructure(entry) for entry in books.orders.values()],
+        "open": [list(key) for key in books.open_orders],
+        "executions": [unstructure(booked) for booked in books.executions],
+        "positions": [unstructure(position) for position in books.positions.values()],
+        "gates": [unstructure(gate) for gate in books.gates.values()],
+        "venues": [unstructure(venue) for venue in books.venues.values()],
+        "quarantine": [unstructure(kept) for kept in books.quarantine.values()],
+        "failovers": [books.failover_count, unstructure(books.last_failover)],
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

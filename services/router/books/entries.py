@@ -1,0 +1,98 @@
+"""What the books keep and tell: orders with their times, venue states, events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.common.domain.executions import Execution, RecordTimes
+from services.common.domain.order import Order
+from services.common.domain.reports import VenueState
+from services.router.books.positions import Position
+from services.router.journal.records import AlertRaised, Quarantined, TradingState
+
+OrderKey = tuple[str, str]
+"""(account_id, client_order_id)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEntry:
+    """An order in the books; `seq` is the journal sequence of its latest change."""
+
+    order: Order
+    created: RecordTimes
+    updated: RecordTimes
+    first_seq: int
+    seq: int
+    traceparent: str
+
+    @property
+    def key(self) -> OrderKey:
+        """Where the books keep it."""
+        return (self.order.account_id, self.order.client_order_id)
+
+
+@dataclass(frozen=True, slots=True)
+class BookedExecution:
+    """An execution in the books, with the journal's time in its `times`."""
+
+    seq: int
+    client_order_id: str
+    execution: Execution
+
+
+@dataclass(frozen=True, slots=True)
+class VenueEntry:
+    """The state of an account's venue as last journaled."""
+
+    account_id: str
+    venue: str
+    state: VenueState
+    reason: str
+    ready: bool
+    session_id: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GateEntry:
+    """The trading state of an account, or (empty account) of all."""
+
+    account_id: str
+    state: TradingState
+    previous: TradingState
+    reason: str
+    actor: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineEntry:
+    """A quarantine record and when it was made."""
+
+    record: Quarantined
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEntry:
+    """An alert and when it was raised."""
+
+    record: AlertRaised
+    at: datetime
+
+
+Told = (
+    OrderEntry | BookedExecution | Position | VenueEntry | GateEntry | QuarantineEntry | AlertEntry
+)
+"""What a subscriber of WatchEvents is told, once it is durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookEvent:
+    """One thing to tell, with the journal sequence of the record it comes of."""
+
+    seq: int
+    at: datetime
+    account_id: str
+    told: Told

@@ -1,0 +1,188 @@
+"""The journal at work: record now, durable soon, tell only then.
+
+`record` links a record into the chain at once and applies it to the books in the same breath, so
+a decision and its trace can't be torn apart by another task. One writer task makes whatever has
+gathered durable with a single fsync. `durable` waits for that. Nobody may be told, and nothing
+may be sent, before it; readers wait for the head they have seen.
+
+If a commit fails, everyone who waits gets CommitFailed (effect NONE, since nothing was sent and
+replay never sends), `on_failure` is called once, and the process must stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Protocol
+
+from services.router.journal import codec
+from services.router.journal.records import Record
+from services.router.journal.store import (
+    CommitFailed,
+    Entry,
+    Head,
+    JournalError,
+    JournalStore,
+    link,
+)
+
+Apply = Callable[[int, datetime, Record], None]
+
+
+class Now(Protocol):
+    """The wall clock, as aware UTC."""
+
+    def now(self) -> datetime: ...
+
+
+class RunBlocking(Protocol):
+    """Runs a blocking call off the event loop."""
+
+    def __call__(self, call: Callable[[], None], /) -> Awaitable[None]: ...
+
+
+class Journal:
+    """The one writer of a store. Use from one event loop.
+
+    `apply` is the fold; it must not raise for a record that was checked before `record`.
+    `on_durable(seq)` is called after each commit, before waiters wake.
+    """
+
+    def __init__(
+        self,
+        store: JournalStore,
+        clock: Now,
+        run_blocking: RunBlocking,
+        apply: Apply,
+        on_durable: Callable[[int], None],
+        on_failure: Callable[[JournalError], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._run_blocking = run_blocking
+        self._apply = apply
+        self._on_durable = on_durable
+        self._on_failure = on_failure
+        self._epoch = 0
+        self._head = Head()
+        self._durable_seq = 0
+        self._pending: deque[Entry] = deque()
+        self._wake = asyncio.Event()
+        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._failure: JournalError | None = None
+        self._closing = False
+
+    @property
+    def head(self) -> Head:
+        """The last record made, durable or not yet."""
+        return self._head
+
+    @property
+    def epoch(self) -> int:
+        """The epoch in which this writer leads."""
+        return self._epoch
+
+    @property
+    def durable_seq(self) -> int:
+        """Up to here everything is on disk."""
+        return self._durable_seq
+
+    @property
+    def is_leading(self) -> bool:
+        """Whether records can still be made: no failure, not closing."""
+        return self._failure is None and not self._closing
+
+    def start(self, head: Head, epoch: int) -> None:
+        """Begin after replay: continue the chain at `head`, write in `epoch`."""
+        self._head = head
+        self._durable_seq = head.seq
+        self._epoch = epoch
+
+    def record(self, *records: Record) -> int:
+        """Link and apply records, all in one commit; answers with the last one's sequence.
+
+        Synchronous: between reading the books and this call no await is needed. Raises
+        JournalError if the journal has failed.
+        """
+        if self._failure is not None:
+            raise self._failure
+        at = self._clock.now()
+        for record in records:
+            seq = self._head.seq + 1
+            data = codec.encode(seq, at, record)
+            self._apply(seq, at, record)
+            self._head = Head(seq, link(self._head.hash, data))
+            self._pending.append(Entry(seq, data, self._head.hash))
+        self._wake.set()
+        return self._head.seq
+
+    async def durable(self, seq: int | None = None) -> None:
+        """Wait until `seq` (None: the head as it is now) is on disk. Raises JournalError.
+
+        Canceling the wait changes nothing of the commit.
+        """
+        wanted = self._head.seq if seq is None else seq
+        if self._failure is not None:
+            raise self._failure
+        if wanted <= self._durable_seq:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((wanted, future))
+        await future
+
+    async def run(self) -> None:
+        """Write until `close`; the one task that appends. Ends after a failure, too."""
+        while self._failure is None:
+            if not self._pending:
+                if self._closing:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            batch = list(self._pending)
+            try:
+                await asyncio.shield(
+                    asyncio.ensure_future(
+                        self._run_blocking(lambda batch=batch: self._commit(batch))  # type: ignore[misc]
+                    )
+                )
+            except JournalError as error:
+                self._fail(error)
+                return
+            for _ in batch:
+                self._pending.popleft()
+            self._durable_seq = batch[-1].seq
+            self._on_durable(self._durable_seq)
+            self._wake_waiters()
+
+    def close(self) -> None:
+        """Let `run` end once everything recorded so far is durable."""
+        self._closing = True
+        self._wake.set()
+
+    def _commit(self, batch: list[Entry]) -> None:
+        try:
+            self._store.append(batch, self._epoch)
+        except JournalError:
+            raise
+        except Exception as error:  # whatever it was, nobody knows what is on disk
+            raise CommitFailed(f"{self._store.path}: {error!r}") from error
+
+    def _wake_waiters(self) -> None:
+        still: deque[tuple[int, asyncio.Future[None]]] = deque()
+        for wanted, future in self._waiters:
+            if wanted > self._durable_seq:
+                still.append((wanted, future))
+            elif not future.done():
+                future.set_result(None)
+        self._waiters = still
+
+    def _fail(self, error: JournalError) -> None:
+        self._failure = error
+        for _, future in self._waiters:
+            if not future.done():
+                future.set_exception(error)
+        self._waiters.clear()
+        self._on_failure(error)

@@ -1,0 +1,172 @@
+"""The kinds of records in the journal. What is not one of these never changes the books.
+
+A record says what was decided or learned, with all that the fold needs, so that replay asks
+nobody and sends nothing. Names of classes and fields are stored: they are renamed only together
+with a new record version (see `codec.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from services.common.domain.errors import VenueCause
+from services.common.domain.executions import Execution, RecordTimes
+from services.common.domain.order_events import Placement, PlacementSignaled
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.reports import OrderReport, VenueState
+
+
+class TradingState(Enum):
+    """Whether orders are taken; the names are those of `tandem.v1.TradingState`."""
+
+    ACTIVE = "ACTIVE"
+    REDUCING = "REDUCING"
+    HALTED = "HALTED"
+
+
+class Severity(Enum):
+    """How urgent an alert is."""
+
+    INFO = "INFO"
+    WARNING = "WARNING"
+    CRITICAL = "CRITICAL"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalCreated:
+    """The first record of a journal."""
+
+    journal_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpochTaken:
+    """A router has taken the journal; no lower epoch writes after this record."""
+
+    generation: int
+    epoch: int
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class TradingStateSet:
+    """The gate was set, for one account or (empty) for all."""
+
+    account_id: str
+    state: TradingState
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderIntended:
+    """A client's order was taken; nothing was sent yet."""
+
+    account_id: str
+    spec: OrderSpec
+    content_hash: str
+    received: datetime
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementIntended:
+    """The order is about to be sent to a venue under this placement."""
+
+    account_id: str
+    client_order_id: str
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementReported:
+    """Somebody's word on a placement that changed it."""
+
+    account_id: str
+    client_order_id: str
+    signaled: PlacementSignaled
+    times: RecordTimes
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionBooked:
+    """An execution of an order of ours."""
+
+    account_id: str
+    client_order_id: str
+    placement_id: str
+    execution: Execution
+
+
+@dataclass(frozen=True, slots=True)
+class CancelIntended:
+    """A cancel was asked for; it stands until the order has ended."""
+
+    account_id: str
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedOver:
+    """An order goes to the next venue because the one before said that it did not take it."""
+
+    account_id: str
+    client_order_id: str
+    from_venue: str
+    to_venue: str
+    cause: VenueCause
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """Something at a venue that the books can't explain; kept, shown, never dropped."""
+
+    quarantine_id: str
+    account_id: str
+    venue: str
+    reason: str
+    order: OrderReport | None = None
+    execution: Execution | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VenueStateChanged:
+    """A venue of an account can be used, or can't any more."""
+
+    account_id: str
+    venue: str
+    state: VenueState
+    reason: str
+    ready: bool
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRaised:
+    """Something that a person should know."""
+
+    kind: str
+    severity: Severity
+    message: str
+    account_id: str = ""
+    venue: str = ""
+    client_order_id: str = ""
+    venue_causes: tuple[VenueCause, ...] = ()
+
+
+Record = (
+    JournalCreated
+    | EpochTaken
+    | TradingStateSet
+    | OrderIntended
+    | PlacementIntended
+    | PlacementReported
+    | ExecutionBooked
+    | CancelIntended
+    | FailedOver
+    | Quarantined
+    | VenueStateChanged
+    | AlertRaised
+)

@@ -1,0 +1,1 @@
+"""Where an order goes, how it is sent, and what is made of what comes back."""
