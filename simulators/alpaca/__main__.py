@@ -1,0 +1,129 @@
+"""`python -m simulators.alpaca`: the simulated Alpaca as a program, set by flags or environment."""
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import click
+
+from simulators.alpaca.server import alpaca_app
+from simulators.alpaca.settings import (
+    DEFAULT_START,
+    SIMULATED_ACCOUNT_NUMBER,
+    SIMULATED_KEY,
+    SIMULATED_SECRET,
+    AlpacaSettings,
+)
+from simulators.alpaca.simulated import SimulatedAlpaca, build
+from simulators.control.server import ControlServer
+from simulators.listening import CannotListen, Listener, check_host, ready_line, run_until_signal
+from simulators.venue.default_market import BadQuotesFile
+from simulators.venue.settings import VenueSettings
+from simulators.venue.trading_calendar import NEW_YORK
+
+_PORT = click.IntRange(0, 65535)
+
+
+class _Cash(click.ParamType[Decimal]):
+    name = "amount"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
+        try:
+            cash = Decimal(str(value))
+        except InvalidOperation:
+            self.fail(f"{value!r} is not an amount", param, ctx)
+        if not cash.is_finite() or not 0 <= cash <= Decimal("1e12"):
+            self.fail(f"{value!r} is not between 0 and 1e12", param, ctx)
+        return cash
+
+
+class _Start(click.ParamType[datetime]):
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            start = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time like 2024-11-04T10:00:00", param, ctx)
+        return start if start.tzinfo is not None else start.replace(tzinfo=NEW_YORK)
+
+
+@click.command(context_settings={"auto_envvar_prefix": "TANDEM_SIM_ALPACA", "show_default": True})
+@click.option("--host", default="127.0.0.1", help="Loopback address to listen on.")
+@click.option("--port", type=_PORT, default=8081, help="REST and websocket; 0 for any.")
+@click.option("--control-port", type=_PORT, default=8091, help="Fault control; 0 for any.")
+@click.option("--seed", type=int, default=1, help="The seed of all that is random.")
+@click.option("--start", type=_Start(), default=DEFAULT_START.isoformat(), help="New York time.")
+@click.option("--cash", type=_Cash(), default="100000", help="The account's cash at the start.")
+@click.option("--options-level", type=click.IntRange(0, 3), default=2, help="As at Alpaca.")
+@click.option("--key", default=SIMULATED_KEY, help="API key; this default is no secret.")
+@click.option("--secret", default=SIMULATED_SECRET, help="Its secret; this default is no secret.")
+@click.option("--account-number", default=SIMULATED_ACCOUNT_NUMBER, help="Never changes.")
+@click.option("--partial-fills/--no-partial-fills", default=False, help="One in ten, seeded.")
+@click.option("--price-walk/--no-price-walk", default=False, help="Quotes move, seeded.")
+@click.option("--skip-closed", is_flag=True, help="At each close jump to the next opening.")
+@click.option("--rate-limit", type=click.IntRange(0), default=200, help="A minute; 0 for none.")
+@click.option("--stream-exec-ids", type=click.Choice(["different", "same"]), default="different")
+@click.option(
+    "--quotes-file", type=click.Path(path_type=Path), default=None, help="CSV: symbol,bid,ask."
+)
+def main(host: str, port: int, control_port: int, quotes_file: Path | None, **given: Any) -> None:
+    """Serves a simulated Alpaca until SIGTERM or SIGINT.
+
+    Every flag can be set in the environment as TANDEM_SIM_ALPACA_<FLAG>. When it is ready, one
+    line of JSON on the standard output tells the ports.
+    """
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    try:
+        check_host(host, os.environ)
+        simulated = build(_settings(given), time.monotonic, quotes_file)
+        asyncio.run(_serve(simulated, host, port, control_port))
+    except (CannotListen, BadQuotesFile) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _settings(given: dict[str, Any]) -> AlpacaSettings:
+    return AlpacaSettings(
+        key=given["key"],
+        secret=given["secret"],
+        account_number=given["account_number"],
+        cash=given["cash"],
+        options_level=given["options_level"],
+        start=given["start"],
+        seed=given["seed"],
+        rate_limit_per_min=given["rate_limit"],
+        stream_exec_ids=given["stream_exec_ids"],
+        venue=VenueSettings(
+            partial_fills=given["partial_fills"],
+            price_walk=given["price_walk"],
+            skip_closed=given["skip_closed"],
+        ),
+    )
+
+
+async def _serve(simulated: SimulatedAlpaca, host: str, port: int, control_port: int) -> None:
+    listener = Listener(host)
+    try:
+        async with simulated.frontend.running():
+            bound = await listener.listen(alpaca_app(simulated.frontend), port)
+            control = await listener.listen(ControlServer(simulated.control).app(), control_port)
+            number = simulated.settings.account_number
+            print(
+                ready_line(host=host, port=bound, control_port=control, account_number=number),
+                flush=True,
+            )
+            await run_until_signal()
+    finally:
+        await listener.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The REST API of the simulated Alpaca: one function from request to answer, synchronous."""
+
+import base64
+import binascii
+from email.utils import format_datetime
+
+from simulators.alpaca.account_routes import AccountRoutes
+from simulators.alpaca.activities import Activities
+from simulators.alpaca.data_routes import DataRoutes
+from simulators.alpaca.http import HttpRequest, HttpResponse
+from simulators.alpaca.market_routes import MarketRoutes
+from simulators.alpaca.order_routes import OrderRoutes
+from simulators.alpaca.problems import (
+    ApiProblem,
+    not_built,
+    not_found,
+    problem_of,
+    rate_limited,
+    unauthorized,
+)
+from simulators.alpaca.rate_limit import RateLimit
+from simulators.alpaca.router import Call, Router
+from simulators.alpaca.settings import AlpacaSettings
+from simulators.venue.orders import Fate
+from simulators.venue.refusals import Refusal
+from simulators.venue.venue import Venue
+
+# Endpoints that Alpaca has and this simulator answers with 501, never with a made-up answer.
+_FOR_LATER = (
+    ("PATCH", "/v2/orders/{id}"),
+    ("DELETE", "/v2/positions"),
+    ("DELETE", "/v2/positions/{symbol}"),
+    ("POST", "/v2/positions/{symbol}/exercise"),
+    ("POST", "/v2/positions/{symbol}/do-not-exercise"),
+    ("GET", "/v2/account/configurations"),
+    ("PATCH", "/v2/account/configurations"),
+    ("GET", "/v2/account/portfolio/history"),
+    ("GET", "/v2/stocks/bars"),
+    ("GET", "/v2/stocks/{symbol}/bars"),
+    ("GET", "/v2/stocks/snapshots"),
+    ("GET", "/v2/stocks/{symbol}/snapshot"),
+    ("GET", "/v1beta1/options/bars"),
+    ("GET", "/v1beta1/options/snapshots"),
+    ("GET", "/v1beta1/options/snapshots/{underlying}"),
+)
+
+
+class AlpacaApi:
+    """Answers requests at once; whatever takes time is the business of who calls it."""
+
+    def __init__(self, venue: Venue, account_id: str, settings: AlpacaSettings) -> None:
+        self.activities = Activities(
+            venue, account_id, settings.account_number, settings.stream_exec_ids
+        )
+        self.trading_limit = self._limit(venue, settings)
+        self._data_limit = self._limit(venue, settings)
+        self._venue = venue
+        self._settings = settings
+        self._router = Router()
+        OrderRoutes(venue, account_id).add_to(self._router)
+        AccountRoutes(venue, account_id, settings.account_number, self.activities).add_to(
+            self._router
+        )
+        MarketRoutes(venue).add_to(self._router)
+        DataRoutes(venue).add_to(self._router)
+        for method, template in _FOR_LATER:
+            self._router.add(method, template, _answer_not_built)
+
+    @staticmethod
+    def _limit(venue: Venue, settings: AlpacaSettings) -> RateLimit:
+        return RateLimit(
+            settings.rate_limit_per_min, lambda: venue.clock.elapsed_s, venue.clock.now
+        )
+
+    def is_key(self, key: str, secret: str) -> bool:
+        """Whether these credentials open this account."""
+        return (key, secret) == (self._settings.key, self._settings.secret)
+
+    def handle(self, request: HttpRequest, fate: Fate = Fate.WORKED) -> HttpResponse:
+        """Answers one request. Never raises: what goes wrong is an answer in Alpaca's form.
+
+        Args:
+            fate: What becomes of an order that the request places (a fault).
+        """
+        self._venue.advance()
+        if not self.is_key(*_credentials(request)):
+            return self.stamp(unauthorized().response())
+        is_data = request.path.startswith(("/v2/stocks", "/v1beta1/"))
+        limit = self._data_limit if is_data else self.trading_limit
+        response = self._answer(request, fate) if limit.admit() else rate_limited().response()
+        return self.stamp(response.with_headers(limit.headers()))
+
+    def stamp(self, response: HttpResponse) -> HttpResponse:
+        """Adds what every answer carries: Date by the market's clock and X-Request-ID."""
+        request_id = self._venue.randomness.uuid("request_id").replace("-", "")
+        date = format_datetime(self._venue.clock.now(), usegmt=True)
+        return response.with_headers({"Date": date, "X-Request-ID": request_id})
+
+    def _answer(self, request: HttpRequest, fate: Fate) -> HttpResponse:
+        found = self._router.find(request, fate)
+        try:
+            if found is None:
+                raise not_found("endpoint not found")
+            endpoint, call = found
+            return endpoint(call)
+        except ApiProblem as problem:
+            return problem.response()
+        except Refusal as refusal:
+            return problem_of(refusal).response()
+
+
+def _answer_not_built(call: Call) -> HttpResponse:
+    raise not_built(f"{call.request.method} {call.request.path}")
+
+
+def _credentials(request: HttpRequest) -> tuple[str, str]:
+    """The key and secret of a request: Alpaca's own headers, or basic authorisation."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            key, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return "", ""
+        return key, secret
+    key = request.headers.get("apca-api-key-id", "")
+    return key, request.headers.get("apca-api-secret-key", "")

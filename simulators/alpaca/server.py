@@ -1,0 +1,118 @@
+"""Binds the simulated Alpaca to a port: REST and the websocket together, on aiohttp."""
+
+import asyncio
+import logging
+
+from aiohttp import WSMsgType, web
+
+from simulators.alpaca.frontend import Frontend
+from simulators.alpaca.http import Ending, HttpRequest, HttpResponse, NoAnswer, PartialAnswer
+
+_BODY_BYTES_MAX = 1_000_000
+_HANG_S = 3600.0
+_STREAM_PATHS = ("/stream", "/stream/")
+_SEND_S = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+def alpaca_app(frontend: Frontend) -> web.Application:
+    """The application that serves a simulated Alpaca."""
+
+    async def rest(request: web.Request) -> web.StreamResponse:
+        return await _rest(frontend, request)
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        socket = _AiohttpSocket(request)
+        if not await socket.open():
+            return web.Response(status=426, text="this is a websocket")
+        await frontend.serve_stream(socket)
+        return socket.response
+
+    app = web.Application(client_max_size=_BODY_BYTES_MAX)
+    for path in _STREAM_PATHS:
+        app.router.add_get(path, stream)
+    app.router.add_route("*", "/{path:.*}", rest)
+    return app
+
+
+async def _rest(frontend: Frontend, request: web.Request) -> web.StreamResponse:
+    asked = HttpRequest(
+        method=request.method,
+        path=request.path,
+        query=dict(request.query),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=await request.read(),
+    )
+    reply = await frontend.exchange(asked)
+    if isinstance(reply, HttpResponse):
+        return _response(reply)
+    if isinstance(reply, PartialAnswer):
+        return await _part_of(reply, request)
+    return await _nothing(reply, request)
+
+
+def _response(reply: HttpResponse) -> web.Response:
+    return web.Response(status=reply.status, headers=reply.headers, body=reply.body or None)
+
+
+async def _part_of(reply: PartialAnswer, request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(status=reply.response.status, headers=reply.response.headers)
+    response.content_length = len(reply.response.body)
+    await response.prepare(request)
+    await response.write(reply.response.body[: reply.sent])
+    _end(request, abort=False)
+    return response
+
+
+async def _nothing(reply: NoAnswer, request: web.Request) -> web.StreamResponse:
+    if reply.ending is Ending.HANG:
+        # Ends early when the client leaves: the runner cancels handlers then.
+        await asyncio.sleep(_HANG_S)
+    _end(request, abort=reply.ending in (Ending.RESET, Ending.REFUSED))
+    # The connection is gone; aiohttp wants a response all the same and finds out on writing it.
+    return web.Response()
+
+
+def _end(request: web.Request, *, abort: bool) -> None:
+    transport = request.transport
+    if transport is None:
+        return
+    if abort:
+        transport.abort()
+    else:
+        transport.close()
+
+
+class _AiohttpSocket:
+    """A websocket of aiohttp as the frontend speaks to it."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self.response = web.WebSocketResponse(max_msg_size=_BODY_BYTES_MAX)
+
+    async def open(self) -> bool:
+        """Answers the handshake; False if the request is no websocket's."""
+        if not self.response.can_prepare(self._request).ok:
+            return False
+        await self.response.prepare(self._request)
+        return True
+
+    async def receive(self) -> str | bytes | None:
+        message = await self.response.receive()
+        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            data: str | bytes = message.data
+            return data
+        return None
+
+    async def send(self, frame: bytes) -> None:
+        try:
+            async with asyncio.timeout(_SEND_S):
+                await self.response.send_bytes(frame)
+        except (ConnectionError, TimeoutError):
+            logger.info("a stream client is gone or does not read")
+            _end(self._request, abort=True)
+
+    async def close(self) -> None:
+        # Cut, without a closing handshake: what a client has to survive is a lost connection.
+        _end(self._request, abort=False)

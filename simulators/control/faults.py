@@ -1,0 +1,219 @@
+"""Faults as data: what they match, what they do, how often. Which wire they hit is not said here.
+
+A fault has a place. "request" faults hit one request and its reply; "event" faults hit one event
+on its way to stream clients; "connect" faults hit a stream client that connects.
+"""
+
+import random
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+
+_DELAY_MAX_S = 3600.0
+
+
+class Place(Enum):
+    """Where a fault strikes."""
+
+    REQUEST = "request"
+    EVENT = "event"
+    CONNECT = "connect"
+
+
+class Kind(Enum):
+    """What a fault does. Those marked *none* keep the request from having any effect."""
+
+    # Requests
+    DELAY = "delay"
+    DROP_REQUEST = "drop_request"  # none
+    REFUSE = "refuse"  # none
+    DROP_REPLY = "drop_reply"
+    STATUS = "status"
+    BODY = "body"
+    ORDER_STATUS = "order_status"
+    VANISH_ORDER = "vanish_order"  # none, and yet answered with the order
+    STALL_ORDER = "stall_order"
+    # Events
+    DROP = "drop"
+    DUPLICATE = "duplicate"
+    REORDER = "reorder"
+    HOLD = "hold"
+    GARBLE = "garble"
+    DISCONNECT = "disconnect"
+    # Connects: REFUSE
+
+
+_PLACES = {
+    Place.REQUEST: frozenset(list(Kind)[:9]),
+    Place.EVENT: frozenset(list(Kind)[9:]),
+    Place.CONNECT: frozenset({Kind.REFUSE}),
+}
+
+
+class Ends(Enum):
+    """How a connection without a reply ends."""
+
+    CLOSE = "close"
+    RESET = "reset"
+    HANG = "hang"
+
+
+class When(Enum):
+    """Whether a fault strikes before the request had its effect, or after."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Body(Enum):
+    """What a spoiled reply has as its body."""
+
+    JSON = "json"
+    HTML = "html"
+    EMPTY = "empty"
+    HALF = "half"
+
+
+class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a fault hits: everything that is given must fit, "" and "*" fit all.
+
+    `path` and `event` are shell patterns (`/v2/orders*`, `partial_fill`).
+    """
+
+    method: str = "*"
+    path: str = "*"
+    client_order_id_prefix: str = ""
+    event: str = "*"
+
+
+class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a fault does; fields that its kind doesn't use are left alone.
+
+    delay_before_s and delay_after_s (before and after the effect) go with every request kind.
+    """
+
+    kind: Kind
+    delay_before_s: float = 0.0
+    delay_after_s: float = 0.0
+    ends: Ends = Ends.CLOSE
+    status: int = 503
+    when: When = When.BEFORE
+    body: Body = Body.JSON
+    order_status: str = "unknown_status"
+
+
+class FaultSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A fault to add. times: how often it strikes, 0 for without end."""
+
+    action: Action
+    place: Place = Place.REQUEST
+    match: Match = Match()
+    times: int = 1
+    probability: float = 1.0
+
+
+class Fault(msgspec.Struct):
+    """A fault that was added: how often it has struck, how often it still will (None: always)."""
+
+    fault_id: int
+    spec: FaultSpec
+    struck: int = 0
+
+    @property
+    def left(self) -> int | None:
+        return self.spec.times - self.struck if self.spec.times else None
+
+
+class BadFault(ValueError):
+    """A fault that makes no sense; the message says why."""
+
+
+class Incident(msgspec.Struct, frozen=True):
+    """What might be hit."""
+
+    place: Place
+    method: str = ""
+    path: str = ""
+    client_order_id: str = ""
+    event: str = ""
+
+
+def parse_fault(content: Any) -> FaultSpec:
+    """A fault from plain JSON values.
+
+    Raises:
+        BadFault: A field is unknown, has the wrong type, or the fault could never strike.
+    """
+    try:
+        spec = msgspec.convert(content, FaultSpec)
+    except msgspec.ValidationError as error:
+        raise BadFault(str(error)) from error
+    action = spec.action
+    if action.kind not in _PLACES[spec.place]:
+        raise BadFault(f"{action.kind.value} is no fault of a {spec.place.value}")
+    if spec.times < 0 or not 0 < spec.probability <= 1:
+        raise BadFault("times must be >= 0 and probability above 0 and at most 1")
+    for delay_s in (action.delay_before_s, action.delay_after_s):
+        if not 0 <= delay_s <= _DELAY_MAX_S:
+            raise BadFault(f"a delay must be between 0 and {_DELAY_MAX_S:g} seconds")
+    if not 200 <= action.status <= 599:
+        raise BadFault("status must be between 200 and 599")
+    return spec
+
+
+class FaultBook:
+    """The faults that are in force. For each incident the first one that fits strikes."""
+
+    def __init__(self, stream: random.Random) -> None:
+        self._random = stream
+        self._faults: dict[int, Fault] = {}
+        self._added = 0
+
+    def add(self, spec: FaultSpec) -> Fault:
+        """Adds a fault behind those that are there."""
+        self._added += 1
+        fault = Fault(self._added, spec)
+        self._faults[fault.fault_id] = fault
+        return fault
+
+    def list(self) -> list[Fault]:
+        """The faults in force, oldest first."""
+        return list(self._faults.values())
+
+    def clear(self, fault_id: int | None = None) -> int:
+        """Takes out one fault, or all; returns how many there were."""
+        if fault_id is None:
+            count = len(self._faults)
+            self._faults.clear()
+            return count
+        return 1 if self._faults.pop(fault_id, None) is not None else 0
+
+    def strike(self, incident: Incident) -> Fault | None:
+        """The fault that hits this incident, counted; None if it passes unharmed.
+
+        The seed decides about probabilities; no random number is drawn where none is needed.
+        """
+        for fault in list(self._faults.values()):
+            spec = fault.spec
+            if not _fits(spec, incident):
+                continue
+            if spec.probability < 1 and self._random.random() >= spec.probability:
+                continue
+            fault.struck += 1
+            if fault.left == 0:
+                del self._faults[fault.fault_id]
+            return fault
+        return None
+
+
+def _fits(spec: FaultSpec, incident: Incident) -> bool:
+    match = spec.match
+    return (
+        spec.place is incident.place
+        and fnmatchcase(incident.method.upper(), match.method.upper() or "*")
+        and fnmatchcase(incident.path, match.path or "*")
+        and incident.client_order_id.startswith(match.client_order_id_prefix)
+        and fnmatchcase(incident.event, match.event or "*")
+    )

@@ -1,0 +1,1 @@
+"""The venue model that every simulator shares: synchronous, deterministic, wire-neutral."""

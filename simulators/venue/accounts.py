@@ -1,0 +1,79 @@
+"""Accounts and their books: cash, positions at average cost, realised profit. All of it exact."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+
+from simulators.venue.instruments import Instrument
+from simulators.venue.orders import Execution
+
+
+@dataclass(slots=True)
+class Position:
+    """A holding. `qty` is negative if short; `cost` is what was paid (received if negative).
+
+    Cost is a fraction because the average cost of a part need not be a finite decimal.
+    """
+
+    instrument: Instrument
+    qty: Decimal = Decimal(0)
+    cost: Fraction = Fraction(0)
+
+    @property
+    def avg_px(self) -> Fraction:
+        """The average entry price per share; the position must not be flat."""
+        return self.cost / (Fraction(self.qty) * Fraction(self.instrument.multiplier))
+
+    def trade(self, signed_qty: Decimal, px: Decimal) -> Fraction:
+        """Books a trade and returns the profit that it realised, before fees."""
+        per_unit = Fraction(px) * Fraction(self.instrument.multiplier)
+        closing = Decimal(0)
+        if self.qty * signed_qty < 0:
+            closing = signed_qty if abs(signed_qty) <= abs(self.qty) else -self.qty
+        released = self.cost * Fraction(-closing) / Fraction(self.qty) if closing else Fraction(0)
+        opening = signed_qty - closing
+        self.qty += signed_qty
+        self.cost += Fraction(opening) * per_unit - released
+        return Fraction(-closing) * per_unit - released
+
+
+@dataclass(slots=True)
+class Account:
+    """A venue account. `multiplier` is the margin multiplier for shares (1: no margin).
+
+    options_level: 0 none, 1 covered calls and cash-secured puts, 2 also long options, 3 spreads.
+    """
+
+    account_id: str
+    cash: Decimal
+    multiplier: Decimal = Decimal(4)
+    options_level: int = 2
+    shorting_enabled: bool = True
+    trading_blocked: bool = False
+    account_blocked: bool = False
+    trade_suspended: bool = False
+    starting_cash: Decimal = field(default=Decimal(0), init=False)
+    positions: dict[str, Position] = field(default_factory=dict)
+    realised: Fraction = Fraction(0)
+    fees: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        self.starting_cash = self.cash
+
+    def position_qty(self, symbol: str) -> Decimal:
+        """The signed holding, 0 if there is none."""
+        position = self.positions.get(symbol)
+        return position.qty if position is not None else Decimal(0)
+
+    def book(self, execution: Execution) -> Decimal:
+        """Books a fill and returns the cash that moved, fee included."""
+        order = execution.order
+        position = self.positions.setdefault(order.symbol, Position(order.instrument))
+        signed_qty = order.side.sign * execution.last_qty
+        self.realised += position.trade(signed_qty, execution.last_px)
+        if not position.qty:
+            del self.positions[order.symbol]
+        moved = -signed_qty * execution.last_px * order.instrument.multiplier - execution.fee
+        self.cash += moved
+        self.fees += execution.fee
+        return moved

@@ -1,0 +1,203 @@
+"""The checks before an order is taken. Pure: raises a Refusal, or returns the position intent.
+
+Rules: Alpaca's documents for options trading (levels, cover, cash security), for crossing zero and
+for wash trades. A later simulator with other rules gets a check of its own.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from simulators.venue import refusals
+from simulators.venue.accounts import Account
+from simulators.venue.instruments import Instrument, OptionContract, Right
+from simulators.venue.orders import NewOrder, Order, OrderType, PositionIntent, Side, TimeInForce
+from simulators.venue.quotes import QuoteBook
+from simulators.venue.reservations import held_of_position, means_of, put_collateral
+from simulators.venue.trading_calendar import session_at, session_on, trading_date
+
+ZERO = Decimal(0)
+
+
+def check_form(asked: NewOrder, instrument: Instrument, at: datetime) -> None:
+    """The figures of the order itself and whether its instrument trades."""
+    is_option = isinstance(instrument, OptionContract)
+    if isinstance(instrument, OptionContract) and _expired(instrument, at):
+        raise refusals.ContractExpired(instrument.symbol)
+    if not instrument.tradable:
+        raise refusals.NotTradable(instrument.symbol, is_option)
+    if asked.order_qty <= 0:
+        raise refusals.BadQuantity("qty must be > 0")
+    if asked.order_qty != asked.order_qty.to_integral_value():
+        if is_option:
+            raise refusals.BadQuantity("qty must be integer for options trading")
+        if asked.time_in_force is not TimeInForce.DAY:
+            raise refusals.BadTimeInForce("fractional orders must be DAY orders")
+    if asked.limit_price is not None:
+        check_price(asked.limit_price, instrument)
+    if is_option and asked.order_type is OrderType.MARKET and session_at(at) is None:
+        raise refusals.MarketClosed("options market orders are only allowed during market hours")
+
+
+def _expired(contract: OptionContract, at: datetime) -> bool:
+    session = session_on(contract.expiry)
+    if session is None:
+        return trading_date(at) > contract.expiry
+    return at >= session.closes
+
+
+def check_price(price: Decimal, instrument: Instrument) -> None:
+    """A limit price is positive and a whole number of ticks."""
+    if price <= 0:
+        raise refusals.BadPrice(price, "limit price must be > 0")
+    if price % instrument.tick(price):
+        raise refusals.BadPrice(
+            price,
+            f"invalid limit_price {price}. sub-penny increment does not fulfill minimum "
+            "pricing criteria",
+        )
+
+
+def check_account(account: Account) -> None:
+    """A blocked account takes no order."""
+    for flag in ("account_blocked", "trading_blocked", "trade_suspended"):
+        if getattr(account, flag):
+            raise refusals.AccountBlocked(flag)
+
+
+def infer_intent(asked: NewOrder, account: Account) -> PositionIntent:
+    """What the order does to the position held now.
+
+    Raises:
+        IntentMismatch: The order says something else.
+    """
+    held = account.position_qty(asked.symbol)
+    if asked.side is Side.BUY:
+        inferred = PositionIntent.BUY_TO_CLOSE if held < 0 else PositionIntent.BUY_TO_OPEN
+    else:
+        inferred = PositionIntent.SELL_TO_CLOSE if held > 0 else PositionIntent.SELL_TO_OPEN
+    if asked.position_intent not in (None, inferred):
+        assert asked.position_intent is not None
+        raise refusals.IntentMismatch(inferred.value, asked.position_intent.value)
+    return inferred
+
+
+def check_wash_trade(asked: NewOrder, orders: Iterable[Order]) -> None:
+    """An order may not be able to trade with an open order of the same account."""
+    for order in orders:
+        if order.symbol != asked.symbol or order.side is asked.side:
+            continue
+        if _could_trade(asked, order):
+            kind = order.asked.order_type.value
+            raise refusals.WashTrade(order.venue_order_id, f"opposite side {kind} order exists")
+
+
+def _could_trade(asked: NewOrder, order: Order) -> bool:
+    if asked.limit_price is None or order.limit_price is None:
+        return True
+    if asked.side is Side.BUY:
+        return asked.limit_price >= order.limit_price
+    return asked.limit_price <= order.limit_price
+
+
+def check_means(
+    asked: NewOrder,
+    instrument: Instrument,
+    intent: PositionIntent,
+    account: Account,
+    orders: Sequence[Order],
+    quotes: QuoteBook,
+) -> None:
+    """Money, shares and permission for what the order would do if it filled."""
+    if intent in (PositionIntent.SELL_TO_CLOSE, PositionIntent.BUY_TO_CLOSE):
+        _check_holding(asked, account, orders)
+        if intent is PositionIntent.BUY_TO_CLOSE:
+            _check_buy_back(asked, instrument, account, orders, quotes)
+    elif isinstance(instrument, OptionContract):
+        _check_option_opening(asked, instrument, intent, account, orders, quotes)
+    else:
+        _check_share_opening(asked, intent, account, orders, quotes)
+
+
+def _check_holding(asked: NewOrder, account: Account, orders: Sequence[Order]) -> None:
+    existing = account.position_qty(asked.symbol)
+    held = held_of_position(account, asked.symbol, orders)
+    available = max(ZERO, abs(existing) - held)
+    if asked.order_qty > available:
+        raise refusals.InsufficientQuantity(
+            asked.symbol, asked.order_qty, available, existing, held
+        )
+
+
+def _price(asked: NewOrder, quotes: QuoteBook) -> Decimal:
+    if asked.limit_price is not None:
+        return asked.limit_price
+    quote = quotes.find(asked.symbol)
+    if quote is None:
+        return ZERO
+    return quote.ask if asked.side is Side.BUY else quote.bid
+
+
+def _check_buy_back(
+    asked: NewOrder,
+    instrument: Instrument,
+    account: Account,
+    orders: Sequence[Order],
+    quotes: QuoteBook,
+) -> None:
+    """Buying back frees what secured the short position, so that counts as available."""
+    if not isinstance(instrument, OptionContract):
+        return
+    cost = asked.order_qty * _price(asked, quotes) * instrument.multiplier
+    available = means_of(account, orders, quotes).options_buying_power
+    if instrument.right is Right.PUT:
+        available += put_collateral(instrument, asked.order_qty)
+    if cost > available:
+        raise refusals.InsufficientOptionsBuyingPower(cost, available)
+
+
+def _check_option_opening(
+    asked: NewOrder,
+    contract: OptionContract,
+    intent: PositionIntent,
+    account: Account,
+    orders: Sequence[Order],
+    quotes: QuoteBook,
+) -> None:
+    is_long = intent is PositionIntent.BUY_TO_OPEN
+    if account.options_level < (2 if is_long else 1):
+        raise refusals.NotEligible("account not eligible to trade options at this level")
+    if is_long:
+        required = asked.order_qty * _price(asked, quotes) * contract.multiplier
+    elif contract.right is Right.PUT:
+        required = put_collateral(contract, asked.order_qty)
+    else:
+        _check_cover(asked, contract, account, orders)
+        return
+    available = means_of(account, orders, quotes).options_buying_power
+    if required > available:
+        raise refusals.InsufficientOptionsBuyingPower(required, available)
+
+
+def _check_cover(
+    asked: NewOrder, contract: OptionContract, account: Account, orders: Sequence[Order]
+) -> None:
+    shares = account.position_qty(contract.underlying)
+    free = shares - held_of_position(account, contract.underlying, orders)
+    if asked.order_qty * contract.multiplier > free:
+        raise refusals.NotEligible("account not eligible to trade uncovered option contracts")
+
+
+def _check_share_opening(
+    asked: NewOrder,
+    intent: PositionIntent,
+    account: Account,
+    orders: Sequence[Order],
+    quotes: QuoteBook,
+) -> None:
+    if intent is PositionIntent.SELL_TO_OPEN and not account.shorting_enabled:
+        raise refusals.InsufficientQuantity(asked.symbol, asked.order_qty, ZERO, ZERO, ZERO)
+    required = asked.order_qty * _price(asked, quotes)
+    available = means_of(account, orders, quotes).buying_power
+    if required > available:
+        raise refusals.InsufficientBuyingPower(required, available)

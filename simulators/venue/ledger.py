@@ -1,0 +1,77 @@
+"""The venue's own append-only record: what checkers take as the truth."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+
+from simulators.venue.orders import Execution, Order, OrderEvent
+
+
+class EntryKind(Enum):
+    """What an entry records."""
+
+    ORDER = "order"
+    ORDER_EVENT = "order_event"
+    EXECUTION = "execution"
+    CASH = "cash"
+
+
+@dataclass(frozen=True, slots=True)
+class CashMovement:
+    """Cash of an account that moved, and why."""
+
+    account_id: str
+    amount: Decimal
+    balance: Decimal
+    reason: str
+    exec_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One record; `seq` counts from 1 without gaps."""
+
+    seq: int
+    at: datetime
+    kind: EntryKind
+    record: Order | OrderEvent | Execution | CashMovement
+
+
+class Ledger:
+    """Append-only; entries are immutable, and none is ever removed."""
+
+    def __init__(self) -> None:
+        self._entries: list[LedgerEntry] = []
+        self._executions: list[Execution] = []
+
+    @property
+    def entries(self) -> tuple[LedgerEntry, ...]:
+        """All entries in the order in which they happened."""
+        return tuple(self._entries)
+
+    @property
+    def executions(self) -> tuple[Execution, ...]:
+        """All fills in the order in which they happened."""
+        return tuple(self._executions)
+
+    def order_taken(self, order: Order) -> None:
+        self._append(order.submitted_at, EntryKind.ORDER, order)
+
+    def event(self, event: OrderEvent) -> None:
+        self._append(event.at, EntryKind.ORDER_EVENT, event)
+
+    def execution(self, execution: Execution) -> None:
+        self._executions.append(execution)
+        self._append(execution.at, EntryKind.EXECUTION, execution)
+
+    def cash(self, at: datetime, movement: CashMovement) -> None:
+        self._append(at, EntryKind.CASH, movement)
+
+    def _append(
+        self,
+        at: datetime,
+        kind: EntryKind,
+        record: Order | OrderEvent | Execution | CashMovement,
+    ) -> None:
+        self._entries.append(LedgerEntry(len(self._entries) + 1, at, kind, record))

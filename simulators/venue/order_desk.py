@@ -1,0 +1,163 @@
+"""The orders of the venue and the one place where they change: each change is an event."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from simulators.venue import refusals
+from simulators.venue.accounts import Account
+from simulators.venue.instruments import Instrument
+from simulators.venue.ledger import CashMovement, Ledger
+from simulators.venue.orders import (
+    EventKind,
+    Execution,
+    NewOrder,
+    Order,
+    OrderEvent,
+    OrderStatus,
+    PositionIntent,
+)
+from simulators.venue.randomness import Randomness
+
+Listener = Callable[[OrderEvent], None]
+
+_EVENT_OF = {
+    OrderStatus.NEW: EventKind.NEW,
+    OrderStatus.PENDING_CANCEL: EventKind.PENDING_CANCEL,
+    OrderStatus.CANCELED: EventKind.CANCELED,
+    OrderStatus.EXPIRED: EventKind.EXPIRED,
+    OrderStatus.REJECTED: EventKind.REJECTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What the venue adds to an order when it takes it."""
+
+    instrument: Instrument
+    intent: PositionIntent
+    status: OrderStatus
+    at: datetime
+    expires_at: datetime
+
+
+class OrderDesk:
+    """Keeps every order for ever and books its fills; listeners hear of each event in order."""
+
+    def __init__(self, randomness: Randomness, ledger: Ledger) -> None:
+        self._randomness = randomness
+        self._ledger = ledger
+        self._orders: dict[str, Order] = {}
+        self._open: dict[str, None] = {}
+        self._by_client_id: dict[tuple[str, str], str] = {}
+        self._listeners: list[Listener] = []
+        self._events = 0
+
+    def subscribe(self, listener: Listener) -> None:
+        """Calls the listener with every event from now on, at once and in order."""
+        self._listeners.append(listener)
+
+    def __iter__(self) -> Iterator[Order]:
+        """All orders, oldest first, as they are now."""
+        return iter(self._orders.values())
+
+    def get(self, venue_order_id: str) -> Order:
+        """The order as it is now.
+
+        Raises:
+            NoSuchOrder: There is none with this id.
+        """
+        order = self._orders.get(venue_order_id)
+        if order is None:
+            raise refusals.NoSuchOrder(venue_order_id)
+        return order
+
+    def find_by_client_id(self, account_id: str, client_order_id: str) -> Order | None:
+        """The order with this client id, open or not."""
+        found = self._by_client_id.get((account_id, client_order_id))
+        return self._orders[found] if found is not None else None
+
+    def open_orders(self, account_id: str | None = None) -> list[Order]:
+        """The open orders, oldest first; of one account if it is given."""
+        orders = (self._orders[order_id] for order_id in self._open)
+        return [order for order in orders if account_id in (None, order.account_id)]
+
+    def draw_up(self, asked: NewOrder, acceptance: Acceptance) -> Order:
+        """The order that was asked for, without keeping it."""
+        return Order(
+            venue_order_id=self._randomness.uuid("venue_order_id"),
+            order_no=len(self._orders) + 1,
+            asked=asked,
+            instrument=acceptance.instrument,
+            position_intent=acceptance.intent,
+            client_order_id=asked.client_order_id or self._randomness.uuid("client_order_id"),
+            status=acceptance.status,
+            submitted_at=acceptance.at,
+            expires_at=acceptance.expires_at,
+            updated_at=acceptance.at,
+        )
+
+    def take(self, asked: NewOrder, acceptance: Acceptance) -> Order:
+        """Makes an order of what was asked for and keeps it for ever."""
+        order = self.draw_up(asked, acceptance)
+        key = (order.account_id, order.client_order_id)
+        self._by_client_id.setdefault(key, order.venue_order_id)
+        self._orders[order.venue_order_id] = order
+        self._open[order.venue_order_id] = None
+        self._ledger.order_taken(order)
+        self._publish(EventKind(acceptance.status.value), order, acceptance.at)
+        return order
+
+    def change(self, order: Order, status: OrderStatus, at: datetime) -> Order:
+        """Puts the order into another status; the table in `orders` must allow it."""
+        changed = order.became(status, at)
+        self._keep(changed)
+        self._publish(_EVENT_OF[status], changed, at)
+        return changed
+
+    def fill(
+        self, order: Order, account: Account, last_qty: Decimal, last_px: Decimal, at: datetime
+    ) -> Execution:
+        """Books one fill in the order and in the account."""
+        filled = order.filled(last_qty, last_px, at)
+        execution = Execution(
+            exec_id=self._randomness.uuid("exec_id"),
+            exec_no=len(self._ledger.executions) + 1,
+            order=filled,
+            last_qty=last_qty,
+            last_px=last_px,
+            cum_qty=filled.cum_qty,
+            leaves_qty=filled.asked.order_qty - filled.cum_qty,
+            at=at,
+        )
+        self._keep(filled)
+        self._ledger.execution(execution)
+        moved = account.book(execution)
+        movement = CashMovement(account.account_id, moved, account.cash, "fill", execution.exec_id)
+        self._ledger.cash(at, movement)
+        complete = filled.cum_qty == filled.asked.order_qty
+        self._publish(
+            EventKind.FILL if complete else EventKind.PARTIAL_FILL, filled, at, execution, account
+        )
+        return execution
+
+    def _keep(self, order: Order) -> None:
+        self._orders[order.venue_order_id] = order
+        if not order.is_open:
+            self._open.pop(order.venue_order_id, None)
+
+    def _publish(
+        self,
+        kind: EventKind,
+        order: Order,
+        at: datetime,
+        execution: Execution | None = None,
+        account: Account | None = None,
+    ) -> None:
+        self._events += 1
+        position_qty = account.position_qty(order.symbol) if account is not None else None
+        event = OrderEvent(self._events, kind, at, order, execution, position_qty)
+        self._ledger.event(event)
+        for listener in self._listeners:
+            listener(event)

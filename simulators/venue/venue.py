@@ -1,0 +1,214 @@
+"""The venue: takes orders, works them against quotes in market time, and keeps the books.
+
+Synchronous and deterministic: no awaits, no threads, no clock but the injected one. `advance` runs
+what has become due and `next_due` tells a driver how long it may sleep. Events come back through
+listeners; answers are values; what is refused is a `Refusal`, and then nothing was changed.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from simulators.venue import checks, refusals
+from simulators.venue import trading_calendar as calendar
+from simulators.venue.accounts import Account
+from simulators.venue.clock import MarketClock
+from simulators.venue.floor import Floor
+from simulators.venue.instruments import Catalog, Instrument
+from simulators.venue.ledger import Ledger
+from simulators.venue.matching import marketable_px
+from simulators.venue.order_desk import Acceptance, Listener, OrderDesk
+from simulators.venue.orders import (
+    OPEN,
+    Execution,
+    Fate,
+    NewOrder,
+    Order,
+    OrderStatus,
+    PositionIntent,
+    TimeInForce,
+)
+from simulators.venue.quotes import Quote, QuoteBook
+from simulators.venue.randomness import Randomness
+from simulators.venue.reservations import Means, means_of
+from simulators.venue.settings import VenueSettings
+
+_GTC_LIFE = timedelta(days=90)
+
+
+class Venue:
+    """One market with its accounts. Every verb first runs what is due."""
+
+    def __init__(
+        self,
+        clock: MarketClock,
+        catalog: Catalog,
+        accounts: Iterable[Account],
+        randomness: Randomness,
+        settings: VenueSettings | None = None,
+    ) -> None:
+        self.clock = clock
+        self.catalog = catalog
+        self.ledger = Ledger()
+        self.accounts = {account.account_id: account for account in accounts}
+        self.settings = settings or VenueSettings()
+        self.randomness = randomness
+        self.desk = OrderDesk(randomness, self.ledger)
+        self._floor = Floor(clock, catalog, self.accounts, self.desk, randomness, self.settings)
+
+    @property
+    def now(self) -> datetime:
+        """Market time of what is being done: while things that were due run, their own time."""
+        return self._floor.now
+
+    @property
+    def next_due(self) -> datetime | None:
+        """Market time of the next thing to do, None if there is nothing."""
+        return self._floor.next_due
+
+    @property
+    def quotes(self) -> QuoteBook:
+        """The current quotes."""
+        return self._floor.quotes
+
+    def advance(self) -> None:
+        """Runs everything that is due, in order, each at its own market time."""
+        self._floor.advance()
+
+    def set_clock(self, at: datetime) -> None:
+        """Moves the clock. Forward: what lies between happens in order. Back: waits go on."""
+        self._floor.set_clock(at)
+
+    def subscribe(self, listener: Listener) -> None:
+        """Calls the listener with every order event, at once and in order."""
+        self.desk.subscribe(listener)
+
+    def means(self, account_id: str) -> Means:
+        """What the account has and what of it is free."""
+        open_orders = self.desk.open_orders(account_id)
+        return means_of(self.accounts[account_id], open_orders, self.quotes)
+
+    def set_quote(self, quote: Quote) -> None:
+        """Makes it the current quote and works the resting orders against it.
+
+        Raises:
+            NotListed: The symbol is not listed.
+            BadPrice: The prices don't make a quote.
+        """
+        self.advance()
+        self.catalog.get(quote.symbol)
+        if not 0 <= quote.bid <= quote.ask or not quote.ask:
+            raise refusals.BadPrice(quote.ask, "a quote needs 0 <= bid <= ask and ask > 0")
+        self._floor.take_quotes([quote])
+
+    def quoted_at(self, quote: Quote) -> datetime:
+        """The time to show with a quote: now while the market is open, else that of its close."""
+        if quote.frozen:
+            return quote.at
+        if calendar.session_at(self.now) is not None:
+            return self.now
+        return max(quote.at, calendar.last_close(self.now))
+
+    def submit(self, asked: NewOrder, fate: Fate = Fate.WORKED) -> Order:
+        """Takes an order, or refuses it.
+
+        Raises:
+            Refusal: Nothing was changed.
+        """
+        self.advance()
+        instrument = self.catalog.get(asked.symbol)
+        intent = self._check(asked, instrument)
+        in_session = calendar.session_at(self.now) is not None
+        status = OrderStatus.PENDING_NEW if in_session else OrderStatus.ACCEPTED
+        expires_at = self._expiry_of(asked)
+        acceptance = Acceptance(instrument, intent, status, self.now, expires_at)
+        if fate is Fate.VANISHED:
+            return self.desk.draw_up(asked, acceptance)
+        order = self.desk.take(asked, acceptance)
+        self._floor.expect_acknowledgement(order, stalled=fate is Fate.STALLED)
+        return order
+
+    def cancel(self, venue_order_id: str) -> Order:
+        """Asks for a cancel; the order may still fill until it is canceled.
+
+        Raises:
+            NoSuchOrder: There is none with this id.
+            NotCancelable: It has ended, or a cancel is pending.
+        """
+        self.advance()
+        order = self.desk.get(venue_order_id)
+        if order.status not in OPEN - {OrderStatus.PENDING_CANCEL}:
+            raise refusals.NotCancelable(order.status.value)
+        order = self.desk.change(order, OrderStatus.PENDING_CANCEL, self.now)
+        self._floor.expect_cancel(order)
+        return order
+
+    def reject(self, venue_order_id: str) -> Order:
+        """Rejects an order that was taken before.
+
+        Raises:
+            NoSuchOrder: There is none with this id.
+            NotCancelable: It has ended.
+        """
+        self.advance()
+        order = self.desk.get(venue_order_id)
+        if not order.is_open:
+            raise refusals.NotCancelable(order.status.value)
+        return self.desk.change(order, OrderStatus.REJECTED, self.now)
+
+    def force_fill(
+        self,
+        venue_order_id: str,
+        qty: Decimal | None = None,
+        px: Decimal | None = None,
+        *,
+        even_if_ended: bool = False,
+    ) -> Execution:
+        """Fills an order now, whatever the market says: all that is left unless told otherwise.
+
+        Args:
+            px: Default: the limit price, for a market order the side of the quote.
+            even_if_ended: Also fills an order that has ended unfilled (a late fill).
+
+        Raises:
+            NoSuchOrder, NotCancelable, BadQuantity, BadPrice: Nothing was changed.
+        """
+        self.advance()
+        order = self.desk.get(venue_order_id)
+        left = order.asked.order_qty - order.cum_qty
+        if not order.is_open and not (even_if_ended and left):
+            raise refusals.NotCancelable(order.status.value)
+        last_qty = left if qty is None else qty
+        if not 0 < last_qty <= left:
+            raise refusals.BadQuantity(f"qty must be above 0 and at most {left}")
+        return self._floor.fill(order, last_qty, self._forced_px(order, px))
+
+    def _forced_px(self, order: Order, px: Decimal | None) -> Decimal:
+        if px is None:
+            px = order.limit_price or marketable_px(order, self.quotes.find(order.symbol))
+        if px is None or px <= 0:
+            raise refusals.BadPrice(px or Decimal(0), "a price above 0 is needed")
+        return px
+
+    def _check(self, asked: NewOrder, instrument: Instrument) -> PositionIntent:
+        account = self.accounts[asked.account_id]
+        open_orders = self.desk.open_orders(asked.account_id)
+        checks.check_form(asked, instrument, self.now)
+        if self.settings.unique_client_order_ids == "first":
+            self._check_unique(asked)
+        checks.check_account(account)
+        intent = checks.infer_intent(asked, account)
+        checks.check_wash_trade(asked, open_orders)
+        checks.check_means(asked, instrument, intent, account, open_orders, self.quotes)
+        if self.settings.unique_client_order_ids == "last":
+            self._check_unique(asked)
+        return intent
+
+    def _check_unique(self, asked: NewOrder) -> None:
+        wanted = asked.client_order_id
+        if wanted and self.desk.find_by_client_id(asked.account_id, wanted) is not None:
+            raise refusals.DuplicateClientOrderId(wanted)
+
+    def _expiry_of(self, asked: NewOrder) -> datetime:
+        closes = calendar.current_or_next_session(self.now).closes
+        return closes if asked.time_in_force is TimeInForce.DAY else closes + _GTC_LIFE
