@@ -1,0 +1,220 @@
+"""The fence store: which router may act through this adapter, and which ids are dead for good.
+
+It keeps when it was created, the newest claim, and the tombstones, in a small file on a volume of
+its own. What it says is durable before anybody is told. What it is asked right before a write
+(`check`, `is_buried`) is answered from memory, by any thread.
+
+A file that failed once is not trusted again: from then on everything is refused, until a restart
+has read back what is really there. (A repeated fsync may report success for pages that the system
+has thrown away after the first failure.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from services.common.adapter.fence_file import FenceClaim, FenceFile
+from services.common.domain.errors import OutcomeUnknown, Reason, Refused, Unavailable
+from services.common.runtime.blocking import RunBlocking
+from services.common.runtime.clock import Clock
+from services.common.runtime.errors import PoolBusyError, PoolTimeoutError
+
+__all__ = ["FenceClaim", "FenceStore", "FenceStoreFailed"]
+
+T = TypeVar("T")
+
+
+class FenceStoreFailed(Unavailable):
+    """The file could not make a change durable; the store refuses everything until a restart."""
+
+
+class FenceStore:
+    """The adapter's memory of claims and tombstones. Made by `open`; one per process.
+
+    With `routed` (the default) every mutation must carry a claim; without it, mutations that
+    carry none are let through, and those that carry one are checked all the same.
+    """
+
+    def __init__(
+        self,
+        file: FenceFile,
+        clock: Clock,
+        run_blocking: RunBlocking,
+        *,
+        routed: bool = True,
+        write_timeout_s: float = 5.0,
+    ) -> None:
+        self._file = file
+        self._clock = clock
+        self._run_blocking = run_blocking
+        self._routed = routed
+        self._write_timeout_s = write_timeout_s
+        self._created = file.created()
+        self._seen = file.claim()
+        self._buried = file.tombstones()
+        self._failure = ""
+        # Held by the thread that writes. A lock of the event loop would not do: a caller that
+        # was canceled lets go of it while its write still runs.
+        self._writing = threading.Lock()
+        self._noting = asyncio.Lock()
+        self._newest_note: FenceClaim | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        clock: Clock,
+        run_blocking: RunBlocking,
+        *,
+        routed: bool = True,
+        write_timeout_s: float = 5.0,
+        vfs: str | None = None,
+    ) -> FenceStore:
+        """Open or create the store at `path` and lock it. Blocks; call it at start.
+
+        Raises FenceFileUnusable (a StartupError) if another process has it, or it is broken.
+        """
+        file = FenceFile.open(path, now=clock.now(), vfs=vfs)
+        return cls(file, clock, run_blocking, routed=routed, write_timeout_s=write_timeout_s)
+
+    @property
+    def created(self) -> datetime:
+        """When the store was created (UTC): of ids sent before, absence can't be proven."""
+        return self._created
+
+    @property
+    def seen(self) -> FenceClaim | None:
+        """The newest claim, durable; None while the store is blank."""
+        return self._seen
+
+    @property
+    def failure(self) -> str:
+        """Why the store refuses everything; empty while it works."""
+        return self._failure
+
+    def check(self, claim: FenceClaim | None) -> None:
+        """Raise Refused (effect NONE) unless a mutation with this claim may go out now.
+
+        From memory, at once, from any thread.
+        """
+        self._require_working()
+        seen = self._seen
+        if claim is None:
+            if self._routed:
+                raise Refused(Reason.FENCE_REQUIRED, "this adapter takes orders from routers only")
+            return
+        if seen is None:
+            raise Refused(Reason.FENCE_NOT_TAKEN, "no router has called Fence here yet")
+        _refuse_stale(seen, claim)
+        if claim.term > seen.term:
+            raise Refused(Reason.FENCE_NOT_TAKEN, f"call Fence first: taken is {seen}, not {claim}")
+
+    def is_buried(self, placement_id: str) -> bool:
+        """Whether this id has a tombstone. From memory, at once, from any thread."""
+        return placement_id in self._buried
+
+    async def take(self, claim: FenceClaim) -> FenceClaim | None:
+        """Take `claim` and give what had been seen before; durable before it returns.
+
+        The same claim again is taken again; of its journal heads the higher is kept. Raises
+        Refused STALE_EPOCH if a higher one was seen, or an equal one of another journal;
+        FenceStoreFailed; OutcomeUnknown if the disk doesn't answer in time. Canceled, the write
+        may still take place.
+        """
+        return await self._off_loop(lambda: self._take(claim))
+
+    async def note(self, claim: FenceClaim) -> None:
+        """Make the journal head that a mutation carries durable, before the mutation goes out.
+
+        So a journal that was restored to a state before that mutation finds out at its next
+        Fence. Callers at the same time share one sync. Raises as `check` does, and Unavailable
+        (effect NONE: the mutation has not gone out) if it can't be made durable.
+        """
+        self.check(claim)
+        note = self._newest_note
+        if note is None or (note.term, note.head_sequence) < (claim.term, claim.head_sequence):
+            self._newest_note = claim
+        async with self._noting:
+            newest, seen = self._newest_note, self._seen
+            assert newest is not None
+            if seen is not None and (claim.term, claim.head_sequence) > (
+                seen.term,
+                seen.head_sequence,
+            ):
+                await self._note(newest)
+
+    async def _note(self, claim: FenceClaim) -> None:
+        try:
+            await self._off_loop(lambda: self._take(claim))
+        except OutcomeUnknown as error:
+            raise Unavailable(error.reason, error.message) from error
+
+    async def bury(self, placement_id: str, evidence: str) -> None:
+        """Refuse this id from now on, for good; durable before it returns. Raises as `take`."""
+        await self._off_loop(lambda: self._bury(placement_id, evidence))
+
+    def close(self) -> None:
+        """Release the file, after the write that runs, if any. Blocks."""
+        with self._writing:
+            self._failure = self._failure or "the fence store is closed"
+            self._file.close()
+
+    def _take(self, claim: FenceClaim) -> FenceClaim | None:
+        before = self._seen
+        if before is not None:
+            _refuse_stale(before, claim)
+        higher = before is None or claim.term > before.term
+        if higher or (before is not None and claim.head_sequence > before.head_sequence):
+            self._persist(lambda: self._file.save_claim(claim))
+            self._seen = claim
+        return before
+
+    def _bury(self, placement_id: str, evidence: str) -> None:
+        if placement_id not in self._buried:
+            now = self._clock.now()
+            self._persist(lambda: self._file.save_tombstone(placement_id, evidence, now))
+            self._buried.add(placement_id)
+
+    def _persist(self, save: Callable[[], None]) -> None:
+        try:
+            save()
+        except apsw.Error as error:
+            self._failure = f"a write of the fence store failed: {error}"
+            raise FenceStoreFailed(Reason.JOURNAL_UNAVAILABLE, self._failure) from error
+
+    async def _off_loop(self, work: Callable[[], T]) -> T:
+        self._require_working()
+        try:
+            return await self._run_blocking(self._alone, work, timeout_s=self._write_timeout_s)
+        except PoolBusyError as error:
+            raise Unavailable(
+                Reason.JOURNAL_UNAVAILABLE, "the fence store is busy, nothing was written"
+            ) from error
+        except PoolTimeoutError as error:
+            raise OutcomeUnknown(
+                f"the fence store did not answer within {self._write_timeout_s} s",
+                reason=Reason.JOURNAL_UNAVAILABLE,
+            ) from error
+
+    def _alone(self, work: Callable[[], T]) -> T:
+        with self._writing:
+            self._require_working()
+            return work()
+
+    def _require_working(self) -> None:
+        if self._failure:
+            raise FenceStoreFailed(Reason.JOURNAL_UNAVAILABLE, self._failure)
+
+
+def _refuse_stale(seen: FenceClaim, claim: FenceClaim) -> None:
+    if claim.term < seen.term:
+        raise Refused(Reason.STALE_EPOCH, f"{claim} is older than what was taken: {seen}")
+    if claim.term == seen.term and claim.journal_id != seen.journal_id:
+        raise Refused(Reason.STALE_EPOCH, f"{claim} stands beside what was taken: {seen}")
