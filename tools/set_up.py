@@ -95,7 +95,15 @@ def make_venv(*, this_python: bool) -> None:
 
 def install() -> None:
     """Install both distributions, editable, with their tools at the pinned versions."""
-    pip = (str(VENV_PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    pip = (
+        str(VENV_PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-compile",
+        "--disable-pip-version-check",
+    )
     # The build backend comes first and is then used as it is: it is pinned like the rest.
     run(*pip, "-c", "constraints.txt", "setuptools")
     run(*pip, "-c", "constraints.txt", "--no-build-isolation", *DISTRIBUTIONS)
