@@ -62,6 +62,8 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         hide_input_in_errors=True,
         env_nested_delimiter=config_fields.NESTED,
+        # Of keys in the file: capitals would otherwise be taken for the field, or hide it.
+        case_sensitive=True,
     )
 
     section: ClassVar[str]
@@ -82,6 +84,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take nothing behind the caller's back: `load` reads the sources itself."""
         return (init_settings,)
+
+    @classmethod
+    def variable(cls, *path: str) -> str:
+        """The environment variable of a field, for messages about its value."""
+        return config_fields.variable(cls, path)
 
     @classmethod
     def load(

@@ -12,7 +12,7 @@ import structlog
 
 from services.common.runtime.clock import Clock, SystemClock
 from services.common.runtime.errors import StartupError, sole_leaf
-from services.common.runtime.shutdown import Lifecycle, exit_at_once
+from services.common.runtime.shutdown import Lifecycle, exit_at_once, start_watchdog
 
 Start = Callable[[Lifecycle], Awaitable[None]]
 
@@ -52,6 +52,7 @@ async def _serve(service: str, start: Start, clock: Clock) -> int:
     else:
         stop.cancel()
         lifecycle.exit_code = _report(service, error)
+    start_watchdog(service, lifecycle.limits)
     return await lifecycle.shut_down(drain=ended and error is None)
 
 

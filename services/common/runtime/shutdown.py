@@ -77,10 +77,18 @@ class Lifecycle:
         """Call `closer` at the end, after all that are registered later; register on opening."""
         self._on_close.append(_Step(name, closer, timeout_s))
 
-    def own_tasks(self, name: str) -> TaskOwner:
-        """Make an owner of tasks that is closed in its turn; a critical one's end stops us."""
+    def own_tasks(self, name: str, *, finish_s: float = 0.0) -> TaskOwner:
+        """Make an owner of tasks that is closed in its turn; a critical one's end stops us.
+
+        At the end its tasks may finish for `finish_s` before they are canceled.
+        """
         owner = TaskOwner(name, self._critical_ended)
-        self.on_close(f"{name} tasks", lambda: owner.close(cancel_s=self.limits.closer_s))
+
+        async def close() -> None:
+            # Less than the step's own limit, so that the owner can still name who holds on.
+            await owner.close(finish_s=finish_s, cancel_s=self.limits.closer_s * 0.8)
+
+        self.on_close(f"{name} tasks", close, finish_s + self.limits.closer_s)
         return owner
 
     def request_stop(self, reason: str, *, exit_code: int = 0, drain: bool = True) -> None:
@@ -101,8 +109,6 @@ class Lifecycle:
         Each step's failure is logged, makes the code at least 1, and doesn't stop the others.
         """
         ends_at = self.clock.monotonic() + self.limits.overall_s
-        watchdog = _start_watchdog(self.service, self.limits.overall_s + _WATCHDOG_MARGIN_S)
-        _log.debug("watchdog_started", thread=watchdog.name)
         for step in self._on_drain:
             await self._run(step, ends_at)
         if drain and self._drain and self._stop.is_set():
@@ -146,9 +152,13 @@ def exit_at_once(service: str, code: int, why: str) -> None:
     os._exit(code)
 
 
-def _start_watchdog(service: str, seconds: float) -> threading.Timer:
+def start_watchdog(service: str, limits: ShutdownLimits) -> None:
+    """End the process, from a thread of its own, if it outlives its shutdown's limit.
+
+    It can't be called off: only for a process that has nothing to do any more but end.
+    """
+    seconds = limits.overall_s + _WATCHDOG_MARGIN_S
     why = f"shutdown took longer than {seconds:g} s"
     timer = threading.Timer(seconds, exit_at_once, (service, 1, why))
     timer.daemon = True
     timer.start()
-    return timer

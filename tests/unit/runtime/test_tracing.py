@@ -103,6 +103,26 @@ async def test_span_has_the_status_that_the_caller_got(
     assert not any(span.events for span in spans.get_finished_spans())
 
 
+async def test_span_of_a_stream_that_the_client_cancels_ends(
+    serve: Any,
+    request_type: Any,
+    tracer: Tracer,
+    spans: InMemorySpanExporter,
+    eventually: Any,
+) -> None:
+    async def handler(request: Any, context: Any) -> Any:
+        yield request
+        await asyncio.Event().wait()
+
+    served = await serve(handler, "unary_stream", tracer=tracer)
+    call = served.stub("unary_stream")(request_type())
+    await call.read()
+    call.cancel()
+    await eventually(spans.get_finished_spans)
+    (span,) = spans.get_finished_spans()
+    assert (span.attributes or {})[telemetry.RPC_STATUS_CODE] == "CANCELLED"
+
+
 async def test_kept_trace_is_continued_after_a_restart(
     tracer: Tracer, spans: InMemorySpanExporter
 ) -> None:
