@@ -59,11 +59,13 @@ class Listener:
             CannotListen: The port is in use, or the address is not this machine's.
         """
         # A handler whose client has left is canceled; what it asked for goes on by itself.
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+        runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S
+        )
         await runner.setup()
         self._runners.append(runner)
         bound = _bound_socket(self._host, port)
-        await web.SockSite(runner, bound, shutdown_timeout=_SHUTDOWN_S).start()
+        await web.SockSite(runner, bound).start()
         return int(bound.getsockname()[1])
 
     async def close(self) -> None:
@@ -88,14 +90,13 @@ def _bound_socket(host: str, port: int) -> socket.socket:
     return bound
 
 
-async def run_until_signal() -> None:
-    """Returns on SIGTERM or SIGINT."""
+async def run_until_signal(stop: asyncio.Event) -> None:
+    """Returns on SIGTERM or SIGINT, or when `stop` is set for another reason."""
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
     for number in _STOP_SIGNALS:
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, stop.set)
     try:
-        await told.wait()
+        await stop.wait()
     finally:
         for number in _STOP_SIGNALS:
             loop.remove_signal_handler(number)

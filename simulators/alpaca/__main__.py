@@ -120,7 +120,7 @@ async def _serve(simulated: SimulatedAlpaca, host: str, port: int, control_port:
                 ready_line(host=host, port=bound, control_port=control, account_number=number),
                 flush=True,
             )
-            await run_until_signal()
+            await run_until_signal(simulated.frontend.broken)
     finally:
         await listener.close()
 

@@ -19,7 +19,7 @@ def account_json(
 ) -> dict[str, Any]:
     """The account as GET /v2/account shows it."""
     equity = plain(cents(means.equity))
-    last_equity = plain(cents(account.starting_cash))
+    last_equity = plain(cents(account.last_equity))
     options_buying_power = plain(cents(means.options_buying_power))
     margin = plain(cents(means.initial_margin))
     return {

@@ -30,6 +30,9 @@ _T = TypeVar("_T")
 class FrameSocket(Protocol):
     """A websocket as the stream needs it."""
 
+    async def open(self) -> None:
+        """Answers the handshake."""
+
     async def receive(self) -> str | bytes | None:
         """The next frame, None when the connection has ended."""
 
@@ -58,6 +61,8 @@ class Frontend:
         self._faults = faults
         self._log = log
         self._driver = driver
+        self.broken = asyncio.Event()
+        """Set when something went wrong inside; `close` then raises it."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._errors: list[BaseException] = []
 
@@ -90,14 +95,15 @@ class Frontend:
         """
         return await asyncio.shield(self._own(self._work(request)))
 
-    async def serve_stream(self, socket: FrameSocket) -> None:
+    def connect_stream(self) -> StreamSession | None:
+        """A session for a new client of the stream; None if it is to be refused."""
+        return self._updates.connect()
+
+    async def serve_stream(self, session: StreamSession, socket: FrameSocket) -> None:
         """Serves one client of the stream until it leaves or is disconnected."""
-        session = self._updates.connect()
-        if session is None:
-            await socket.close()
-            return
         sender = self._own(_send_all(session, socket))
         try:
+            await socket.open()
             while (frame := await socket.receive()) is not None:
                 session.receive(frame)
         finally:
@@ -114,6 +120,7 @@ class Frontend:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._errors.append(error)
+            self.broken.set()
 
     async def _work(self, request: HttpRequest) -> Reply:
         entry = self._logged(request)
@@ -147,8 +154,10 @@ class Frontend:
 
     def _stamped(self, reply: Reply) -> Reply:
         if isinstance(reply, HttpResponse):
-            limits = self._api.trading_limit.headers() if reply.status == 429 else {}
-            return self._api.stamp(reply.with_headers(limits))
+            if reply.status == 429:
+                limits = {**self._api.trading_limit.headers(), "X-RateLimit-Remaining": "0"}
+                reply = reply.with_headers(limits)
+            return self._api.stamp(reply)
         if isinstance(reply, PartialAnswer):
             return PartialAnswer(self._api.stamp(reply.response), reply.sent)
         return reply
@@ -184,6 +193,7 @@ class Frontend:
 
 
 async def _send_all(session: StreamSession, socket: FrameSocket) -> None:
+    # Waits on the first frame, which answers the client's own, so the handshake is over by then.
     while (frame := await session.outgoing.get()) is not None:
         await socket.send(frame)
     await socket.close()

@@ -24,9 +24,12 @@ def alpaca_app(frontend: Frontend) -> web.Application:
 
     async def stream(request: web.Request) -> web.StreamResponse:
         socket = _AiohttpSocket(request)
-        if not await socket.open():
+        if not socket.can_open():
             return web.Response(status=426, text="this is a websocket")
-        await frontend.serve_stream(socket)
+        session = frontend.connect_stream()
+        if session is None:
+            return web.Response(status=503)
+        await frontend.serve_stream(session, socket)
         return socket.response
 
     app = web.Application(client_max_size=_BODY_BYTES_MAX)
@@ -89,14 +92,15 @@ class _AiohttpSocket:
 
     def __init__(self, request: web.Request) -> None:
         self._request = request
-        self.response = web.WebSocketResponse(max_msg_size=_BODY_BYTES_MAX)
+        self.response = web.WebSocketResponse(timeout=0.1, max_msg_size=_BODY_BYTES_MAX)
 
-    async def open(self) -> bool:
-        """Answers the handshake; False if the request is no websocket's."""
-        if not self.response.can_prepare(self._request).ok:
-            return False
+    def can_open(self) -> bool:
+        """Whether the request asks for a websocket at all."""
+        return self.response.can_prepare(self._request).ok
+
+    async def open(self) -> None:
+        """Answers the handshake."""
         await self.response.prepare(self._request)
-        return True
 
     async def receive(self) -> str | bytes | None:
         message = await self.response.receive()

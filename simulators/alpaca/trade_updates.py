@@ -112,6 +112,11 @@ class TradeUpdates:
         """How many clients are connected."""
         return len(self._sessions)
 
+    @property
+    def listening_count(self) -> int:
+        """How many of them are authorised and subscribed."""
+        return sum(session.listens for session in self._sessions)
+
     def connect(self) -> StreamSession | None:
         """A session for a new client; None if it is to be refused."""
         if self._faults.strike(Incident(Place.CONNECT)) is not None:

@@ -28,6 +28,10 @@ class Wire(Protocol):
     def session_count(self) -> int:
         """How many stream clients are connected."""
 
+    @property
+    def listening_count(self) -> int:
+        """How many of them are authorised and subscribed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -109,9 +113,9 @@ class SimulatorControl:
         self.venue.advance()
         return ledger_json(self.venue, with_entries=with_entries)
 
-    def requests(self) -> list[RequestEntry]:
-        """The request log, oldest first."""
-        return self._log.entries
+    def requests(self, after_seq: int = 0) -> list[RequestEntry]:
+        """The request log behind that number, oldest first."""
+        return [entry for entry in self._log.entries if entry.seq > after_seq]
 
     def health(self) -> dict[str, Any]:
         """That it runs, what time it is there, and what it holds."""
@@ -121,6 +125,7 @@ class SimulatorControl:
             "elapsed_s": self.venue.clock.elapsed_s,
             "seed": self.venue.randomness.seed,
             "stream_sessions": self._wire.session_count,
+            "listening": self._wire.listening_count,
             "open_orders": len(self.venue.desk.open_orders()),
             "faults": len(self._faults.list()),
             "requests_not_kept": self._log.dropped,

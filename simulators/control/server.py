@@ -105,7 +105,10 @@ class ControlServer:
         return _json(self._control.ledger(with_entries=with_entries))
 
     async def _requests(self, request: web.Request) -> web.Response:
-        return _json(self._control.requests())
+        after = request.query.get("after", "0")
+        if not (after.isascii() and after.isdigit()):
+            raise BadRequest("after is the seq of an entry")
+        return _json(self._control.requests(int(after)))
 
     async def _faults(self, request: web.Request) -> web.Response:
         return _json(self._control.faults())

@@ -53,12 +53,14 @@ class Account:
     account_blocked: bool = False
     trade_suspended: bool = False
     starting_cash: Decimal = field(default=Decimal(0), init=False)
+    last_equity: Decimal = field(default=Decimal(0), init=False)
     positions: dict[str, Position] = field(default_factory=dict)
     realised: Fraction = Fraction(0)
     fees: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
         self.starting_cash = self.cash
+        self.last_equity = self.cash
 
     def position_qty(self, symbol: str) -> Decimal:
         """The signed holding, 0 if there is none."""

@@ -17,6 +17,7 @@ from simulators.venue.order_desk import OrderDesk
 from simulators.venue.orders import WORKING, Execution, Order, OrderStatus
 from simulators.venue.quotes import PriceWalk, Quote, QuoteBook
 from simulators.venue.randomness import Randomness
+from simulators.venue.reservations import means_of
 from simulators.venue.settings import VenueSettings
 from simulators.venue.timetable import Timetable
 
@@ -162,6 +163,8 @@ class Floor:
             if order.expires_at <= self.now:
                 self._desk.change(order, OrderStatus.EXPIRED, self.now)
         self.quotes.close_day()
+        for account in self._accounts.values():
+            account.last_equity = means_of(account, (), self.quotes).equity
         if self._settings.skip_closed:
             self._clock.set(calendar.next_open(self.now))
         self._plan_session_change()
