@@ -1,0 +1,294 @@
+"""`BrokerService` at the router: orders and positions from the books, the rest from the venues."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
+
+from services.common.contract.convert import (
+    check_known_fields,
+    instrument_from_wire,
+    market_clock_to_wire,
+    optional_timestamp_from_wire,
+    quote_to_wire,
+    spec_from_wire,
+    timestamp_to_wire,
+)
+from services.common.contract.pb import broker_service_pb2 as pb
+from services.common.contract.pb import broker_service_pb2_grpc, types_pb2
+from services.common.domain.errors import InvalidRequest, NotFound, Reason, Unavailable
+from services.common.runtime.clock import Clock
+from services.common.runtime.telemetry import current_traceparent
+from services.router.api.balances import read_account
+from services.router.api.not_served import BROKER_METHODS, not_served
+from services.router.api.paging import page_of
+from services.router.api.views import (
+    account_to_wire,
+    between,
+    count_in_doubt,
+    count_quarantined,
+    link_to_wire,
+    order_filter,
+    served_methods,
+    strictest_gate,
+)
+from services.router.api.watch import watch_events
+from services.router.api.wire import booked_to_wire, entry_to_wire, gate_to_wire, held_to_wire
+from services.router.books.books import Books
+from services.router.books.entries import OrderEntry
+from services.router.books.watching import Watching
+from services.router.journal.journal import Journal
+from services.router.routing.accounts import AccountLinks
+from services.router.routing.desk import Desk
+from services.router.routing.link import VenueLink
+
+_QUOTES_MAX = 100
+
+
+@not_served(*BROKER_METHODS)
+class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
+    """The contract, served from the books. Errors are raised; the server translates them."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        books: Books,
+        journal: Journal,
+        watching: Watching,
+        clock: Clock,
+        version: str,
+    ) -> None:
+        self._desk = desk
+        self._books = books
+        self._journal = journal
+        self._watching = watching
+        self._clock = clock
+        self._version = version
+
+    # -- orders ------------------------------------------------------------------------------
+
+    async def SubmitOrder(self, request: pb.SubmitOrderRequest, context: Any) -> Any:
+        check_known_fields(request)
+        _refuse_fence(request)
+        account_id = self._account_of(request.account_id).account_id
+        spec = spec_from_wire(request.order)
+        entry = await self._desk.submit(
+            account_id,
+            spec,
+            received=self._clock.now(),
+            traceparent=current_traceparent() or "",
+        )
+        return pb.SubmitOrderResponse(order=entry_to_wire(entry))
+
+    async def CancelOrder(self, request: pb.CancelOrderRequest, context: Any) -> Any:
+        check_known_fields(request)
+        _refuse_fence(request)
+        account = self._account_of(request.account_id)
+        if not request.client_order_id:
+            raise InvalidRequest("client_order_id", "required")
+        entry = await self._desk.cancel(account.account_id, request.client_order_id)
+        return pb.CancelOrderResponse(order=entry_to_wire(entry))
+
+    async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> Any:
+        account = self._account_of(request.account_id)
+        if bool(request.client_order_id) == bool(request.venue_order_id):
+            raise InvalidRequest("client_order_id", "give either this or venue_order_id")
+        await self._journal.durable()
+        entry = self._find(account, request)
+        as_of = timestamp_to_wire(self._clock.now())
+        if entry is None:
+            return pb.GetOrderResponse(lookup=pb.ORDER_LOOKUP_ABSENT, as_of=as_of)
+        return pb.GetOrderResponse(
+            lookup=pb.ORDER_LOOKUP_FOUND, order=entry_to_wire(entry), as_of=as_of
+        )
+
+    def _find(self, account: AccountLinks, request: pb.GetOrderRequest) -> OrderEntry | None:
+        if request.client_order_id:
+            return self._books.find(account.account_id, request.client_order_id)
+        names = [link.name for link in account.links]
+        if not request.venue and len(names) > 1:
+            raise InvalidRequest("venue", "required with venue_order_id: there are several")
+        venue = request.venue or names[0]
+        key = (account.account_id, venue, request.venue_order_id)
+        owner = self._books.by_venue_order.get(key)
+        return self._books.orders[owner] if owner is not None else None
+
+    async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> Any:
+        account = self._account_of(request.account_id)
+        await self._journal.durable()
+        fits = order_filter(request)
+        entries = sorted(
+            (e for e in self._entries(account.account_id, request.filter) if fits(e)),
+            key=lambda entry: entry.first_seq,
+            reverse=True,
+        )
+        page, token = page_of(entries, request.page, lambda entry: entry.first_seq)
+        return pb.ListOrdersResponse(
+            orders=map(entry_to_wire, page),
+            next_page_token=token,
+            as_of=timestamp_to_wire(self._clock.now()),
+            watch_token=self._watching.token(),
+        )
+
+    def _entries(self, account_id: str, order_filter: int) -> Iterable[OrderEntry]:
+        if order_filter in (pb.ORDER_FILTER_OPEN, pb.ORDER_FILTER_IN_DOUBT):
+            return self._books.open_entries(account_id)
+        return (e for key, e in self._books.orders.items() if key[0] == account_id)
+
+    async def ListExecutions(self, request: pb.ListExecutionsRequest, context: Any) -> Any:
+        account = self._account_of(request.account_id)
+        await self._journal.durable()
+        order_id = request.client_order_id
+        after = optional_timestamp_from_wire(request, "after", "after")
+        before = optional_timestamp_from_wire(request, "before", "before")
+        found = (
+            booked
+            for booked in reversed(self._books.executions)
+            if booked.execution.account_id == account.account_id
+            and order_id in ("", booked.client_order_id, booked.execution.client_id)
+            and request.venue in ("", booked.execution.venue)
+            and between(booked.execution.times.venue_time, after, before)
+        )
+        page, token = page_of(found, request.page, lambda booked: booked.seq)
+        return pb.ListExecutionsResponse(
+            executions=map(booked_to_wire, page),
+            next_page_token=token,
+            as_of=timestamp_to_wire(self._clock.now()),
+            watch_token=self._watching.token(),
+        )
+
+    # -- account -----------------------------------------------------------------------------
+
+    async def GetAccount(self, request: pb.GetAccountRequest, context: Any) -> Any:
+        return await read_account(self._account_of(request.account_id), self._clock)
+
+    async def ListPositions(self, request: pb.ListPositionsRequest, context: Any) -> Any:
+        account = self._account_of(request.account_id)
+        await self._journal.durable()
+        held = sorted(
+            (
+                position
+                for position in self._books.held(account.account_id)
+                if request.venue in ("", position.venue)
+            ),
+            key=lambda position: (position.instrument.key, position.venue),
+        )
+        numbered = list(enumerate(reversed(held)))[::-1]
+        page, token = page_of(numbered, request.page, lambda item: item[0])
+        return pb.ListPositionsResponse(
+            positions=[held_to_wire(position) for _, position in page],
+            next_page_token=token,
+            as_of=timestamp_to_wire(self._clock.now()),
+            watch_token=self._watching.token(),
+        )
+
+    async def GetPosition(self, request: pb.GetPositionRequest, context: Any) -> Any:
+        account = self._account_of(request.account_id)
+        instrument = instrument_from_wire(request.instrument, "instrument")
+        await self._journal.durable()
+        return pb.GetPositionResponse(
+            positions=[
+                held_to_wire(position)
+                for position in self._books.held(account.account_id)
+                if position.instrument.key == instrument.key
+            ],
+            as_of=timestamp_to_wire(self._clock.now()),
+        )
+
+    # -- venues ------------------------------------------------------------------------------
+
+    async def GetCapabilities(self, request: pb.GetCapabilitiesRequest, context: Any) -> Any:
+        account = self._account_of(request.account_id)
+        venues = [
+            pb.VenueCapabilities(
+                venue=types_pb2.Venue(name=link.name, account_tag=link.account_tag),
+                order_types=[types_pb2.ORDER_TYPE_MARKET, types_pb2.ORDER_TYPE_LIMIT],
+                times_in_force=[types_pb2.TIME_IN_FORCE_DAY, types_pb2.TIME_IN_FORCE_GTC],
+                order_classes=[types_pb2.ORDER_CLASS_SIMPLE],
+                methods=served_methods(),
+            )
+            for link in account.links
+        ]
+        return pb.GetCapabilitiesResponse(venues=venues, server_version=self._version)
+
+    async def GetStatus(self, request: pb.GetStatusRequest, context: Any) -> Any:
+        accounts = self._accounts_of(request.account_id)
+        await self._journal.durable()
+        ids = [account.account_id for account in accounts]
+        last = self._books.last_failover
+        return pb.GetStatusResponse(
+            venues=[link_to_wire(link, self._books) for a in accounts for link in a.links],
+            trading_state=gate_to_wire(strictest_gate(self._books, request.account_id)),
+            as_of=timestamp_to_wire(self._clock.now()),
+            failover_count=self._books.failover_count,
+            last_failover=None if last is None else timestamp_to_wire(last),
+            in_doubt_count=sum(count_in_doubt(self._books, i) for i in ids),
+            quarantined_count=sum(count_quarantined(self._books, i) for i in ids),
+        )
+
+    async def ListAccounts(self, request: pb.ListAccountsRequest, context: Any) -> Any:
+        return pb.ListAccountsResponse(
+            accounts=[account_to_wire(account) for account in self._desk.accounts.values()]
+        )
+
+    async def GetQuotes(self, request: pb.GetQuotesRequest, context: Any) -> Any:
+        link = self._data_link(request.account_id, request.venue)
+        if not 1 <= len(request.instruments) <= _QUOTES_MAX:
+            raise InvalidRequest("instruments", f"must be 1 to {_QUOTES_MAX}")
+        wanted = {
+            instrument.key: message
+            for i, message in enumerate(request.instruments)
+            for instrument in [instrument_from_wire(message, f"instruments[{i}]")]
+        }
+        asked = [instrument_from_wire(m, "instruments") for m in wanted.values()]
+        quotes = await link.port.quotes(asked)
+        found = {quote.instrument.key for quote in quotes}
+        return pb.GetQuotesResponse(
+            quotes=map(quote_to_wire, quotes),
+            missing=[message for key, message in wanted.items() if key not in found],
+            venue=link.name,
+        )
+
+    async def GetMarketClock(self, request: pb.GetMarketClockRequest, context: Any) -> Any:
+        link = self._data_link(request.account_id, request.venue)
+        return market_clock_to_wire(await link.port.market_clock(), link.name)
+
+    def _data_link(self, account_id: str, venue: str) -> VenueLink:
+        """The venue named, else the preferred one that answers."""
+        account = self._account_of(account_id)
+        if venue:
+            link = account.link(venue)
+            if link is None:
+                raise NotFound(Reason.VENUE_NOT_FOUND, f"venue: no venue {venue!r} here")
+            return link
+        for link in account.links:
+            if link.is_fenced:
+                return link
+        why = "; ".join(f"{link.name}: {link.view().why_not}" for link in account.links)
+        raise Unavailable(Reason.VENUE_UNAVAILABLE, f"no venue can be asked: {why}")
+
+    # -- events ------------------------------------------------------------------------------
+
+    async def WatchEvents(self, request: pb.WatchEventsRequest, context: Any) -> AsyncIterator[Any]:
+        accounts = self._accounts_of(request.account_id)
+        tags = {(a.account_id, link.name): link.account_tag for a in accounts for link in a.links}
+        async for event in watch_events(request, self._watching, self._clock, tags):
+            yield pb.WatchEventsResponse(event=event)
+
+    # -- accounts ----------------------------------------------------------------------------
+
+    def _account_of(self, account_id: str) -> AccountLinks:
+        if not account_id:
+            raise InvalidRequest("account_id", "required")
+        return self._desk.account(account_id)
+
+    def _accounts_of(self, account_id: str) -> Sequence[AccountLinks]:
+        if account_id:
+            return [self._desk.account(account_id)]
+        return list(self._desk.accounts.values())
+
+
+def _refuse_fence(request: pb.SubmitOrderRequest | pb.CancelOrderRequest) -> None:
+    """Fence and session are a router's words to an adapter; a client has none."""
+    if request.HasField("fence") or request.expected_session_id:
+        raise InvalidRequest("fence", "only routers carry a fence, and only to adapters")

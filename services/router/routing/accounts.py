@@ -1,0 +1,58 @@
+"""A logical account as the desk sees it, and its venues' statements read for one decision."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from services.common.domain.errors import ReadFailed
+from services.common.domain.order_spec import OrderSpec
+from services.router.books.books import Books
+from services.router.routing.cover import VenueFacts, needs_cover
+from services.router.routing.link import VenueLink
+from services.router.routing.plan import Facts
+from services.router.routing.venue import VenueView
+
+_ATTEMPTS_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLinks:
+    """A logical account: its venue links in order of preference, and its policy."""
+
+    account_id: str
+    links: tuple[VenueLink, ...]
+    allow_uncovered: bool = False
+
+    def link(self, venue: str) -> VenueLink | None:
+        """The link of that name, None if the account has none such."""
+        return next((link for link in self.links if link.name == venue), None)
+
+    def views(self) -> list[VenueView]:
+        """What planning may see of the venues now."""
+        return [link.view() for link in self.links]
+
+
+async def read_facts(account: AccountLinks, spec: OrderSpec, books: Books) -> Facts:
+    """Read each venue's statement if the order needs cover; none older than the books.
+
+    Never raises: a venue that can't be read is a ReadFailed among the facts.
+    """
+    if not needs_cover(spec) or account.allow_uncovered:
+        return {}
+    links = [link for link in account.links if link.view().takes_entries]
+    for _ in range(_ATTEMPTS_MAX):
+        before = len(books.executions)
+        read = await asyncio.gather(*(_read_venue(link) for link in links))
+        if len(books.executions) == before:
+            return dict(zip((link.name for link in links), read, strict=True))
+    stale = ReadFailed("fills kept coming while the account was read")
+    return dict.fromkeys((link.name for link in links), stale)
+
+
+async def _read_venue(link: VenueLink) -> VenueFacts | ReadFailed:
+    try:
+        balance, positions = await asyncio.gather(link.port.balance(), link.port.positions())
+    except ReadFailed as error:
+        return error
+    return VenueFacts(balance, tuple(positions))

@@ -1,0 +1,194 @@
+"""Care for orders that are out: look up what is in doubt, fetch missing fills, pass cancels on.
+
+Care never sends an order. It looks up, it books what the venue says, and it passes on cancels
+that stand; all of it may be done twice without harm. It runs after each (re)connect of a venue,
+right after a doubt, and at intervals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from services.common.domain.errors import Cause, NotFound, Reason, TandemError
+from services.common.domain.order_events import Placement, PlacementSignaled
+from services.common.domain.order_status import IN_FLIGHT, WORKING, OrderStatus, Signal
+from services.common.domain.reports import Lookup
+from services.common.runtime.clock import Clock
+from services.router.books.books import Books
+from services.router.books.entries import OrderKey
+from services.router.journal.journal import Journal
+from services.router.routing.intake import Intake
+from services.router.routing.link import VenueLink
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CareSettings:
+    """Waits before the look-ups right after a doubt, and between rounds; in seconds."""
+
+    lookup_waits_s: Sequence[float] = (0.1, 0.5, 1.5)
+    round_s: float = 15.0
+
+
+class Care:
+    """Looks after open orders of all accounts."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        books: Books,
+        intake: Intake,
+        clock: Clock,
+        settings: CareSettings,
+    ) -> None:
+        self._journal = journal
+        self._books = books
+        self._intake = intake
+        self._clock = clock
+        self._settings = settings
+        self._busy: dict[str, asyncio.Lock] = {}
+        self._nudged = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Something needs care now: fills are missing, or a standing cancel can be passed on."""
+        self._nudged.set()
+
+    async def run(self, links: Mapping[tuple[str, str], VenueLink]) -> None:
+        """Look after every venue at intervals and when nudged; ends only by cancellation."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.round_s):
+                    await self._nudged.wait()
+            self._nudged.clear()
+            for link in links.values():
+                if link.view().ready:
+                    try:
+                        await self.review(link)
+                    except TandemError as error:
+                        _log.warning("review_failed", venue=link.name, error=error.message)
+
+    async def after_connect(self, link: VenueLink) -> None:
+        """After a (re)connect: every open order there is looked up, settled or not."""
+        await self._review(link, all_open=True)
+
+    async def review(self, link: VenueLink) -> None:
+        """Look after what is unsettled at a venue. Raises ReadFailed if the venue can't be read."""
+        await self._review(link, all_open=False)
+
+    async def _review(self, link: VenueLink, *, all_open: bool) -> None:
+        for key, placement in self._placements(link):
+            unsettled = all_open or placement.status in IN_FLIGHT
+            if unsettled and placement.status is not OrderStatus.PENDING_NEW:
+                await self.look_up(placement, link)
+            await self._fetch_fills(key, placement.placement_id, link)
+            await self._pass_cancel_on(key, placement.placement_id, link)
+
+    def _placements(self, link: VenueLink) -> list[tuple[OrderKey, Placement]]:
+        """Placements at the venue that are, or may be, live or not fully booked."""
+        return [
+            (entry.key, placement)
+            for entry in self._books.open_entries(link.account_id)
+            for placement in entry.order.placements
+            if placement.venue == link.name and entry.order.may_be_live(placement) > 0
+        ]
+
+    async def look_up_soon(self, key: OrderKey, placement_id: str, link: VenueLink) -> None:
+        """Right after a doubt: a few look-ups; it stays in doubt if none finds it."""
+        for wait_s in self._settings.lookup_waits_s:
+            await self._clock.sleep(wait_s)
+            placement = self._books.orders[key].order.placement(placement_id)
+            if placement is None or placement.status is not OrderStatus.IN_DOUBT:
+                break
+            try:
+                await self.look_up(placement, link)
+            except TandemError as error:
+                _log.info("look_up_failed", placement_id=placement_id, error=error.message)
+        else:
+            return
+        await self.settle(key, placement_id, link)
+
+    async def settle(self, key: OrderKey, placement_id: str, link: VenueLink) -> None:
+        """Fetch fills that the venue says it has, and pass a standing cancel on; best effort."""
+        try:
+            await self._fetch_fills(key, placement_id, link)
+            await self._pass_cancel_on(key, placement_id, link)
+        except TandemError as error:
+            _log.info("settling_failed", placement_id=placement_id, error=error.message)
+
+    async def look_up(self, placement: Placement, link: VenueLink) -> None:
+        """Ask the venue for one placement. Absence is information, it ends nothing."""
+        found = await link.port.find_order(placement.placement_id)
+        if found.lookup is Lookup.FOUND and found.report is not None:
+            self._intake.take_report(found.report)
+
+    async def _fetch_fills(self, key: OrderKey, placement_id: str, link: VenueLink) -> None:
+        order = self._books.orders[key].order
+        placement = order.placement(placement_id)
+        if placement is None or order.missing_fills(placement) <= 0:
+            return
+        for execution in reversed(await link.port.executions(placement_id=placement_id)):
+            self._intake.take_execution(execution)
+
+    async def _pass_cancel_on(self, key: OrderKey, placement_id: str, link: VenueLink) -> None:
+        order = self._books.orders[key].order
+        placement = order.placement(placement_id)
+        if placement is None or not order.cancel_requested:
+            return
+        if placement.status in WORKING and placement.status is not OrderStatus.PENDING_CANCEL:
+            await self.cancel(key, placement_id, link)
+
+    async def cancel(self, key: OrderKey, placement_id: str, link: VenueLink) -> TandemError | None:
+        """Ask the venue for the end of a placement; the error if the request did not get through.
+
+        A lost answer is harmless: the cancel stands and is asked for again.
+        """
+        await self._journal.durable()
+        lock = self._busy.setdefault(placement_id, asyncio.Lock())
+        try:
+            async with lock:
+                report = await link.port.cancel(placement_id, link.claim(), link.session_id)
+        except NotFound as error:
+            return error
+        except TandemError as error:
+            if error.reason is Reason.ORDER_ENDED:  # it ended before the cancel: learn how
+                return await self._learn_end(key, placement_id, link)
+            _log.info("cancel_not_passed_on", placement_id=placement_id, error=error.message)
+            return error
+        finally:
+            if not lock.locked():
+                self._busy.pop(placement_id, None)
+        self._intake.take_report(report)
+        return None
+
+    async def _learn_end(
+        self, key: OrderKey, placement_id: str, link: VenueLink
+    ) -> TandemError | None:
+        placement = self._books.orders[key].order.placement(placement_id)
+        assert placement is not None
+        try:
+            await self.look_up(placement, link)
+            await self._fetch_fills(key, placement_id, link)
+        except TandemError as error:
+            return error
+        return None
+
+
+def doubt_orphans(books: Books, intake: Intake) -> None:
+    """On start: what was journaled and has no answer may have been sent. It is in doubt."""
+    unanswered = [
+        (key, placement.placement_id)
+        for key in books.open_orders
+        for placement in books.orders[key].order.placements
+        if placement.status is OrderStatus.PENDING_NEW
+    ]
+    for key, placement_id in unanswered:
+        cause = Cause(Reason.OUTCOME_UNKNOWN, "the router was restarted before an answer came")
+        intake.take_signal(
+            books.orders[key], PlacementSignaled(placement_id, Signal.DOUBTED, cause=cause)
+        )

@@ -1,0 +1,172 @@
+"""Cover: what an order that opens a short option must have behind it at the venue it goes to.
+
+A short put needs its strike in cash, a short call its shares, at that venue and free of what is
+held or ordered there already. Both the venue's fresh statement and our books are asked, and the
+stricter figure counts, since either may be the one that has not heard of the latest fill. Long
+legs don't count as cover yet: an order that relies on them is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from services.common.domain.amounts import mul, sub, total
+from services.common.domain.errors import Reason, Refused
+from services.common.domain.executions import Side
+from services.common.domain.instruments import Equity, Instrument, OptionContract, OptionRight
+from services.common.domain.occ import guess_underlying
+from services.common.domain.order_spec import OrderSpec, PositionIntent
+from services.common.domain.reports import Balance, VenuePosition
+from services.router.books.books import Books
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class VenueFacts:
+    """A venue's own statement, read for one decision and not older than the books."""
+
+    balance: Balance
+    positions: tuple[VenuePosition, ...]
+
+
+def needs_cover(spec: OrderSpec) -> bool:
+    """Whether the order opens a short option."""
+    return (
+        isinstance(spec.instrument, OptionContract)
+        and spec.position_intent is PositionIntent.SELL_TO_OPEN
+    )
+
+
+def missing_cover(
+    spec: OrderSpec, books: Books, account_id: str, venue: str, facts: VenueFacts
+) -> str | None:
+    """None if the venue has free cover for the order, else what is missing, in words."""
+    contract = spec.instrument
+    assert isinstance(contract, OptionContract)
+    if contract.right is OptionRight.PUT:
+        needed = mul(mul(contract.strike, contract.multiplier), spec.order_qty)
+        free = _free_cash(books, account_id, venue, facts)
+        if free is None:
+            return f"{venue} does not state its cash"
+        what = "cash"
+    else:
+        underlying = underlying_of(contract)
+        needed = mul(contract.multiplier, spec.order_qty)
+        free = _free_shares(books, account_id, venue, facts, underlying)
+        what = f"shares of {underlying}"
+    if free >= needed:
+        return None
+    return f"{venue} has {max(free, ZERO)} of the {needed} in {what} free that the order needs"
+
+
+def underlying_of(contract: OptionContract) -> str:
+    """The underlying's ticker; Refused NO_COVER if nobody told it and it can't be inferred."""
+    known = contract.underlying or guess_underlying(contract.root)
+    if known is None:
+        raise Refused(
+            Reason.NO_COVER,
+            f"the shares behind {contract.occ} are not known: no cover can be shown",
+        )
+    return known
+
+
+def _free_cash(books: Books, account_id: str, venue: str, facts: VenueFacts) -> Decimal | None:
+    if facts.balance.cash is None:
+        return None
+    held = _short_held(books, account_id, venue, facts.positions)
+    secured = total(
+        mul(mul(c.strike, c.multiplier), qty) for c, qty in held if c.right is OptionRight.PUT
+    )
+    free = sub(sub(facts.balance.cash.amount, secured), _ordered_cash(books, account_id, venue))
+    # The venue's own figure knows of holds that we can't see; it may only lower ours.
+    own = facts.balance.options_buying_power
+    return free if own is None else min(free, own.amount)
+
+
+def _ordered_cash(books: Books, account_id: str, venue: str) -> Decimal:
+    """Cash that open orders at the venue may still take: new short puts, and purchases."""
+    needed = ZERO
+    for spec, leaves in _open_at(books, account_id, venue):
+        contract = spec.instrument
+        if needs_cover(spec) and isinstance(contract, OptionContract):
+            if contract.right is OptionRight.PUT:
+                needed += mul(mul(contract.strike, contract.multiplier), leaves)
+        elif spec.side is Side.BUY and spec.limit_price is not None:
+            size = contract.multiplier if isinstance(contract, OptionContract) else Decimal(1)
+            needed += mul(mul(spec.limit_price, size), leaves)
+    return needed
+
+
+def _free_shares(
+    books: Books, account_id: str, venue: str, facts: VenueFacts, underlying: str
+) -> Decimal:
+    stated = _stated(facts.positions, Equity(underlying))
+    booked = books.positions.get((account_id, venue, underlying))
+    # Shares that came before our time are only in the venue's statement; sales that it has not
+    # heard of yet are only in ours.
+    sold = min(booked.qty, ZERO) if booked is not None else ZERO
+    ordered = total(
+        leaves
+        for spec, leaves in _open_at(books, account_id, venue)
+        if spec.instrument.key == underlying and spec.side is Side.SELL
+    )
+    promised = promised_shares(books, account_id, venue, underlying, facts.positions)
+    return sub(sub(stated + sold, promised), ordered)
+
+
+def promised_shares(
+    books: Books,
+    account_id: str,
+    venue: str,
+    underlying: str,
+    stated: tuple[VenuePosition, ...] = (),
+) -> Decimal:
+    """Shares that stand behind short calls at the venue, held or on order there."""
+    calls = [
+        (contract, qty)
+        for contract, qty in _short_held(books, account_id, venue, stated)
+        if contract.right is OptionRight.CALL
+    ]
+    for spec, leaves in _open_at(books, account_id, venue):
+        contract = spec.instrument
+        if (
+            needs_cover(spec)
+            and isinstance(contract, OptionContract)
+            and contract.right is OptionRight.CALL
+        ):
+            calls.append((contract, leaves))
+    return total(
+        mul(contract.multiplier, qty)
+        for contract, qty in calls
+        if (contract.underlying or guess_underlying(contract.root)) == underlying
+    )
+
+
+def _open_at(books: Books, account_id: str, venue: str) -> Iterable[tuple[OrderSpec, Decimal]]:
+    """Our open orders at the venue with what each may still fill there."""
+    for entry in books.open_entries(account_id):
+        for placement in entry.order.placements:
+            leaves = entry.order.may_be_live(placement)
+            if placement.venue == venue and leaves > 0:
+                yield entry.order.spec, leaves
+
+
+def _stated(positions: Iterable[VenuePosition], instrument: Instrument) -> Decimal:
+    return total(p.qty for p in positions if p.instrument.key == instrument.key)
+
+
+def _short_held(
+    books: Books, account_id: str, venue: str, stated: tuple[VenuePosition, ...]
+) -> list[tuple[OptionContract, Decimal]]:
+    """Short options at the venue with their size, by books or statement, whichever is more."""
+    short: dict[str, tuple[OptionContract, Decimal]] = {}
+    booked = [(p.instrument, p.qty) for p in books.held(account_id) if p.venue == venue]
+    for instrument, qty in [*booked, *((p.instrument, p.qty) for p in stated)]:
+        if isinstance(instrument, OptionContract) and qty < 0:
+            known = short.get(instrument.key)
+            if known is None or known[1] < -qty:
+                short[instrument.key] = (instrument, -qty)
+    return list(short.values())

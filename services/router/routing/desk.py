@@ -1,0 +1,242 @@
+"""Taking orders and cancels: look up, plan, gate, journal; then the order has its own task.
+
+The RPC that brought an order only waits: its deadline or cancellation ends the waiting. Between a
+decision (plan, gate) and its record nothing waits, so no other task can come between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from services.common.domain.errors import (
+    Effect,
+    NotFound,
+    OutcomeUnknown,
+    Reason,
+    Refused,
+    TandemError,
+    Unavailable,
+    VenueCause,
+)
+from services.common.domain.order_events import Placement
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_status import WORKING, OrderStatus
+from services.common.runtime.tasks import TaskOwner
+from services.router.books.entries import OrderEntry, OrderKey
+from services.router.journal.records import CancelIntended, OrderIntended, Record
+from services.router.journal.store import JournalError
+from services.router.risk.gate import Role, check_gate
+from services.router.routing.accounts import AccountLinks, read_facts
+from services.router.routing.placing import failed_over, intended, new_placement
+from services.router.routing.plan import Plan, plan_order
+from services.router.routing.work import OrderWork, WorkTools, check_not_after, not_durable
+
+
+class Desk:
+    """Takes orders and cancels. `tasks` owns one task per order that is being worked."""
+
+    def __init__(
+        self, accounts: Mapping[str, AccountLinks], tools: WorkTools, tasks: TaskOwner
+    ) -> None:
+        self.accounts = accounts
+        self._tools = tools
+        self._journal = tools.journal
+        self._books = tools.books
+        self._tasks = tasks
+        self._working: dict[OrderKey, asyncio.Task[None]] = {}
+        self._passed_over: dict[OrderKey, Sequence[VenueCause]] = {}
+        self._draining = False
+
+    def account(self, account_id: str) -> AccountLinks:
+        """The account; NotFound ACCOUNT_NOT_FOUND."""
+        account = self.accounts.get(account_id)
+        if account is None:
+            raise NotFound(Reason.ACCOUNT_NOT_FOUND, f"account_id: no account {account_id!r} here")
+        return account
+
+    def drain(self) -> None:
+        """Take no more orders and cancels; what is under way goes on."""
+        self._draining = True
+
+    # -- orders ------------------------------------------------------------------------------
+
+    async def submit(
+        self, account_id: str, spec: OrderSpec, *, received: datetime, traceparent: str
+    ) -> OrderEntry:
+        """Take an order, once, and answer with its first outcome, durable.
+
+        Errors: NotFound, Refused (nothing journaled), Unavailable ALL_VENUES_UNAVAILABLE (kept as
+        UNPLACED) or JOURNAL_UNAVAILABLE, all with effect NONE; OutcomeUnknown if the journal
+        failed after the send. Canceling the call leaves the order to its task.
+        """
+        account = self.account(account_id)
+        key = (account_id, spec.client_order_id)
+        if self._is_settled(key, spec):
+            return await self._answer(key)
+        facts = await read_facts(account, spec, self._books)
+        # From here to the record nothing waits: what is decided is what is written.
+        if self._is_settled(key, spec):
+            return await self._answer(key)
+        self._require_open()
+        plan = plan_order(
+            spec,
+            account_id,
+            self._books,
+            account.views(),
+            facts,
+            allow_uncovered=account.allow_uncovered,
+        )
+        check_gate(self._books, account_id, plan.role)
+        check_not_after(spec, self._tools.clock)
+        placement = self._intend(account, key, spec, plan, received, traceparent)
+        self._start(account, key, plan, placement)
+        return await self._answer(key)
+
+    def _require_open(self) -> None:
+        if self._draining:
+            raise Unavailable(Reason.SHUTTING_DOWN, "this router is stopping", retry_after_s=1.0)
+
+    def _is_settled(self, key: OrderKey, spec: OrderSpec) -> bool:
+        """Whether the id is taken by this very order and there is nothing to plan."""
+        entry = self._books.orders.get(key)
+        if entry is None:
+            return False
+        if entry.order.content_hash != spec.content_hash():
+            raise Refused(
+                Reason.CLIENT_ORDER_ID_REUSED,
+                f"order.client_order_id: {spec.client_order_id!r} was used before with other "
+                "content",
+            )
+        return key in self._working or entry.order.status is not OrderStatus.UNPLACED
+
+    def _intend(
+        self,
+        account: AccountLinks,
+        key: OrderKey,
+        spec: OrderSpec,
+        plan: Plan,
+        received: datetime,
+        traceparent: str,
+    ) -> Placement | None:
+        """Record the order, unless it is known, and its next placement, in one commit."""
+        records: list[Record] = []
+        if key not in self._books.orders:
+            records.append(OrderIntended(key[0], spec, spec.content_hash(), received, traceparent))
+        placement = None
+        if plan.candidates:
+            view = plan.candidates[0]
+            placement = new_placement(self._books, key, spec, view, self._tools.clock.now())
+            preferred = spec.venue_preference or account.links[0].name
+            passed = [c for c in plan.passed_over if c.venue == preferred]
+            if plan.role is Role.ENTRY and passed:
+                records += failed_over(key, passed[0], view.name)
+            records.append(intended(key, placement))
+        try:
+            self._journal.record(*records)
+        except JournalError as error:
+            raise not_durable(error) from error
+        return placement
+
+    def _start(
+        self, account: AccountLinks, key: OrderKey, plan: Plan, placement: Placement | None
+    ) -> None:
+        """Give the order its task; without a placement there is nothing to do."""
+        work = OrderWork(self._tools, account, key, plan, list(plan.passed_over))
+        self._passed_over[key] = work.passed_over
+        if placement is None:
+            return
+        task = self._tasks.start(f"order {key[1]}", work.run(placement), critical=False)
+        self._working[key] = task
+        task.add_done_callback(lambda _: self._working.pop(key, None))
+
+    async def _answer(self, key: OrderKey) -> OrderEntry:
+        """Wait for the order's task, then for its record; an unplaced order is an error."""
+        await self._worked(key)
+        await self._durable(key)
+        entry = self._books.orders[key]
+        if entry.order.status is OrderStatus.UNPLACED:
+            raise _unplaced(entry, self._passed_over.get(key, ()))
+        self._passed_over.pop(key, None)
+        return entry
+
+    async def _worked(self, key: OrderKey) -> None:
+        """Wait for the order's task, if it has one; raises what ended it."""
+        task = self._working.get(key)
+        if task is None:
+            return
+        await asyncio.wait({task})
+        if task.cancelled():
+            raise OutcomeUnknown("this router stopped while the order was sent")
+        if (error := task.exception()) is not None:
+            raise error
+
+    async def _durable(self, key: OrderKey) -> None:
+        try:
+            await self._journal.durable(self._books.orders[key].seq)
+        except JournalError as error:
+            raise OutcomeUnknown(f"the journal has failed: {error}") from error
+
+    # -- cancels -----------------------------------------------------------------------------
+
+    async def cancel(self, account_id: str, client_order_id: str) -> OrderEntry:
+        """Journal a cancel, pass it on where the order is, and answer with the order.
+
+        The cancel stands: where it can't be passed on now (in doubt, venue down) it will be.
+        Errors: NotFound ORDER_NOT_FOUND; Refused ORDER_ENDED; Unavailable; effect NONE each.
+        """
+        self.account(account_id)
+        entry = self._books.get(account_id, client_order_id)
+        order, key = entry.order, entry.key
+        if not order.is_open and order.status is not OrderStatus.UNPLACED:
+            raise Refused(
+                Reason.ORDER_ENDED, f"{order.client_order_id} has ended: {order.status.value}"
+            )
+        if not order.cancel_requested:
+            self._require_open()
+            try:
+                seq = self._journal.record(CancelIntended(*key))
+                await self._journal.durable(seq)
+            except JournalError as error:
+                raise not_durable(error) from error
+        await self._carried_out(key)
+        await self._durable(key)
+        return self._books.orders[key]
+
+    async def _carried_out(self, key: OrderKey) -> None:
+        """Pass the cancel on from a task of the desk, and wait for that."""
+        if self._draining:
+            return
+        task = self._tasks.start(f"cancel {key[1]}", self._carry_out(key), critical=False)
+        await asyncio.wait({task})
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+
+    async def _carry_out(self, key: OrderKey) -> None:
+        working = self._working.get(key)
+        if working is not None:  # being sent right now: its outcome decides what to cancel
+            await asyncio.wait({working})
+        for placement in self._books.orders[key].order.placements:
+            link = self.accounts[key[0]].link(placement.venue)
+            live = (
+                placement.status in WORKING and placement.status is not OrderStatus.PENDING_CANCEL
+            )
+            if live and link is not None and link.view().ready:
+                await self._tools.care.cancel(key, placement.placement_id, link)
+
+
+def _unplaced(entry: OrderEntry, passed_over: Sequence[VenueCause]) -> TandemError:
+    """Every venue said "no effect", or none could be tried: say each one's cause."""
+    tried = tuple(
+        VenueCause(p.venue, p.cause.reason, p.cause.message, Effect.NONE, p.placement_id)
+        for p in entry.order.placements
+        if p.cause is not None
+    )
+    causes = (*tried, *passed_over)
+    shown = "; ".join(f"{c.venue}: {c.message}" for c in causes) or "no venue is configured"
+    return Unavailable(
+        Reason.ALL_VENUES_UNAVAILABLE,
+        f"no venue took {entry.order.client_order_id}, nothing is at any venue: {shown}",
+        venue_causes=causes,
+    )

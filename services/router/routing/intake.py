@@ -1,0 +1,222 @@
+"""What venues say, made into records: each word is checked against its order before it counts.
+
+Known things change nothing, illegal ones and those of orders that we don't know go to quarantine
+with an alert, and nothing is dropped. Everything here is synchronous: the books are read, the
+record is made, and no other task comes between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from services.common.domain.executions import Execution
+from services.common.domain.order_events import (
+    ExecutionReported,
+    IllegalEvent,
+    PlacementSignaled,
+    Verdict,
+)
+from services.common.domain.order_spec import PlacementId
+from services.common.domain.order_status import WORKING, OrderStatus
+from services.common.domain.reports import OrderReport
+from services.router.books.books import Books
+from services.router.books.entries import OrderEntry, OrderKey
+from services.router.journal.journal import Journal
+from services.router.journal.records import (
+    AlertRaised,
+    ExecutionBooked,
+    PlacementReported,
+    Quarantined,
+    Record,
+    Severity,
+    TradingState,
+    TradingStateSet,
+)
+
+_ALERTS = {
+    Verdict.CONTRADICTION: ("VENUE_CONTRADICTION", Severity.CRITICAL),
+    Verdict.LATE_FILL: ("LATE_FILL", Severity.WARNING),
+    Verdict.OVERFILL: ("OVERFILL", Severity.CRITICAL),
+}
+
+
+class Intake:
+    """Takes reports and executions of all venues of all accounts."""
+
+    def __init__(self, journal: Journal, books: Books, on_attention: Callable[[], None]) -> None:
+        self._journal = journal
+        self._books = books
+        self._on_attention = on_attention
+
+    def take_report(self, report: OrderReport) -> None:
+        """Apply a venue's word on an order; quarantine it if it is not ours or does not fit."""
+        entry, placement_id = self._owner(
+            report.account_id, report.venue, report.client_id, report.venue_order_id
+        )
+        if entry is None:
+            self._quarantine_order(report, "an order that this router did not place")
+            return
+        signaled = PlacementSignaled(
+            placement_id,
+            report.signal,
+            venue_order_id=report.venue_order_id,
+            raw_status=report.raw_status,
+            cum_qty=report.cum_qty,
+            cause=report.cause,
+        )
+        try:
+            _check_terms(report, entry, placement_id)
+            self.take_signal(entry, signaled, report)
+        except IllegalEvent as error:
+            self._quarantine_order(report, f"{error} ({entry.order.client_order_id})")
+
+    def take_signal(
+        self, entry: OrderEntry, signaled: PlacementSignaled, report: OrderReport | None = None
+    ) -> None:
+        """Record a signal that changes the order. Raises IllegalEvent if it can't be."""
+        _, verdict = entry.order.apply(signaled)
+        if verdict is Verdict.DUPLICATE:
+            return
+        order = entry.order
+        times = report.times if report is not None else entry.updated
+        records: list[Record] = [
+            PlacementReported(order.account_id, order.client_order_id, signaled, times)
+        ]
+        records += self._alerts(verdict, entry, signaled.placement_id, signaled.raw_status)
+        self._journal.record(*records)
+        self._look_after(entry.key, signaled.placement_id)
+
+    def _look_after(self, key: OrderKey, placement_id: str) -> None:
+        """Call for care if fills are missing or a standing cancel can be passed on."""
+        order = self._books.orders[key].order
+        placement = order.placement(placement_id)
+        assert placement is not None
+        stands = order.cancel_requested and placement.status in WORKING
+        pending = placement.status is OrderStatus.PENDING_CANCEL
+        if order.missing_fills(placement) > 0 or (stands and not pending):
+            self._on_attention()
+
+    def take_execution(self, execution: Execution) -> None:
+        """Book an execution once; quarantine it if it is not ours or does not fit."""
+        entry, placement_id = self._owner(
+            execution.account_id, execution.venue, execution.client_id, execution.venue_order_id
+        )
+        if entry is None:
+            self._quarantine_execution(execution, "an execution of an order that is not ours")
+            return
+        try:
+            _, verdict = entry.order.apply(ExecutionReported(placement_id, execution))
+        except IllegalEvent as error:
+            reason = f"{error} ({entry.order.client_order_id})"
+            self._quarantine_execution(execution, reason)
+            return
+        if verdict is Verdict.DUPLICATE:
+            return
+        order = entry.order
+        records: list[Record] = [
+            ExecutionBooked(order.account_id, order.client_order_id, placement_id, execution)
+        ]
+        records += self._alerts(verdict, entry, placement_id, execution.exec_id)
+        self._journal.record(*records)
+
+    def _owner(
+        self, account_id: str, venue: str, client_id: str, venue_order_id: str
+    ) -> tuple[OrderEntry | None, str]:
+        """The order that a placement id or a venue order id belongs to, and the placement."""
+        key = self._books.by_placement.get(client_id)
+        if key is None and not client_id:  # some reports carry only the venue's own id
+            key = self._books.by_venue_order.get((account_id, venue, venue_order_id))
+        if key is None or key[0] != account_id:
+            return None, ""
+        entry = self._books.orders[key]
+        for placement in entry.order.placements:
+            if placement.venue != venue:
+                continue
+            if placement.placement_id == client_id or (
+                not client_id and placement.venue_order_id == venue_order_id
+            ):
+                return entry, placement.placement_id
+        return None, ""
+
+    def _alerts(
+        self, verdict: Verdict, entry: OrderEntry, placement_id: str, what: str
+    ) -> list[Record]:
+        if verdict not in _ALERTS:
+            return []
+        kind, severity = _ALERTS[verdict]
+        order = entry.order
+        placement = order.placement(placement_id)
+        alert = AlertRaised(
+            kind,
+            severity,
+            f"{placement_id}: {what} while the order was {order.status.value}",
+            order.account_id,
+            placement.venue if placement else "",
+            order.client_order_id,
+        )
+        if verdict is Verdict.LATE_FILL:
+            return [alert]
+        return [alert, *self._reduce(order.account_id, f"{kind} of {placement_id}")]
+
+    def _reduce(self, account_id: str, reason: str) -> list[Record]:
+        """A venue fault: no new entries until a person has looked."""
+        if self._books.trading_state(account_id) is not TradingState.ACTIVE:
+            return []
+        return [TradingStateSet(account_id, TradingState.REDUCING, reason, "tandem")]
+
+    def _quarantine_order(self, report: OrderReport, reason: str) -> None:
+        quarantine_id = f"order:{report.account_id}:{report.venue}:{report.venue_order_id}"
+        self._quarantine(
+            Quarantined(
+                f"{quarantine_id}:{report.signal.value}" if _is_ours(report) else quarantine_id,
+                report.account_id,
+                report.venue,
+                reason,
+                order=report,
+            ),
+            report.client_id,
+        )
+
+    def _quarantine_execution(self, execution: Execution, reason: str) -> None:
+        # Stream and query may name one fill differently: its place in the order tells them.
+        place = execution.cum_qty if execution.cum_qty is not None else execution.exec_id
+        self._quarantine(
+            Quarantined(
+                f"execution:{execution.account_id}:{execution.venue}:"
+                f"{execution.venue_order_id}:{place}",
+                execution.account_id,
+                execution.venue,
+                reason,
+                execution=execution,
+            ),
+            execution.client_id,
+        )
+
+    def _quarantine(self, record: Quarantined, client_id: str) -> None:
+        if record.quarantine_id in self._books.quarantine:
+            return
+        alert = AlertRaised(
+            "QUARANTINED",
+            Severity.CRITICAL,
+            f"{record.quarantine_id}: {record.reason}",
+            record.account_id,
+            record.venue,
+            client_id if PlacementId.parse(client_id) is None else client_id.split("~")[0],
+        )
+        self._journal.record(record, alert)
+
+
+def _check_terms(report: OrderReport, entry: OrderEntry, placement_id: str) -> None:
+    """The venue must speak of the order that we sent: instrument, side and quantity."""
+    spec, placement = entry.order.spec, entry.order.placement(placement_id)
+    if report.instrument is not None and report.instrument.key != spec.instrument.key:
+        raise IllegalEvent(f"the venue's order is for {report.instrument.key}")
+    if report.side is not None and report.side is not spec.side:
+        raise IllegalEvent(f"the venue's order is a {report.side.value}")
+    if report.order_qty is not None and placement and report.order_qty != placement.order_qty:
+        raise IllegalEvent(f"the venue's order is for a quantity of {report.order_qty}")
+
+
+def _is_ours(report: OrderReport) -> bool:
+    """Illegal words on one of our orders are kept one by one, a stranger's order once."""
+    return PlacementId.parse(report.client_id) is not None

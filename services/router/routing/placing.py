@@ -1,0 +1,55 @@
+"""Making placements and the records of a failover: what the desk and the work have in common."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.common.domain.errors import VenueCause
+from services.common.domain.order_events import Placement
+from services.common.domain.order_spec import OrderSpec, PlacementId
+from services.router.books.books import Books
+from services.router.books.entries import OrderKey
+from services.router.journal.records import (
+    AlertRaised,
+    FailedOver,
+    PlacementIntended,
+    Record,
+    Severity,
+)
+from services.router.routing.venue import VenueView
+
+
+def new_placement(
+    books: Books, key: OrderKey, spec: OrderSpec, view: VenueView, at: datetime
+) -> Placement:
+    """The order's next attempt, at this venue, in its present session. Ids never repeat."""
+    entry = books.orders.get(key)
+    number = len(entry.order.placements) + 1 if entry is not None else 1
+    placement_id = PlacementId(spec.client_order_id, view.account_tag, number)
+    return Placement(str(placement_id), view.name, spec.order_qty, at, view.session_id)
+
+
+def intended(key: OrderKey, placement: Placement) -> PlacementIntended:
+    """The record that must be durable before the placement is sent."""
+    return PlacementIntended(key[0], key[1], placement)
+
+
+def failed_over(key: OrderKey, cause: VenueCause, to_venue: str) -> list[Record]:
+    """An order goes elsewhere: counted, and told to a person."""
+    account_id, client_order_id = key
+    message = (
+        f"{client_order_id} goes to {to_venue} because {cause.venue} did not take it: "
+        f"{cause.message}"
+    )
+    return [
+        FailedOver(account_id, client_order_id, cause.venue, to_venue, cause),
+        AlertRaised(
+            "FAILOVER",
+            Severity.WARNING,
+            message,
+            account_id,
+            cause.venue,
+            client_order_id,
+            (cause,),
+        ),
+    ]

@@ -1,0 +1,237 @@
+"""Where an order may go: a pure decision from order, books, venue views and cover facts.
+
+Exits go to the venue that holds the position and nowhere else. Entries go to the preferred venue
+that takes them, the others being candidates for a failover; those that need cover only to venues
+that have it. What is refused here was never journaled and has no effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from services.common.domain.amounts import total
+from services.common.domain.errors import (
+    Effect,
+    NotFound,
+    ReadFailed,
+    Reason,
+    Refused,
+    VenueCause,
+)
+from services.common.domain.executions import Side
+from services.common.domain.instruments import Equity
+from services.common.domain.order_spec import OrderSpec
+from services.router.books.books import Books
+from services.router.risk.gate import Role
+from services.router.routing.cover import VenueFacts, missing_cover, needs_cover, promised_shares
+from services.router.routing.venue import VenueView
+
+Facts = Mapping[str, VenueFacts | ReadFailed]
+"""Per venue: its statement, or why it could not be read. Needed for orders that need cover."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Venues to try, in order, and why the others were passed over.
+
+    An exit has exactly one candidate. No candidate means that no venue can take the entry now.
+    """
+
+    role: Role
+    candidates: tuple[VenueView, ...]
+    passed_over: tuple[VenueCause, ...] = ()
+
+
+def plan_order(
+    spec: OrderSpec,
+    account_id: str,
+    books: Books,
+    views: Sequence[VenueView],
+    facts: Facts,
+    *,
+    allow_uncovered: bool = False,
+) -> Plan:
+    """Plan an order. `views` are the account's venues in order of preference.
+
+    Raises Refused (effect NONE) where a rule forbids the order, NotFound for a pinned venue that
+    the account does not have.
+    """
+    names = [view.name for view in views]
+    if spec.venue_pin and spec.venue_pin not in names:
+        raise NotFound(
+            Reason.VENUE_NOT_FOUND, f"order.venue_pin: {account_id} has no venue {spec.venue_pin!r}"
+        )
+    role = role_of(spec, account_id, books)
+    if role is Role.EXIT:
+        return _plan_exit(spec, account_id, books, views, allow_uncovered=allow_uncovered)
+    return _plan_entry(spec, account_id, books, views, facts, allow_uncovered=allow_uncovered)
+
+
+def role_of(spec: OrderSpec, account_id: str, books: Books) -> Role:
+    """Whether the order reduces a position; Refused INTENT_MISMATCH if it says otherwise."""
+    opposite = [
+        p
+        for p in books.held(account_id)
+        if p.instrument.key == spec.instrument.key and p.qty * spec.side.sign < 0
+    ]
+    if spec.position_intent is None:
+        return Role.EXIT if opposite else Role.ENTRY
+    if spec.position_intent.opens:
+        if opposite:
+            held = ", ".join(f"{p.qty} at {p.venue}" for p in opposite)
+            raise Refused(
+                Reason.INTENT_MISMATCH,
+                f"order.position_intent: {spec.position_intent.value} would reduce what is held "
+                f"({held}); close it first",
+            )
+        return Role.ENTRY
+    if not opposite:
+        raise Refused(
+            Reason.INTENT_MISMATCH,
+            f"order.position_intent: {spec.position_intent.value}, but the books hold nothing "
+            f"of {spec.instrument.key} that it would close",
+        )
+    return Role.EXIT
+
+
+def _plan_exit(
+    spec: OrderSpec,
+    account_id: str,
+    books: Books,
+    views: Sequence[VenueView],
+    *,
+    allow_uncovered: bool,
+) -> Plan:
+    free, held = _free_to_exit(spec, account_id, books, allow_uncovered=allow_uncovered)
+    if spec.venue_pin:
+        free = {name: qty for name, qty in free.items() if name == spec.venue_pin}
+        held = {name: qty for name, qty in held.items() if name == spec.venue_pin}
+    if spec.order_qty > total(held.values()):
+        raise Refused(
+            Reason.WOULD_CROSS_ZERO,
+            f"order.order_qty: {spec.order_qty} is more than is held ({_shown(held)}); an order "
+            "that would turn the position over must be split by the client",
+        )
+    able = [view for view in views if free.get(view.name, Decimal(0)) >= spec.order_qty]
+    if not able and total(free.values()) >= spec.order_qty:
+        raise Refused(
+            Reason.NOT_IMPLEMENTED,
+            f"no single venue holds {spec.order_qty} ({_shown(free)}): exits are not split over "
+            "venues by this release; send one order per venue with venue_pin",
+        )
+    if not able:
+        raise Refused(
+            Reason.INSUFFICIENT_QTY,
+            f"order.order_qty: {spec.order_qty} is more than open exits and short calls leave free "
+            f"(held {_shown(held)}, free {_shown(free)})",
+        )
+    for view in able:
+        if view.ready:
+            return Plan(Role.EXIT, (view,))
+    causes = tuple(_unavailable(view) for view in able)
+    raise Refused(
+        Reason.HOLDER_UNAVAILABLE,
+        f"{spec.instrument.key} is held at {able[0].name}, which can't take the exit: "
+        f"{able[0].why_not}. An exit never goes to another venue",
+        venue_causes=causes,
+    )
+
+
+def _free_to_exit(
+    spec: OrderSpec, account_id: str, books: Books, *, allow_uncovered: bool
+) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """Per venue: what is held that the order could close, free of open exits, and in all.
+
+    Shares behind short calls are not free: selling them would leave the calls naked.
+    """
+    held = {
+        p.venue: abs(p.qty)
+        for p in books.held(account_id)
+        if p.instrument.key == spec.instrument.key and p.qty * spec.side.sign < 0
+    }
+    free = dict(held)
+    for entry in books.open_entries(account_id):
+        other = entry.order.spec
+        if other.instrument.key != spec.instrument.key or other.side is not spec.side:
+            continue
+        for placement in entry.order.placements:
+            if placement.venue in free:
+                free[placement.venue] -= entry.order.may_be_live(placement)
+    if isinstance(spec.instrument, Equity) and spec.side is Side.SELL and not allow_uncovered:
+        for venue in free:
+            free[venue] -= promised_shares(books, account_id, venue, spec.instrument.symbol)
+    return {venue: max(qty, Decimal(0)) for venue, qty in free.items()}, held
+
+
+def _plan_entry(
+    spec: OrderSpec,
+    account_id: str,
+    books: Books,
+    views: Sequence[VenueView],
+    facts: Facts,
+    *,
+    allow_uncovered: bool,
+) -> Plan:
+    first = spec.venue_pin or spec.venue_preference
+    ordered = sorted(views, key=lambda view: view.name != first)  # stable: preference is kept
+    if spec.venue_pin:
+        ordered = [view for view in ordered if view.name == spec.venue_pin]
+    covered = needs_cover(spec) and not allow_uncovered
+    candidates, passed = [], []
+    for view in ordered:
+        cause = _unavailable(view) if not view.takes_entries else None
+        if cause is None and covered:
+            cause = _uncovered(spec, account_id, books, view, facts)
+        if cause is None:
+            candidates.append(view)
+        else:
+            passed.append(cause)
+    if not candidates and any(c.reason is Reason.NO_COVER for c in passed):
+        _refuse_for_cover(spec, passed)
+    if not candidates and spec.venue_pin:
+        raise Refused(
+            Reason.HOLDER_UNAVAILABLE,
+            f"order.venue_pin: {spec.venue_pin} can't take the order: {passed[0].message}",
+            venue_causes=tuple(passed),
+        )
+    return Plan(Role.ENTRY, tuple(candidates), tuple(passed))
+
+
+def _refuse_for_cover(spec: OrderSpec, passed: Sequence[VenueCause]) -> None:
+    shown = "; ".join(c.message for c in passed)
+    if all(c.reason is Reason.NO_COVER for c in passed):
+        raise Refused(
+            Reason.NO_COVER,
+            f"{spec.instrument.key} needs cover: {shown}",
+            venue_causes=tuple(passed),
+        )
+    raise Refused(
+        Reason.COVER_ELSEWHERE,
+        f"{spec.instrument.key} needs cover, and none of the venues that can be reached has it: "
+        f"{shown}",
+        venue_causes=tuple(passed),
+    )
+
+
+def _uncovered(
+    spec: OrderSpec, account_id: str, books: Books, view: VenueView, facts: Facts
+) -> VenueCause | None:
+    read = facts.get(view.name)
+    if not isinstance(read, VenueFacts):
+        why = read.message if read is not None else "its account was not read"
+        message = f"{view.name}: cover can't be shown: {why}"
+        return VenueCause(view.name, Reason.VENUE_UNAVAILABLE, message, Effect.NONE)
+    missing = missing_cover(spec, books, account_id, view.name, read)
+    if missing is None:
+        return None
+    return VenueCause(view.name, Reason.NO_COVER, missing, Effect.NONE)
+
+
+def _unavailable(view: VenueView) -> VenueCause:
+    return VenueCause(view.name, Reason.VENUE_UNAVAILABLE, view.why_not, Effect.NONE)
+
+
+def _shown(quantities: Mapping[str, Decimal]) -> str:
+    return ", ".join(f"{qty} at {venue}" for venue, qty in quantities.items()) or "nothing"

@@ -1,0 +1,114 @@
+"""The router's port to one venue account, and the view of it by which orders are planned."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.common.domain.executions import Execution
+from services.common.domain.instruments import Instrument
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.reports import (
+    Balance,
+    LookupResult,
+    MarketClock,
+    OrderReport,
+    Quote,
+    VenuePosition,
+    VenueStatus,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """This router's proof that it leads, carried by each mutation (`tandem.v1.Fence`)."""
+
+    journal_id: str
+    generation: int
+    epoch: int
+    head_seq: int
+    head_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """An adapter's answer to Fence: what it had seen before, and its venue session now."""
+
+    previous: Claim | None
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """The adapter's event stream is alive; its current venue session, empty if none."""
+
+    session_id: str
+
+
+VenueNews = OrderReport | Execution | VenueStatus | Pulse
+
+
+@dataclass(frozen=True, slots=True)
+class VenueView:
+    """What planning may know of a venue.
+
+    `ready`: fenced in this epoch with a current session, so exits and cancels may go there;
+    `takes_entries`: its orders were looked up since, and nobody has drained it. `why_not` says
+    what is missing, in words.
+    """
+
+    name: str
+    account_tag: str
+    ready: bool
+    takes_entries: bool
+    why_not: str
+    session_id: str
+
+
+class VenuePort(Protocol):
+    """One venue account behind its adapter.
+
+    Mutations answer with the venue's word (a report, rejections included), raise an error whose
+    effect is NONE only if the adapter itself said so or no connection existed, and raise
+    OutcomeUnknown for all else. Reads answer in full or raise ReadFailed. All have deadlines.
+    """
+
+    async def fence(self, claim: Claim) -> Fenced:
+        """Take the adapter for this epoch. Raises Refused STALE_EPOCH if it was taken by later."""
+
+    async def submit(self, spec: OrderSpec, claim: Claim, session_id: str) -> OrderReport:
+        """Send a placement (`spec.client_order_id` is the placement_id)."""
+
+    async def cancel(self, placement_id: str, claim: Claim, session_id: str) -> OrderReport:
+        """Ask for the end of a placement."""
+
+    async def find_order(self, placement_id: str) -> LookupResult:
+        """Look a placement up."""
+
+    async def open_orders(self) -> Sequence[OrderReport]:
+        """All orders that are live at the venue, whoever placed them."""
+
+    async def executions(
+        self, *, after: datetime | None = None, placement_id: str = ""
+    ) -> Sequence[Execution]:
+        """All executions since `after`, or of one placement; in any order."""
+
+    async def balance(self) -> Balance:
+        """The account's figures at the venue."""
+
+    async def positions(self) -> Sequence[VenuePosition]:
+        """All positions at the venue, as it states them."""
+
+    async def quotes(self, instruments: Sequence[Instrument]) -> Sequence[Quote]:
+        """Latest quotes; an instrument without one is left out."""
+
+    async def market_clock(self) -> MarketClock:
+        """The venue's clock."""
+
+    async def status(self) -> VenueStatus:
+        """The adapter's own word on its venue."""
+
+    def watch(self) -> AsyncIterator[VenueNews]:
+        """News from now on, with a pulse at least every few seconds; ends or raises on a gap."""

@@ -1,0 +1,221 @@
+"""An order's own task: send to one venue, record what came back, and go on only with proof.
+
+Four things can come back. A report: recorded, done (a rejection for the venue's own sake lets the
+next venue try). Effect NONE by the other side's own word: the next venue. No word: in doubt, a
+few look-ups, and nothing is sent anywhere. And the death of this process: the journal has the
+placement, and what has no answer after a restart is in doubt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from services.common.domain.errors import (
+    Cause,
+    Effect,
+    OutcomeUnknown,
+    Reason,
+    Refused,
+    TandemError,
+    Unavailable,
+    VenueCause,
+)
+from services.common.domain.order_events import IllegalEvent, Placement, PlacementSignaled
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_status import OrderStatus, Signal
+from services.common.runtime.clock import Clock
+from services.router.books.books import Books
+from services.router.books.entries import OrderKey
+from services.router.journal.journal import Journal
+from services.router.journal.records import AlertRaised, Severity
+from services.router.journal.store import JournalError
+from services.router.risk.gate import check_gate
+from services.router.routing.accounts import AccountLinks, read_facts
+from services.router.routing.care import Care
+from services.router.routing.intake import Intake
+from services.router.routing.link import Stop, VenueLink
+from services.router.routing.placing import failed_over, intended, new_placement
+from services.router.routing.plan import Plan, plan_order
+
+_log = structlog.stdlib.get_logger(__name__)
+
+# Rejections for the venue's sake, not the order's: the next venue may take it.
+VENUES_OWN_REASONS = frozenset(
+    {Reason.CREDENTIALS_REFUSED, Reason.ACCOUNT_BLOCKED, Reason.INSTRUMENT_NOT_FOUND}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkTools:
+    """What working an order needs, made once per process."""
+
+    journal: Journal
+    books: Books
+    intake: Intake
+    care: Care
+    clock: Clock
+    on_stale_epoch: Stop
+
+
+@dataclass(slots=True)
+class OrderWork:
+    """The work on one order. `run` is its task; `passed_over` says why venues were left out."""
+
+    tools: WorkTools
+    account: AccountLinks
+    key: OrderKey
+    plan: Plan
+    passed_over: list[VenueCause] = field(default_factory=list)
+
+    async def run(self, placement: Placement) -> None:
+        """Send; go on to the next venue while the one before provably has nothing.
+
+        Raises Unavailable (effect NONE) if the journal failed before the send, OutcomeUnknown if
+        it failed after.
+        """
+        rest = [view.name for view in self.plan.candidates[1:]]
+        following: Placement | None = placement
+        while following is not None:
+            link = self.account.link(following.venue)
+            assert link is not None, "planned from this account's links"
+            await self._send(link, following)
+            cause = self._why_next(following)
+            if cause is None or not rest:
+                return
+            following = await self._next(rest, cause)
+
+    async def _send(self, link: VenueLink, placement: Placement) -> None:
+        """One send of one placement; whatever comes back is recorded."""
+        tools = self.tools
+        try:
+            await tools.journal.durable()
+        except JournalError as error:
+            raise not_durable(error) from error
+        spec = replace(self._spec(), client_order_id=placement.placement_id)
+        try:
+            try:
+                # The last check; the call below starts without a wait in between.
+                self._last_check(link, placement)
+                report = await link.port.submit(spec, link.claim(), placement.session_id)
+            except TandemError as error:
+                self._without_report(link, placement, error)
+            else:
+                tools.intake.take_report(report)
+                self._require_answer(placement)
+            await tools.journal.durable()
+        except JournalError as error:
+            raise OutcomeUnknown(f"the journal failed while the order was sent: {error}") from error
+        if self._known(placement).status is OrderStatus.IN_DOUBT:
+            await tools.care.look_up_soon(self.key, placement.placement_id, link)
+
+    def _spec(self) -> OrderSpec:
+        return self.tools.books.orders[self.key].order.spec
+
+    def _known(self, placement: Placement) -> Placement:
+        known = self.tools.books.orders[self.key].order.placement(placement.placement_id)
+        assert known is not None, "recorded before it was sent"
+        return known
+
+    def _last_check(self, link: VenueLink, placement: Placement) -> None:
+        """Raise Refused, effect NONE, if the order may not be sent by now."""
+        tools = self.tools
+        if not tools.journal.is_leading:
+            raise Refused(Reason.NOT_LEADER, "this router is stopping")
+        order = tools.books.orders[self.key].order
+        if order.cancel_requested:
+            raise Refused(Reason.ORDER_ENDED, "the order was canceled before it was sent")
+        check_gate(tools.books, self.key[0], self.plan.role)
+        check_not_after(order.spec, tools.clock)
+        view = link.view()
+        if not view.ready or view.session_id != placement.session_id:
+            raise Refused(
+                Reason.STALE_SESSION, f"{link.name} was reconnected before the order was sent"
+            )
+
+    def _without_report(self, link: VenueLink, placement: Placement, error: TandemError) -> None:
+        """The send ended in an error: not sent if the error itself says so, else in doubt."""
+        none = error.effect is Effect.NONE
+        self._signal(placement, Signal.NOT_SENT if none else Signal.DOUBTED, error.cause)
+        if error.reason is Reason.STALE_EPOCH:
+            self.tools.on_stale_epoch(f"{link.name}: {error.message}")
+
+    def _require_answer(self, placement: Placement) -> None:
+        """A report that went to quarantine has answered nothing: the order is in doubt."""
+        if self._known(placement).status is OrderStatus.PENDING_NEW:
+            cause = Cause(Reason.OUTCOME_UNKNOWN, "the venue's answer does not fit the order")
+            self._signal(placement, Signal.DOUBTED, cause)
+
+    def _signal(self, placement: Placement, signal: Signal, cause: Cause) -> None:
+        books, journal = self.tools.books, self.tools.journal
+        signaled = PlacementSignaled(placement.placement_id, signal, cause=cause)
+        try:
+            self.tools.intake.take_signal(books.orders[self.key], signaled)
+        except IllegalEvent as illegal:
+            # The venue's stream has shown the order already, and its word stands.
+            _log.warning(
+                "answer_against_evidence", placement_id=placement.placement_id, why=str(illegal)
+            )
+        if self._known(placement).status is OrderStatus.IN_DOUBT:
+            journal.record(
+                AlertRaised(
+                    "ORDER_IN_DOUBT",
+                    Severity.CRITICAL,
+                    f"{placement.placement_id}: {cause.message}",
+                    self.key[0],
+                    placement.venue,
+                    self.key[1],
+                )
+            )
+
+    def _why_next(self, placement: Placement) -> VenueCause | None:
+        """Why another venue may be tried: this one provably has nothing. None if it may not."""
+        known = self._known(placement)
+        cause = known.cause or Cause(Reason.UNSPECIFIED, "")
+        unplaced = known.status is OrderStatus.UNPLACED
+        refused = known.status is OrderStatus.REJECTED and cause.reason in VENUES_OWN_REASONS
+        if not (unplaced or refused):
+            return None
+        return VenueCause(known.venue, cause.reason, cause.message, Effect.NONE, known.placement_id)
+
+    async def _next(self, rest: list[str], cause: VenueCause) -> Placement | None:
+        """Plan the order anew over the venues that are left, by the same rules; None to stop."""
+        tools, key = self.tools, self.key
+        spec = self._spec()
+        facts = await read_facts(self.account, spec, tools.books)
+        # From here to the record nothing waits.
+        views = [view for view in self.account.views() if view.name in rest]
+        try:
+            again = plan_order(
+                spec,
+                key[0],
+                tools.books,
+                views,
+                facts,
+                allow_uncovered=self.account.allow_uncovered,
+            )
+            check_gate(tools.books, key[0], again.role)
+        except TandemError as error:
+            self.passed_over += error.venue_causes
+            return None
+        self.passed_over += again.passed_over
+        canceled = tools.books.orders[key].order.cancel_requested
+        if canceled or not again.candidates or again.role is not self.plan.role:
+            return None
+        view = again.candidates[0]
+        rest.remove(view.name)
+        placement = new_placement(tools.books, key, spec, view, tools.clock.now())
+        tools.journal.record(*failed_over(key, cause, view.name), intended(key, placement))
+        return placement
+
+
+def check_not_after(spec: OrderSpec, clock: Clock) -> None:
+    """Raise Refused NOT_AFTER_PASSED, effect NONE, if the order may not leave any more."""
+    if spec.not_after is not None and clock.now() > spec.not_after:
+        raise Refused(Reason.NOT_AFTER_PASSED, "order.not_after has passed")
+
+
+def not_durable(error: JournalError) -> TandemError:
+    """The journal failed before anything was sent, and replay never sends: effect NONE."""
+    return Unavailable(Reason.JOURNAL_UNAVAILABLE, f"the journal has failed: {error}")
