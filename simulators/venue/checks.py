@@ -9,12 +9,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from simulators.venue import refusals
+from simulators.venue import trading_calendar as calendar
 from simulators.venue.accounts import Account
 from simulators.venue.instruments import Instrument, OptionContract, Right
 from simulators.venue.orders import NewOrder, Order, OrderType, PositionIntent, Side, TimeInForce
 from simulators.venue.quotes import QuoteBook
 from simulators.venue.reservations import held_of_position, means_of, put_collateral
-from simulators.venue.trading_calendar import session_at, session_on, trading_date
 
 ZERO = Decimal(0)
 
@@ -22,7 +22,7 @@ ZERO = Decimal(0)
 def check_form(asked: NewOrder, instrument: Instrument, at: datetime) -> None:
     """The figures of the order itself and whether its instrument trades."""
     is_option = isinstance(instrument, OptionContract)
-    if isinstance(instrument, OptionContract) and _expired(instrument, at):
+    if isinstance(instrument, OptionContract) and at >= calendar.last_trading(instrument.expiry):
         raise refusals.ContractExpired(instrument.symbol)
     if not instrument.tradable:
         raise refusals.NotTradable(instrument.symbol, is_option)
@@ -35,15 +35,8 @@ def check_form(asked: NewOrder, instrument: Instrument, at: datetime) -> None:
             raise refusals.BadTimeInForce("fractional orders must be DAY orders")
     if asked.limit_price is not None:
         check_price(asked.limit_price, instrument)
-    if is_option and asked.order_type is OrderType.MARKET and session_at(at) is None:
+    if is_option and asked.order_type is OrderType.MARKET and calendar.session_at(at) is None:
         raise refusals.MarketClosed("options market orders are only allowed during market hours")
-
-
-def _expired(contract: OptionContract, at: datetime) -> bool:
-    session = session_on(contract.expiry)
-    if session is None:
-        return trading_date(at) > contract.expiry
-    return at >= session.closes
 
 
 def check_price(price: Decimal, instrument: Instrument) -> None:

@@ -91,6 +91,14 @@ def last_close(at: datetime) -> datetime:
         day -= timedelta(days=1)
 
 
+def last_trading(expiry: date) -> datetime:
+    """When a contract that expires that day stops trading: the day's close, or the one before."""
+    session = session_on(expiry)
+    if session is not None:
+        return session.closes
+    return last_close(datetime.combine(expiry, _CLOSE, NEW_YORK))
+
+
 def trading_date(at: datetime) -> date:
     """The calendar day in New York."""
     return at.astimezone(NEW_YORK).date()

@@ -14,7 +14,7 @@ from simulators.venue import trading_calendar as calendar
 from simulators.venue.accounts import Account
 from simulators.venue.clock import MarketClock
 from simulators.venue.floor import Floor
-from simulators.venue.instruments import Catalog, Instrument
+from simulators.venue.instruments import Catalog, Instrument, OptionContract
 from simulators.venue.ledger import Ledger
 from simulators.venue.matching import marketable_px
 from simulators.venue.order_desk import Acceptance, Listener, OrderDesk
@@ -120,7 +120,7 @@ class Venue:
         intent = self._check(asked, instrument)
         in_session = calendar.session_at(self.now) is not None
         status = OrderStatus.PENDING_NEW if in_session else OrderStatus.ACCEPTED
-        expires_at = self._expiry_of(asked)
+        expires_at = self._expiry_of(asked, instrument)
         acceptance = Acceptance(instrument, intent, status, self.now, expires_at)
         if fate is Fate.VANISHED:
             return self.desk.draw_up(asked, acceptance)
@@ -209,6 +209,10 @@ class Venue:
         if wanted and self.desk.find_by_client_id(asked.account_id, wanted) is not None:
             raise refusals.DuplicateClientOrderId(wanted)
 
-    def _expiry_of(self, asked: NewOrder) -> datetime:
+    def _expiry_of(self, asked: NewOrder, instrument: Instrument) -> datetime:
         closes = calendar.current_or_next_session(self.now).closes
-        return closes if asked.time_in_force is TimeInForce.DAY else closes + _GTC_LIFE
+        if asked.time_in_force is TimeInForce.DAY:
+            return closes
+        if isinstance(instrument, OptionContract):
+            return min(closes + _GTC_LIFE, calendar.last_trading(instrument.expiry))
+        return closes + _GTC_LIFE
