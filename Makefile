@@ -57,6 +57,10 @@ format: $(READY) ## Put the code into the house format
 generate: $(READY) ## Write the stubs of protos/ anew
 	@$(BIN)/python tools/generate.py
 
+.PHONY: docs
+docs: $(READY) ## Write the parts of docs/ that come from the code
+	@$(BIN)/python tools/write_docs.py
+
 .PHONY: baseline
 baseline: $(READY) ## Release step: take protos/ as the contract that later ones must not break
 	@$(BIN)/buf build protos -o $(IMAGE)
