@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from services.common.contract.convert import check_known_fields, timestamp_to_wire
+from services.common.contract.convert import (
+    check_known_fields,
+    optional_timestamp_to_wire,
+    timestamp_to_wire,
+)
 from services.common.contract.pb import events_pb2, operations_service_pb2_grpc
 from services.common.contract.pb import operations_service_pb2 as pb
 from services.common.domain.errors import InvalidRequest
@@ -64,7 +68,7 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
             server_version=self._version,
             started=timestamp_to_wire(self._started),
             failover_count=books.failover_count,
-            last_failover=books.last_failover and timestamp_to_wire(books.last_failover),
+            last_failover=optional_timestamp_to_wire(books.last_failover),
         )
 
     def _fleet_account(self, account: AccountLinks) -> pb.FleetAccount:

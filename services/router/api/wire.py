@@ -73,7 +73,7 @@ def gate_to_wire(gate: GateEntry) -> events_pb2.TradingStateChange:
     )
 
 
-def trading_state_to_wire(state: TradingState) -> events_pb2.TradingState:
+def trading_state_to_wire(state: TradingState) -> events_pb2.TradingState.ValueType:
     """A trading state's enum value."""
     return events_pb2.TradingState.Value(f"TRADING_STATE_{state.value}")
 

@@ -37,7 +37,11 @@ class CareSettings:
 
 
 class Care:
-    """Looks after open orders of all accounts."""
+    """Looks after open orders of all accounts.
+
+    `nudge` is set by others when something needs care now: fills are missing, or a standing
+    cancel can be passed on.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class Care:
         intake: Intake,
         clock: Clock,
         settings: CareSettings,
+        nudge: asyncio.Event,
     ) -> None:
         self._journal = journal
         self._books = books
@@ -53,11 +58,7 @@ class Care:
         self._clock = clock
         self._settings = settings
         self._busy: dict[str, asyncio.Lock] = {}
-        self._nudged = asyncio.Event()
-
-    def nudge(self) -> None:
-        """Something needs care now: fills are missing, or a standing cancel can be passed on."""
-        self._nudged.set()
+        self._nudged = nudge
 
     async def run(self, links: Mapping[tuple[str, str], VenueLink]) -> None:
         """Look after every venue at intervals and when nudged; ends only by cancellation."""

@@ -1,0 +1,204 @@
+"""The router's process: the only place where settings, disk, channels and servers meet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+
+from services.common.contract.pb import broker_service_pb2_grpc, operations_service_pb2_grpc
+from services.common.contract.status import translate
+from services.common.runtime.blocking import BlockingPool
+from services.common.runtime.errors import PoolBusyError, PoolTimeoutError, StartupError
+from services.common.runtime.health import Health, HealthBoard
+from services.common.runtime.listen import insecure_listen_allowed
+from services.common.runtime.logs import configure_logging
+from services.common.runtime.server import RpcServer, ServerOptions, build_server, open_channel
+from services.common.runtime.shutdown import Lifecycle, ShutdownLimits
+from services.common.runtime.telemetry import build_tracer_provider, install_tracer_provider
+from services.router.books.entries import VenueEntry
+from services.router.books.watching import WatchEnded
+from services.router.core import AccountWiring, CoreSettings, RouterCore, VenueWiring
+from services.router.journal.codec import UnreadableRecord
+from services.router.journal.journal import RunBlocking
+from services.router.journal.sqlite import SqliteJournal
+from services.router.journal.store import CommitFailed, JournalError
+from services.router.routing.care import CareSettings
+from services.router.routing.link import LinkSettings
+from services.router.routing.venue_client import ClientSettings, VenueClient
+from services.router.settings import RouterSettings
+
+SERVICE = "tandem-router"
+BROKER = "tandem.v1.BrokerService"
+OPERATIONS = "tandem.v1.OperationsService"
+_STOP_GRACE_S = 5.0
+_MARGIN_S = 0.2
+_CLOSING_S = 30.0
+_VENUES_WAIT_S = 60.0
+
+
+async def start(lifecycle: Lifecycle) -> None:
+    """Open everything, in an order such that nothing is served before it is true."""
+    settings = RouterSettings.load()
+    configure_logging(SERVICE, settings.log_level, json=settings.log_json)
+    lifecycle.limits = ShutdownLimits(
+        drain_s=settings.drain_s, overall_s=settings.drain_s + settings.finish_s + _CLOSING_S
+    )
+    provider = build_tracer_provider(SERVICE)
+    install_tracer_provider(provider)
+    lifecycle.on_close("telemetry", _awaitable(provider.shutdown))
+    store = _open_journal(settings)
+    lifecycle.on_close("journal store", _awaitable(store.close))
+    journal_tasks = lifecycle.own_tasks("journal", finish_s=settings.commit_timeout_s)
+    accounts = [_wire(lifecycle, settings, i) for i in range(len(settings.accounts))]
+    link_tasks = lifecycle.own_tasks("links")
+    core = RouterCore(
+        _core_settings(settings),
+        accounts,
+        store,
+        clock=lifecycle.clock,
+        rng=random.SystemRandom(),
+        run_blocking=_journal_runner(lifecycle, settings),
+        order_tasks=lifecycle.own_tasks("orders", finish_s=settings.finish_s),
+        stop=lambda reason: lifecycle.request_stop(reason, exit_code=1, drain=False),
+    )
+    try:
+        core.open()
+    except (JournalError, UnreadableRecord) as error:
+        raise StartupError(f"TANDEM_ROUTER_JOURNAL_PATH: {error}") from error
+    journal_tasks.start("writer", core.journal.run(), critical=False)
+    lifecycle.on_close("journal", _awaitable(core.journal.close))
+    await core.journal.durable()
+    core.start_tasks(link_tasks)
+    await _serve(lifecycle, settings, core)
+
+
+def _open_journal(settings: RouterSettings) -> SqliteJournal:
+    try:
+        return SqliteJournal(settings.journal_path)
+    except (JournalError, OSError) as error:
+        raise StartupError(f"TANDEM_ROUTER_JOURNAL_PATH: {error}") from error
+
+
+def _journal_runner(lifecycle: Lifecycle, settings: RouterSettings) -> RunBlocking:
+    """One thread that commits; a commit that hangs counts as failed."""
+    pool = BlockingPool(1, slot_wait_s=settings.commit_timeout_s, name="journal")
+    lifecycle.on_close("journal thread", lambda: pool.close(settings.commit_timeout_s))
+
+    async def run(call: Callable[[], None]) -> None:
+        try:
+            await pool.run(call, timeout_s=settings.commit_timeout_s)
+        except (PoolTimeoutError, PoolBusyError) as error:
+            raise CommitFailed(
+                f"{settings.journal_path}: no answer in {settings.commit_timeout_s:g} s"
+            ) from error
+
+    return run
+
+
+def _wire(lifecycle: Lifecycle, settings: RouterSettings, index: int) -> AccountWiring:
+    account = settings.accounts[index]
+    client = ClientSettings(
+        send_timeout_s=settings.send_timeout_s,
+        read_timeout_s=settings.read_timeout_s,
+        heartbeat_s=settings.heartbeat_s,
+        silence_max_s=settings.silence_max_s,
+    )
+    venues = []
+    for venue in account.venues:
+        channel = open_channel(
+            venue.address, margin_s=_MARGIN_S, default_timeout_s=settings.read_timeout_s
+        )
+        lifecycle.on_close(f"channel to {venue.name}", channel.close)
+        port = VenueClient(account.account_id, venue.name, channel, client)
+        venues.append(VenueWiring(venue.name, venue.account_tag, port))
+    return AccountWiring(account.account_id, venues, account.allow_uncovered)
+
+
+def _core_settings(settings: RouterSettings) -> CoreSettings:
+    return CoreSettings(
+        node=f"{socket.gethostname()}:{os.getpid()}",
+        version=_version(),
+        generation=settings.journal_generation,
+        events_kept=settings.events_kept,
+        watch_queue_len_max=settings.watch_queue_len_max,
+        link=LinkSettings(reconnect_max_s=settings.reconnect_max_s),
+        care=CareSettings(round_s=settings.review_s),
+    )
+
+
+async def _serve(lifecycle: Lifecycle, settings: RouterSettings, core: RouterCore) -> None:
+    board = HealthBoard(lifecycle.clock, [BROKER, OPERATIONS])
+    trading = _server(lifecycle, settings, board, settings.listen, "LISTEN", BROKER)
+    broker_service_pb2_grpc.add_BrokerServiceServicer_to_server(core.broker, trading.grpc)
+    operating = _server(
+        lifecycle, settings, board, settings.operations_listen, "OPERATIONS_LISTEN", OPERATIONS
+    )
+    operations_service_pb2_grpc.add_OperationsServiceServicer_to_server(
+        core.operations, operating.grpc
+    )
+    lifecycle.on_drain("health", _awaitable(board.set_draining))
+    lifecycle.on_drain("router", _awaitable(core.drain))
+    for server in (trading, operating):
+        await server.start()
+        lifecycle.on_close(f"server {server.address}", partial(server.stop, _STOP_GRACE_S))
+    lifecycle.own_tasks("health").start("venues", _show_venues(core, board), critical=True)
+    board.set_ready()
+
+
+async def _show_venues(core: RouterCore, board: HealthBoard) -> None:
+    """Publish each venue as a health component of its own, as the journal tells of it."""
+    subscription = core.watching.subscribe("")
+    for entry in core.books.venues.values():
+        _show_venue(entry, board)
+    with contextlib.suppress(WatchEnded):
+        while True:
+            event = await subscription.next(_VENUES_WAIT_S)
+            if event is not None and isinstance(event.told, VenueEntry):
+                _show_venue(event.told, board)
+    await asyncio.Event().wait()  # draining: nothing more to show
+
+
+def _show_venue(entry: VenueEntry, board: HealthBoard) -> None:
+    status = Health.SERVING if entry.ready else Health.NOT_SERVING
+    board.set_component(f"venue.{entry.account_id}.{entry.venue}", status, entry.reason)
+
+
+def _awaitable(call: Callable[[], object]) -> Callable[[], Awaitable[object]]:
+    """A quick call in the shape that the lifecycle takes."""
+
+    async def run() -> object:
+        return call()
+
+    return run
+
+
+def _server(
+    lifecycle: Lifecycle,
+    settings: RouterSettings,
+    board: HealthBoard,
+    listen: str,
+    name: str,
+    service: str,
+) -> RpcServer:
+    options = ServerOptions(
+        listen=listen,
+        listen_setting=f"TANDEM_ROUTER_{name}",
+        default_deadline_s=settings.default_deadline_s,
+        insecure_listen=insecure_listen_allowed(os.environ),
+    )
+    return build_server(
+        options, clock=lifecycle.clock, board=board, service_names=[service], translate=translate
+    )
+
+
+def _version() -> str:
+    try:
+        return version("tandem-broker")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "unknown"

@@ -1,0 +1,209 @@
+"""The router without its process: journal, books, links, desk and servicers, put together once.
+
+`bootstrap` gives it a real disk, channels and clocks, the simulation virtual ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from services.common.runtime.clock import Clock
+from services.common.runtime.tasks import TaskOwner
+from services.router.api.broker_service import BrokerServicer
+from services.router.api.operations_service import OperationsServicer
+from services.router.books.books import Books
+from services.router.books.watching import Watching
+from services.router.journal import codec
+from services.router.journal.journal import Journal, RunBlocking
+from services.router.journal.records import (
+    EpochTaken,
+    JournalCreated,
+    Record,
+    TradingState,
+    TradingStateSet,
+)
+from services.router.journal.store import Head, JournalError, JournalStore, check_chain
+from services.router.routing.accounts import AccountLinks
+from services.router.routing.care import Care, CareSettings, doubt_orphans
+from services.router.routing.desk import Desk
+from services.router.routing.intake import Intake
+from services.router.routing.link import LinkSettings, VenueLink
+from services.router.routing.venue import VenuePort
+from services.router.routing.work import WorkTools
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class VenueWiring:
+    """A venue account and the port to it."""
+
+    name: str
+    account_tag: str
+    port: VenuePort
+
+
+@dataclass(frozen=True, slots=True)
+class AccountWiring:
+    """An account with its venues in order of preference."""
+
+    account_id: str
+    venues: Sequence[VenueWiring]
+    allow_uncovered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CoreSettings:
+    """What the core needs to know besides its wiring."""
+
+    node: str
+    version: str
+    generation: int = 1
+    events_kept: int = 10_000
+    watch_queue_len_max: int = 1_000
+    link: LinkSettings = field(default_factory=LinkSettings)
+    care: CareSettings = field(default_factory=CareSettings)
+
+
+class Stop(Protocol):
+    """Ends the process, because it may not or can't go on."""
+
+    def __call__(self, reason: str) -> None: ...
+
+
+class RouterCore:
+    """Everything that a router is between its disk and its wires.
+
+    Made, then `open`ed (replay, epoch), then its tasks started. `rng` is the only randomness.
+    """
+
+    def __init__(
+        self,
+        settings: CoreSettings,
+        accounts: Sequence[AccountWiring],
+        store: JournalStore,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        run_blocking: RunBlocking,
+        order_tasks: TaskOwner,
+        stop: Stop,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._rng = rng
+        self._stop = stop
+        self.books = Books()
+        self.watching = Watching(
+            keep=settings.events_kept, queue_len_max=settings.watch_queue_len_max
+        )
+        self.journal = Journal(
+            store, clock, run_blocking, self._apply, self.watching.durable, self._failed
+        )
+        nudge = asyncio.Event()
+        self.intake = Intake(self.journal, self.books, nudge.set)
+        self.care = Care(self.journal, self.books, self.intake, clock, settings.care, nudge)
+        self.links: dict[tuple[str, str], VenueLink] = {}
+        for account in accounts:
+            for venue in account.venues:
+                key = (account.account_id, venue.name)
+                self.links[key] = self._link(account.account_id, venue, clock)
+        self.accounts = {a.account_id: self._account(a) for a in accounts}
+        tools = WorkTools(self.journal, self.books, self.intake, self.care, clock, stop)
+        self.desk = Desk(self.accounts, tools, order_tasks)
+        self.broker = BrokerServicer(  # type: ignore[abstract] # not_served adds the rest
+            self.desk, self.books, self.journal, self.watching, clock, settings.version
+        )
+        self.operations = OperationsServicer(  # type: ignore[abstract] # not_served adds the rest
+            self.desk, self.books, self.journal, clock, settings.version
+        )
+
+    def _link(self, account_id: str, venue: VenueWiring, clock: Clock) -> VenueLink:
+        link = VenueLink(
+            account_id,
+            venue.name,
+            venue.account_tag,
+            venue.port,
+            journal=self.journal,
+            books=self.books,
+            intake=self.intake,
+            clock=clock,
+            rng=self._rng,
+            settings=self._settings.link,
+            on_stale_epoch=self._stop,
+        )
+        link.on_session = self.care.after_connect
+        return link
+
+    def _account(self, account: AccountWiring) -> AccountLinks:
+        links = tuple(self.links[(account.account_id, venue.name)] for venue in account.venues)
+        return AccountLinks(account.account_id, links, account.allow_uncovered)
+
+    def _apply(self, seq: int, at: datetime, record: Record) -> None:
+        self.watching.note(self.books.apply(seq, at, record))
+
+    def _failed(self, error: JournalError) -> None:
+        _log.critical("journal_failed", error=str(error))
+        self._stop(f"the journal has failed: {error}")
+
+    def open(self) -> None:
+        """Replay, take the epoch, and record what a start has to say. Blocks; sends nothing.
+
+        Raises JournalError or UnreadableRecord: this router may not lead on this journal.
+        """
+        head = Head()
+        for entry in check_chain(self._store.entries()):
+            seq, at, record = codec.decode(entry.data)
+            self.watching.note(self.books.apply(seq, at, record))
+            head = Head(entry.seq, entry.hash)
+        self.watching.durable(head.seq)
+        self.journal.start(head, self._store.take_epoch())
+        self.journal.record(*self._first_records())
+        self.watching.journal_id = self.books.journal_id
+        doubt_orphans(self.books, self.intake)
+        _log.info(
+            "journal_open",
+            path=self._store.path,
+            records=head.seq,
+            epoch=self.books.epoch,
+            generation=self.books.generation,
+            open_orders=len(self.books.open_orders),
+        )
+
+    def _first_records(self) -> list[Record]:
+        books, asked = self.books, self._settings.generation
+        records: list[Record] = []
+        if not books.journal_id:
+            journal_id = str(UUID(int=self._rng.getrandbits(128), version=4))
+            records = [
+                JournalCreated(journal_id),
+                TradingStateSet("", TradingState.ACTIVE, "the journal was created", "tandem"),
+            ]
+        elif asked > books.generation:
+            reason = f"the journal was taken up as generation {asked}: it may lack orders"
+            records = [TradingStateSet("", TradingState.HALTED, reason, "tandem")]
+        generation = max(asked, books.generation)
+        return [
+            *records,
+            EpochTaken(generation, self.journal.epoch, self._settings.node),
+        ]
+
+    def start_tasks(self, tasks: TaskOwner) -> None:
+        """Start links and care. The journal's task is started apart: it ends last."""
+        for (account_id, venue), link in self.links.items():
+            tasks.start(f"link {account_id} {venue}", link.run(), critical=True)
+            tasks.start(f"follow {account_id} {venue}", link.follow(), critical=True)
+        tasks.start("care", self.care.run(self.links), critical=True)
+
+    def drain(self) -> None:
+        """Take nothing new; end the event streams, which can be resumed elsewhere."""
+        self.desk.drain()
+        self.watching.close()
