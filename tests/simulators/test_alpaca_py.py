@@ -1,4 +1,4 @@
-"""The unmodified alpaca-py against the real server in a process of its own."""
+"""The unmodified alpaca-py against the real server on a real port."""
 
 import uuid
 from decimal import Decimal
@@ -47,8 +47,10 @@ def wait_for_status(client: Any, order: Any, status: OrderStatus) -> Any:
     return eventually(reached)
 
 
-def test_the_specifications_round_trip_costs_fifty_dollars(alpaca: RunningAlpaca) -> None:
-    client = alpaca.trading()
+def test_the_specifications_round_trip_costs_fifty_dollars(
+    alpaca_process: RunningAlpaca,
+) -> None:
+    client = alpaca_process.trading()
     sold = client.submit_order(limit(OrderSide.SELL, 8.50, client_order_id="sell~a~1.0"))
     assert sold.status is OrderStatus.PENDING_NEW
     sold = wait_for_status(client, sold, OrderStatus.FILLED)
@@ -66,7 +68,7 @@ def test_the_specifications_round_trip_costs_fifty_dollars(alpaca: RunningAlpaca
     assert client.get_all_positions() == []
     assert client.get_account().cash == "99950"
 
-    books = alpaca.control("GET", "/ledger")["accounts"][SIMULATED_ACCOUNT_NUMBER]
+    books = alpaca_process.control("GET", "/ledger")["accounts"][SIMULATED_ACCOUNT_NUMBER]
     assert books["realised_pnl"] == "-50"
     assert books["cash"] == "99950"
 
