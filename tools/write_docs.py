@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -43,7 +44,8 @@ Written by `make docs` from the settings classes; do not edit it by hand.
 
 Each process reads its own table of one TOML file, named by `TANDEM_CONFIG`, and the environment,
 which goes before the file. An unknown key or variable is an error: a misspelled limit would be no
-limit. Nested keys are written with dots in the file and with two underscores in the environment.
+limit. Nested keys are written with dots in the file and with two underscores in the environment;
+`[]` is a list of tables: `[[router.accounts]]` in the file, a JSON array in the environment.
 What a broker calls its own variables is read as well, after the regular name. Durations are
 seconds and end in `_s`; secrets are never shown.
 
@@ -83,15 +85,30 @@ def settings_document() -> str:
         parts.append(
             "| setting | variable | type | default | what it does |\n|---|---|---|---|---|\n"
         )
-        parts += [_setting_row(row) for row in describe(settings_class)]
+        parts += [_setting_row(settings_class, row) for row in describe(settings_class)]
     return "".join(parts)
 
 
-def _setting_row(row: SettingDoc) -> str:
-    variables = f"`{row.env}`" + (f", `{row.second_env}`" if row.second_env else "")
+def _setting_row(settings_class: type[Settings], row: SettingDoc) -> str:
+    name, variable = row.name, f"`{row.env}`"
+    in_list = _list_above(settings_class, name)
+    if in_list:  # the environment takes a list as a whole
+        name = name.replace(".<name>", "[]")
+        variable = f"in `{prefix(settings_class)}{in_list.upper()}`, as JSON"
+    if row.second_env:
+        variable += f", `{row.second_env}`"
     default = "**required**" if row.default is None else f"`{row.default}`" if row.default else "–"
-    cells = (f"`{row.name}`", variables, _cell(row.type), _cell(default), _cell(row.description))
+    cells = (f"`{name}`", variable, _cell(row.type), _cell(default), _cell(row.description))
     return f"| {' | '.join(cells)} |\n"
+
+
+def _list_above(settings_class: type[Settings], name: str) -> str:
+    """The field of the class that is a list of tables and holds this setting; else empty."""
+    parts = name.split(".")
+    if len(parts) < 3 or parts[2] != "<name>":
+        return ""
+    annotation = settings_class.model_fields[parts[1]].annotation
+    return parts[1] if typing.get_origin(annotation) in (list, tuple) else ""
 
 
 def _cell(text: str) -> str:
