@@ -11,8 +11,12 @@ from services.common.contract.convert.amounts import (
     required_decimal_from_wire,
 )
 from services.common.contract.convert.enums import ACCOUNT_MODES, POSITION_SOURCE_VENUE
-from services.common.contract.convert.instruments import instrument_from_wire, instrument_to_wire
+from services.common.contract.convert.instruments import (
+    instrument_to_wire,
+    priced_instrument_from_wire,
+)
 from services.common.contract.convert.replies import reading, require_text
+from services.common.contract.convert.texts import text_to_wire
 from services.common.contract.convert.times import required_timestamp_from_wire, timestamp_to_wire
 from services.common.contract.pb import accounts_pb2
 from services.common.domain.errors import InvalidRequest
@@ -32,7 +36,7 @@ def balance_to_wire(balance: Balance) -> accounts_pb2.VenueBalance:
         maintenance_margin=optional_money_to_wire(balance.maintenance_margin),
         long_market_value=optional_money_to_wire(balance.long_market_value),
         short_market_value=optional_money_to_wire(balance.short_market_value),
-        raw_status=balance.raw_status,
+        raw_status=text_to_wire(balance.raw_status),
         trading_blocked=balance.trading_blocked,
         account_blocked=balance.account_blocked,
         suspended_by_user=balance.suspended_by_user,
@@ -103,7 +107,7 @@ def position_from_wire(msg: accounts_pb2.Position) -> VenuePosition:
         return VenuePosition(
             venue=require_text(msg.venue, "venue"),
             account_id=require_text(msg.account_id, "account_id"),
-            instrument=instrument_from_wire(msg.instrument, "instrument"),
+            instrument=priced_instrument_from_wire(msg),
             qty=required_decimal_from_wire(msg, "qty", "qty"),
             avg_entry_price=optional_decimal_from_wire(msg, "avg_entry_price", "avg_entry_price"),
             current_price=optional_decimal_from_wire(msg, "current_price", "current_price"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.common.contract.convert.enums import EFFECTS, REASONS
+from services.common.contract.convert.texts import text_to_wire
 from services.common.contract.pb import errors_pb2, orders_pb2
 from services.common.domain.errors import Cause, Effect, Reason, VenueCause
 
@@ -10,7 +11,9 @@ from services.common.domain.errors import Cause, Effect, Reason, VenueCause
 def cause_to_wire(cause: Cause) -> orders_pb2.OrderCause:
     """Write a cause."""
     return orders_pb2.OrderCause(
-        reason=REASONS.to_wire(cause.reason), message=cause.message, venue_code=cause.venue_code
+        reason=REASONS.to_wire(cause.reason),
+        message=text_to_wire(cause.message),
+        venue_code=text_to_wire(cause.venue_code),
     )
 
 
@@ -29,7 +32,7 @@ def venue_cause_to_wire(cause: VenueCause) -> errors_pb2.VenueCause:
     return errors_pb2.VenueCause(
         venue=cause.venue,
         reason=REASONS.to_wire(cause.reason),
-        message=cause.message,
+        message=text_to_wire(cause.message),
         effect=EFFECTS.to_wire(cause.effect),
         placement_id=cause.placement_id,
     )

@@ -11,8 +11,12 @@ from services.common.contract.convert.amounts import (
     required_decimal_from_wire,
 )
 from services.common.contract.convert.enums import EXEC_SOURCES, EXEC_TYPES, SIDES
-from services.common.contract.convert.instruments import instrument_from_wire, instrument_to_wire
+from services.common.contract.convert.instruments import (
+    instrument_to_wire,
+    priced_instrument_from_wire,
+)
 from services.common.contract.convert.replies import reading, require_text
+from services.common.contract.convert.texts import text_to_wire
 from services.common.contract.convert.times import times_from_wire, times_to_wire
 from services.common.contract.pb import orders_pb2
 from services.common.domain.executions import Execution, Fee
@@ -22,7 +26,9 @@ from services.common.domain.order_spec import PlacementId
 
 def fee_to_wire(fee: Fee) -> orders_pb2.Fee:
     """Write a fee."""
-    return orders_pb2.Fee(kind=fee.kind, amount=money_to_wire(fee.amount), estimated=fee.estimated)
+    return orders_pb2.Fee(
+        kind=text_to_wire(fee.kind), amount=money_to_wire(fee.amount), estimated=fee.estimated
+    )
 
 
 def fee_from_wire(msg: orders_pb2.Fee, field: str = "fee") -> Fee:
@@ -47,7 +53,7 @@ def execution_to_wire(
         account_id=execution.account_id,
         venue=execution.venue,
         client_order_id=client_order_id,
-        placement_id=execution.client_id,
+        placement_id=text_to_wire(execution.client_id),
         venue_order_id=execution.venue_order_id,
         instrument=instrument_to_wire(execution.instrument),
         side=SIDES.to_wire(execution.side),
@@ -66,7 +72,7 @@ def execution_to_wire(
 def execution_from_wire(msg: orders_pb2.Execution) -> Execution:
     """Read an execution that an adapter reports. ReadFailed naming what is missing or unknown.
 
-    All that makes its identity and its size is required. The multiplier is the instrument's.
+    All that makes its identity and its size is required.
     """
     with reading("execution"):
         return Execution(
@@ -75,7 +81,7 @@ def execution_from_wire(msg: orders_pb2.Execution) -> Execution:
             exec_id=require_text(msg.exec_id, "exec_id"),
             venue_order_id=msg.venue_order_id,
             client_id=msg.placement_id,
-            instrument=instrument_from_wire(msg.instrument, "instrument"),
+            instrument=priced_instrument_from_wire(msg),
             side=SIDES.required(msg.side, "side"),
             last_qty=required_decimal_from_wire(msg, "last_qty", "last_qty"),
             last_px=required_decimal_from_wire(msg, "last_px", "last_px"),

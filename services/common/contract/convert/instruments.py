@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ from services.common.contract.convert.times import (
     optional_timestamp_from_wire,
     timestamp_to_wire,
 )
-from services.common.contract.pb import types_pb2
+from services.common.contract.pb import accounts_pb2, orders_pb2, types_pb2
 from services.common.domain.errors import InvalidRequest
 from services.common.domain.instruments import (
     Equity,
@@ -36,6 +36,7 @@ from services.common.domain.instruments import (
     InstrumentError,
     OptionContract,
     OptionRight,
+    multiplier_of,
 )
 from services.common.domain.occ import parse_occ
 
@@ -64,6 +65,26 @@ def instrument_from_wire(msg: types_pb2.Instrument, field: str) -> Instrument:
     if kind == "option":
         return _option_from_wire(msg.option, f"{field}.option")
     raise InvalidRequest(field, "required: an equity or an option")
+
+
+def priced_instrument_from_wire(
+    msg: accounts_pb2.Position | orders_pb2.Execution,
+) -> Instrument:
+    """Read the instrument of a record that states a multiplier of its own beside it.
+
+    An option without a multiplier takes the record's; two that differ are InvalidRequest, since
+    one of them would make wrong money.
+    """
+    instrument = instrument_from_wire(msg.instrument, "instrument")
+    multiplier = optional_decimal_from_wire(msg, "multiplier", "multiplier")
+    if multiplier is None:
+        return instrument
+    told = msg.instrument.option.HasField("multiplier")
+    if isinstance(instrument, OptionContract) and not told:
+        return _with(instrument, "multiplier", multiplier=multiplier)
+    if multiplier != multiplier_of(instrument):
+        raise InvalidRequest("multiplier", "disagrees with the instrument's")
+    return instrument
 
 
 def _equity_from_wire(msg: types_pb2.Equity, field: str) -> Equity:
@@ -99,7 +120,11 @@ def _option_to_wire(option: OptionContract) -> types_pb2.Option:
 def _last_trade_to_wire(option: OptionContract) -> Timestamp | None:
     if option.last_trade_time is None or option.last_trade_zone is None:
         return None
-    zone = ZoneInfo(option.last_trade_zone)
+    try:
+        zone = ZoneInfo(option.last_trade_zone)
+    except (ValueError, OSError, KeyError):
+        # A name that no zone has; the moment can't be told, the contract can.
+        return None
     return timestamp_to_wire(datetime.combine(option.expiry, option.last_trade_time, zone))
 
 
@@ -156,7 +181,7 @@ def _described(option: OptionContract, msg: types_pb2.Option, field: str) -> Opt
     if msg.adjusted_deliverable:
         deliverable = msg.adjusted_deliverable
         option = _with(option, f"{field}.adjusted_deliverable", deliverable=deliverable)
-    last_trade_time, last_trade_zone = _last_trade_from_wire(option.expiry, msg, field)
+    option = _with_last_trade(option, msg, field)
     return replace(
         option,
         style=EXERCISE_STYLES.required(msg.exercise_style, f"{field}.exercise_style"),
@@ -164,27 +189,27 @@ def _described(option: OptionContract, msg: types_pb2.Option, field: str) -> Opt
         settlement_session=SETTLEMENT_SESSIONS.required(
             msg.settlement_session, f"{field}.settlement_session"
         ),
-        last_trade_time=last_trade_time,
-        last_trade_zone=last_trade_zone,
     )
 
 
-def _last_trade_from_wire(
-    expiry: date, msg: types_pb2.Option, field: str
-) -> tuple[time | None, str | None]:
-    """Wall time of the last trade on the day of expiry, and its zone; both or neither.
+def _with_last_trade(option: OptionContract, msg: types_pb2.Option, field: str) -> OptionContract:
+    """The contract with the wall time of its last trade.
 
-    Ours says it for the day of expiry only: the last trade of an AM-settled contract, a day
-    earlier, is left out.
+    Ours is a time on the day of expiry; the last trade of an AM-settled contract, a day earlier,
+    is left out.
     """
     moment = optional_timestamp_from_wire(msg, "last_trade_time", f"{field}.last_trade_time")
     if moment is None:
-        return None, None
+        return option
+    zone_field = f"{field}.time_zone"
     try:
         local = moment.astimezone(ZoneInfo(msg.time_zone))
     except (ValueError, OSError, KeyError, OverflowError) as error:
-        raise InvalidRequest(f"{field}.time_zone", "not an IANA time zone") from error
-    return (local.time(), msg.time_zone) if local.date() == expiry else (None, None)
+        raise InvalidRequest(zone_field, "not an IANA time zone") from error
+    if local.date() != option.expiry:
+        return option
+    zone = msg.time_zone
+    return _with(option, zone_field, last_trade_time=local.time(), last_trade_zone=zone)
 
 
 def _with(option: OptionContract, field: str, **term: Any) -> OptionContract:

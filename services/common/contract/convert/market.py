@@ -9,6 +9,7 @@ from services.common.contract.convert.amounts import (
 from services.common.contract.convert.enums import QUOTE_QUALITIES
 from services.common.contract.convert.instruments import instrument_from_wire, instrument_to_wire
 from services.common.contract.convert.replies import reading, require_text
+from services.common.contract.convert.texts import text_to_wire
 from services.common.contract.convert.times import (
     date_from_wire,
     date_to_wire,
@@ -28,7 +29,7 @@ def quote_to_wire(quote: Quote) -> market_pb2.Quote:
     return market_pb2.Quote(
         instrument=instrument_to_wire(quote.instrument),
         venue=quote.venue,
-        feed=quote.feed,
+        feed=text_to_wire(quote.feed),
         quality=QUOTE_QUALITIES.to_wire(quote.quality),
         bid_price=optional_decimal_to_wire(quote.bid_price),
         bid_qty=optional_decimal_to_wire(quote.bid_qty),

@@ -8,6 +8,7 @@ from services.common.contract.convert.amounts import decimal_to_wire, optional_d
 from services.common.contract.convert.causes import optional_cause_to_wire
 from services.common.contract.convert.enums import EFFECTS, ORDER_STATUSES
 from services.common.contract.convert.specs import spec_to_wire
+from services.common.contract.convert.texts import text_to_wire
 from services.common.contract.convert.times import times_to_wire, timestamp_to_wire
 from services.common.contract.pb import orders_pb2
 from services.common.domain.errors import Effect
@@ -68,7 +69,7 @@ def placement_to_wire(order: Order, placement: Placement) -> orders_pb2.Placemen
         effect=EFFECTS.to_wire(_effect(order, placement)),
         attempted_at=timestamp_to_wire(placement.attempted_at),
         session_id=placement.session_id,
-        raw_status=placement.raw_status,
+        raw_status=text_to_wire(placement.raw_status),
     )
 
 
@@ -77,7 +78,7 @@ def _show_latest(msg: orders_pb2.Order, latest: Placement) -> None:
     msg.venue = latest.venue
     msg.venue_order_id = latest.venue_order_id
     msg.placement_id = latest.placement_id
-    msg.raw_status = latest.raw_status
+    msg.raw_status = text_to_wire(latest.raw_status)
     msg.revision = 0 if placement_id is None else placement_id.revision
 
 

@@ -27,6 +27,7 @@ from services.common.contract.convert.enums import (
 )
 from services.common.contract.convert.instruments import instrument_from_wire, instrument_to_wire
 from services.common.contract.convert.replies import reading, require_text
+from services.common.contract.convert.texts import text_to_wire
 from services.common.contract.convert.times import (
     optional_timestamp_from_wire,
     optional_timestamp_to_wire,
@@ -66,11 +67,11 @@ def report_to_wire(report: OrderReport) -> orders_pb2.Order:
     of the adapter that made the report.
     """
     _require_sayable(report)
-    client_id = report.client_id
+    client_id = text_to_wire(report.client_id)
     ours = PlacementId.parse(client_id) is not None
     return orders_pb2.Order(
         account_id=report.account_id,
-        spec=_spec_to_wire(report),
+        spec=_spec_to_wire(report, client_id),
         status=ORDER_STATUSES.to_wire(report.status),
         cum_qty=decimal_to_wire(report.cum_qty),
         leaves_qty=optional_decimal_to_wire(_leaves(report)),
@@ -78,7 +79,7 @@ def report_to_wire(report: OrderReport) -> orders_pb2.Order:
         venue=report.venue,
         venue_order_id=report.venue_order_id,
         placement_id=client_id,
-        raw_status=report.raw_status,
+        raw_status=text_to_wire(report.raw_status),
         cause=optional_cause_to_wire(report.cause),
         created=_created_to_wire(report.created),
         updated=times_to_wire(report.times),
@@ -112,10 +113,10 @@ def _require_sayable(report: OrderReport) -> None:
         )
 
 
-def _spec_to_wire(report: OrderReport) -> orders_pb2.OrderSpec:
+def _spec_to_wire(report: OrderReport, client_id: str) -> orders_pb2.OrderSpec:
     instrument = report.instrument
     return orders_pb2.OrderSpec(
-        client_order_id=report.client_id,
+        client_order_id=client_id,
         instrument=None if instrument is None else instrument_to_wire(instrument),
         side=SIDES.to_wire(report.side),
         position_intent=POSITION_INTENTS.to_wire(report.position_intent),

@@ -7,6 +7,7 @@ from datetime import datetime
 from services.common.contract.convert.enums import ACCOUNT_MODES, LOOKUPS, VENUE_STATES
 from services.common.contract.convert.replies import reading, require_text
 from services.common.contract.convert.reports import report_from_wire, report_to_wire
+from services.common.contract.convert.texts import text_to_wire
 from services.common.contract.convert.times import (
     optional_timestamp_from_wire,
     optional_timestamp_to_wire,
@@ -44,7 +45,7 @@ def venue_status_to_wire(status: VenueStatus, account_tag: str = "") -> events_p
             status.venue, status.broker, status.venue_account_id, account_tag, status.mode
         ),
         state=VENUE_STATES.to_wire(status.state),
-        reason=status.reason,
+        reason=text_to_wire(status.reason),
         since=timestamp_to_wire(status.since),
         ready=status.ready,
         session_id=status.session_id,
@@ -92,7 +93,7 @@ def lookup_to_wire(
         lookup=LOOKUPS.to_wire(result.lookup),
         order=None if result.report is None else report_to_wire(result.report),
         as_of=timestamp_to_wire(as_of),
-        reason=result.reason,
+        reason=text_to_wire(result.reason),
         session_id=session_id,
     )
 

@@ -32,7 +32,6 @@ from services.common.domain.errors import (
     ReadFailed,
     Reason,
     TandemError,
-    Unavailable,
     VenueCause,
 )
 
@@ -60,29 +59,28 @@ def from_rpc_error(error: grpc.aio.AioRpcError | grpc.RpcError, *, mutation: boo
 
     For a mutation: effect NONE only by the server's own FailureDetail, then in the class, with
     reason, message, field, retry_after_s and venue_causes that it had there; anything else is
-    OutcomeUnknown. For a read: always ReadFailed, with the reason and message of the server if it
-    gave them, so that the code that a client gets of it stays the same.
+    OutcomeUnknown, a read that failed over there included (it may have read the answer).
+
+    For a read: always ReadFailed, with the reason and message of the server if it gave them, so
+    that the code that a client gets of it stays the same.
     """
     reply = _read_reply(error)
     if not mutation:
         return _failed_read(error, reply)
     if reply is None or reply.effect is None:
         return OutcomeUnknown(f"no word on the effect: {_shown(error)}")
-    if reply.effect is not Effect.NONE:
-        doubt = OutcomeUnknown(reply.message, reason=reply.reason)
-        return _with_extras(doubt, reply)
-    return _without_effect(reply)
+    cls = class_of(reply.kind, reply.reason, reply.code)
+    if reply.effect is not Effect.NONE or issubclass(cls, OutcomeUnknown | ReadFailed):
+        # A read that failed inside a mutation may have been the reading of its answer.
+        return _with_extras(OutcomeUnknown(reply.message, reason=reply.reason), reply)
+    return _without_effect(cls, reply)
 
 
-def _without_effect(reply: _Reply) -> TandemError:
-    cls = class_of(reply.kind, reply.code)
+def _without_effect(cls: type[TandemError], reply: _Reply) -> TandemError:
     if issubclass(cls, InvalidRequest):
         message = reply.message.removeprefix(f"{reply.field}: ")
         invalid = InvalidRequest(reply.field or "request", message, reason=reply.reason)
         return _with_extras(invalid, reply)
-    if issubclass(cls, OutcomeUnknown | ReadFailed):
-        # The detail says NONE, so the kind is not what this failure of a mutation is.
-        cls = Unavailable
     return _with_extras(cls(reply.reason, reply.message), reply)
 
 
@@ -144,7 +142,7 @@ def _reply(
         reason=_reason(info.reason),
         message=status.message,
         kind=info.metadata.get("kind", ""),
-        field=_field(status, info),
+        field=_field(status),
         effect=_effect(failures, causes),
         venue_causes=causes,
         retry_after_s=_retry_after_s(status),
@@ -178,11 +176,11 @@ def _reason(name: str) -> Reason:
         return Reason.UNSPECIFIED
 
 
-def _field(status: status_pb2.Status, info: error_details_pb2.ErrorInfo) -> str:
+def _field(status: status_pb2.Status) -> str:
     for bad in _unpacked(status.details, error_details_pb2.BadRequest):
         for violation in bad.field_violations:
             return str(violation.field)
-    return str(info.metadata.get("field", ""))
+    return ""
 
 
 def _retry_after_s(status: status_pb2.Status) -> float | None:

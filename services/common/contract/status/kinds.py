@@ -16,6 +16,7 @@ from services.common.domain.errors import (
     NotFound,
     OutcomeUnknown,
     ReadFailed,
+    Reason,
     Refused,
     TandemError,
     Unavailable,
@@ -32,6 +33,10 @@ _KINDS: Final[Mapping[type[TandemError], str]] = {
 _CLASSES: Final = {kind: cls for cls, kind in _KINDS.items()}
 
 # For a server that does not say the kind.
+_BY_REASON: Final[Mapping[Reason, type[TandemError]]] = {
+    Reason.OUTCOME_UNKNOWN: OutcomeUnknown,
+    Reason.READ_FAILED: ReadFailed,
+}
 _BY_CODE: Final[Mapping[StatusCode, type[TandemError]]] = {
     StatusCode.INVALID_ARGUMENT: InvalidRequest,
     StatusCode.NOT_FOUND: NotFound,
@@ -46,6 +51,6 @@ def kind_of(error: TandemError) -> str:
     return next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), "REFUSED")
 
 
-def class_of(kind: str, code: StatusCode) -> type[TandemError]:
-    """The class that a reply stands for: by its kind, else by its code."""
-    return _CLASSES.get(kind) or _BY_CODE.get(code, Refused)
+def class_of(kind: str, reason: Reason, code: StatusCode) -> type[TandemError]:
+    """The class that a reply stands for: by its kind, else by its reason, else by its code."""
+    return _CLASSES.get(kind) or _BY_REASON.get(reason) or _BY_CODE.get(code, Refused)

@@ -69,12 +69,9 @@ def _details(error: TandemError) -> list[Message]:
 
 
 def _error_info(error: TandemError) -> error_details_pb2.ErrorInfo:
-    info = error_details_pb2.ErrorInfo(
+    return error_details_pb2.ErrorInfo(
         reason=error.reason.value, domain=ERROR_DOMAIN, metadata={"kind": kind_of(error)}
     )
-    if isinstance(error, InvalidRequest):
-        info.metadata["field"] = _clip(error.field, DETAIL_BYTES_MAX)
-    return info
 
 
 def _failure_detail(error: TandemError) -> errors_pb2.FailureDetail:
