@@ -96,6 +96,16 @@ def test_finer_answer_replaces_a_coarse_one() -> None:
     assert clock.offset_s == pytest.approx(2.3)
 
 
+def test_finer_answer_that_agrees_bounds_the_error() -> None:
+    ours = SetClock()
+    clock = VenueClock(ours)
+    at = ours.monotonic()
+    clock.observe(EPOCH, at, at, resolution_s=1)
+    clock.observe(EPOCH + timedelta(seconds=0.45), at, at, resolution_s=0.2)
+    assert clock.offset_s == pytest.approx(0.55)
+    assert clock.error_s == pytest.approx(0.1)
+
+
 def test_jump_of_the_venues_clock_is_seen_whatever_the_resolution() -> None:
     ours = SetClock()
     clock = VenueClock(ours)

@@ -112,7 +112,9 @@ async def test_sole_error_of_a_task_group_is_translated(serve: Any, request_type
 
 
 @pytest.mark.parametrize("arity", ARITIES)
-async def test_abort_goes_through_unchanged(serve: Any, request_type: Any, arity: str) -> None:
+async def test_abort_goes_through_unchanged(
+    serve: Any, request_type: Any, log_lines: Any, arity: str
+) -> None:
     async def unary(request: Any, context: Any) -> Any:
         await context.abort(grpc.StatusCode.NOT_FOUND, "no such order")
 
@@ -123,6 +125,7 @@ async def test_abort_goes_through_unchanged(serve: Any, request_type: Any, arity
     served = await serve(generator if arity.endswith("stream") else unary, arity)
     error = await failure(served, arity, request_type())
     assert (error.code(), error.details()) == (grpc.StatusCode.NOT_FOUND, "no such order")
+    assert not [line for line in log_lines() if line["level"] == "error"]
 
 
 async def test_error_raised_after_an_abort_changes_nothing(

@@ -113,6 +113,13 @@ SERVICE = """
     async def closing(name):
         say(f"closing {name}")
 
+    async def opening():
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            say("start canceled")
+            raise
+
     async def start(lifecycle):
         configure_logging("tandem-unit", "error", stream=sys.stderr)
         lifecycle.limits = ShutdownLimits(drain_s=DRAIN, closer_s=0.5, overall_s=1.0)
@@ -183,10 +190,12 @@ def test_second_signal_exits_at_once_with_130(run: Any) -> None:
 
 
 def test_signal_during_start_closes_what_is_open(run: Any) -> None:
-    process = run("say('waiting'); await asyncio.sleep(60)", drain_s=60)
+    body = "lifecycle.on_close('x', lambda: closing('x')); say('waiting'); await opening()"
+    process = run(body, drain_s=60)
     assert process.line() == "waiting"
     process.popen.send_signal(signal.SIGTERM)
-    assert process.end() == (0, "closing health\nclosing journal\n", "")
+    expected = "start canceled\nclosing health\nclosing x\nclosing journal\n"
+    assert process.end() == (0, expected, "")
 
 
 @pytest.mark.parametrize(("error", "code"), [("SettingsError", 2), ("ListenError", 1)])
