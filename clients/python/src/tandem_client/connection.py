@@ -1,0 +1,147 @@
+"""One connection to a Tandem server: its options, its deadlines, and errors as ours.
+
+Nothing is ever sent twice from here. There is no retry policy, none is taken from DNS, and
+gRPC's own transparent retry is only of calls that the server has not looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import grpc
+
+from tandem_client.errors import TandemError, Unreachable
+from tandem_client.reasons import Effect
+from tandem_client.wire.failures import from_rpc_error
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+T = TypeVar("T")
+
+_OPTIONS: Final = [
+    # The server allows a ping each 20 s; more often would be answered with GOAWAY.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # Errors carry their details in metadata, where gRPC's default limit is 8 KiB.
+    ("grpc.max_metadata_size", 64 * 1024),
+    ("grpc.service_config_disable_resolution", 1),
+    # A proxy in the environment is meant for the web.
+    ("grpc.enable_http_proxy", 0),
+    # A server that comes back is found within a second or two, whatever failed before.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
+class Connection:
+    """A channel to `address` (host:port). Made inside a running event loop, closed by `close`.
+
+    Each call has a deadline in seconds: its own, or `deadline_s`. Of that, at most
+    `connect_timeout_s` is spent on waiting for a connection.
+    """
+
+    def __init__(self, address: str, *, deadline_s: float, connect_timeout_s: float) -> None:
+        self.address = address
+        self.channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self._deadline_s = deadline_s
+        self._connect_timeout_s = connect_timeout_s
+
+    async def close(self) -> None:
+        """Close the channel; calls under way are canceled."""
+        await self.channel.close()
+
+    async def read(
+        self,
+        method: Callable[..., Any],
+        request: Any,
+        into: Callable[[Any], T],
+        *,
+        asked: str,
+        deadline_s: float | None = None,
+    ) -> T:
+        """Ask something that changes nothing, and read the reply by `into`."""
+        return into(await self._call(method, request, asked, deadline_s, mutation=False))
+
+    async def change(
+        self,
+        method: Callable[..., Any],
+        request: Any,
+        into: Callable[[Any], T],
+        *,
+        asked: str,
+        deadline_s: float | None = None,
+    ) -> T:
+        """Ask for a change, once. OutcomeUnknown unless the server says that nothing happened.
+
+        If the awaiting task is canceled the change may have happened.
+        """
+        return into(await self._call(method, request, asked, deadline_s, mutation=True))
+
+    async def connected(self, until: float) -> None:
+        """Wait for the connection, until the loop's time `until` at most; else Unreachable.
+
+        Nothing has been sent when this raises: the effect is NONE.
+        """
+        loop = asyncio.get_running_loop()
+        limit = min(until, loop.time() + self._connect_timeout_s)
+        try:
+            async with asyncio.timeout_at(limit):
+                state = self.channel.get_state(try_to_connect=True)
+                while state is not grpc.ChannelConnectivity.READY:
+                    await self.channel.wait_for_state_change(state)
+                    state = self.channel.get_state(try_to_connect=True)
+        except TimeoutError:
+            raise Unreachable(
+                f"{self.address}: nothing answers there (is Tandem running?)", effect=Effect.NONE
+            ) from None
+
+    async def _call(
+        self,
+        method: Callable[..., Any],
+        request: Any,
+        asked: str,
+        deadline_s: float | None,
+        *,
+        mutation: bool,
+    ) -> Any:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (self._deadline_s if deadline_s is None else deadline_s)
+        await self.connected(until)
+        call = method(request, timeout=max(until - loop.time(), 0.001))
+        try:
+            return await answer_of(call, call)
+        except grpc.aio.AioRpcError as error:
+            raise self.failure(error, asked, mutation=mutation) from error
+
+    def failure(self, error: grpc.aio.AioRpcError, asked: str, *, mutation: bool) -> TandemError:
+        """Make our error of a failed call at this address."""
+        made = from_rpc_error(error, mutation=mutation, asked=asked)
+        if isinstance(made, Unreachable):
+            return Unreachable(f"{self.address}: the connection failed", code=made.code)
+        return made
+
+
+async def answer_of(call: Any, awaited: Awaitable[T]) -> T:
+    """Await a part of a call; AioRpcError also if the server ended it with CANCELLED.
+
+    grpc.aio raises CancelledError then, as if this task had been canceled, and whoever awaits
+    would believe that somebody gave up. A true cancellation is passed on.
+    """
+    try:
+        return await awaited
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling() or not call.done():
+            raise
+        raise grpc.aio.AioRpcError(
+            await call.code(),
+            grpc.aio.Metadata(),
+            await call.trailing_metadata() or grpc.aio.Metadata(),
+            details=await call.details(),
+        ) from None

@@ -1,0 +1,93 @@
+"""`OperationsClient`: what the router's operator does; on a port of its own."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from tandem_client.connection import Connection
+from tandem_client.enums import TradingState
+from tandem_client.events import QuarantineRecord, TradingStateChange
+from tandem_client.pages import Page, Pages
+from tandem_client.pb import events_pb2
+from tandem_client.pb import operations_service_pb2 as pb
+from tandem_client.pb.operations_service_pb2_grpc import OperationsServiceStub
+from tandem_client.wire import events, values
+
+DEFAULT_OPERATIONS_ADDRESS = "127.0.0.1:50060"
+_PAGE_SIZE = 500
+
+
+class OperationsClient:
+    """Speaks to the router's OperationsService. Made inside a running event loop.
+
+    Deadlines, errors and cancellation are those of `TandemClient`.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_OPERATIONS_ADDRESS,
+        *,
+        deadline_s: float = 10.0,
+        connect_timeout_s: float = 2.0,
+    ) -> None:
+        self._connection = Connection(
+            address, deadline_s=deadline_s, connect_timeout_s=connect_timeout_s
+        )
+        self._stub: Any = OperationsServiceStub(self._connection.channel)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._connection.close()
+
+    async def set_trading_state(
+        self, state: TradingState, *, reason: str, actor: str, account_id: str = ""
+    ) -> TradingStateChange:
+        """Set ACTIVE, REDUCING or HALTED, for all accounts if none is named.
+
+        Durable when this returns, and still in force after restarts.
+        """
+        request = pb.SetTradingStateRequest(
+            account_id=account_id,
+            state=values.write_enum(events_pb2.TradingState, state),
+            reason=reason,
+            actor=actor,
+        )
+        return await self._connection.change(
+            self._stub.SetTradingState,
+            request,
+            lambda reply: events.read_trading_state(reply.change),
+            asked=f"set trading state {state.name}",
+        )
+
+    def quarantined(
+        self, *, account_id: str = "", include_closed: bool = False
+    ) -> Pages[QuarantineRecord]:
+        """What was found at venues and can't be explained by the books, oldest first."""
+
+        async def fetch(page_token: str) -> Page[QuarantineRecord]:
+            request = pb.ListQuarantinedRequest(
+                account_id=account_id, include_closed=include_closed
+            )
+            request.page.page_size, request.page.page_token = _PAGE_SIZE, page_token
+            return await self._connection.read(
+                self._stub.ListQuarantined, request, _read_records, asked="quarantine"
+            )
+
+        return Pages(fetch)
+
+
+def _read_records(reply: pb.ListQuarantinedResponse) -> Page[QuarantineRecord]:
+    records = tuple(events.read_quarantine(record) for record in reply.records)
+    return Page(records, reply.next_page_token, as_of=None, watch_token="")
