@@ -39,6 +39,7 @@ from services.common.domain.order_status import (
 )
 
 ZERO = Decimal(0)
+_NEVER_FILLED = frozenset({OrderStatus.REJECTED, OrderStatus.UNPLACED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +134,14 @@ class Order:
         return max(placement.reported_cum_qty - self.filled_by(placement), ZERO)
 
     def placement_status(self, placement: Placement) -> OrderStatus:
-        """Its status as shown: an end is believed only once its executions add up."""
+        """Its status as shown: an end is believed only once its executions add up.
+
+        Executions that add up to the whole quantity are a fill in full, whatever was said.
+        """
         status = placement.status
         filled = self.filled_by(placement)
+        if filled >= placement.order_qty:
+            return OrderStatus.FILLED
         if status in TERMINAL and self.missing_fills(placement) > 0:
             status = OrderStatus.ACCEPTED
         if status is OrderStatus.ACCEPTED and filled > 0:
@@ -193,8 +199,11 @@ class Order:
         if new == old:
             return self, Verdict.DUPLICATE
         changed = self._with(new)
-        if (old.status, event.signal) in CONTRADICTIONS:
+        grown = new.reported_cum_qty != old.reported_cum_qty and bool(new.reported_cum_qty)
+        if (old.status, event.signal) in CONTRADICTIONS or (grown and old.status in _NEVER_FILLED):
             return changed, Verdict.CONTRADICTION
+        if grown and old.status in TERMINAL:
+            return changed, Verdict.LATE_FILL
         return changed, Verdict.CHANGED
 
     def _check_identity(self, old: Placement, event: PlacementSignaled) -> None:
