@@ -12,6 +12,7 @@ import structlog
 
 from services.common.runtime.clock import Clock, SystemClock
 from services.common.runtime.errors import StartupError, sole_leaf
+from services.common.runtime.logs import configure_logging
 from services.common.runtime.shutdown import Lifecycle, exit_at_once, start_watchdog
 
 Start = Callable[[Lifecycle], Awaitable[None]]
@@ -33,6 +34,8 @@ def run_service(service: str, start: Start, *, clock: Clock | None = None) -> in
     A StartupError becomes one line each on stderr, without a traceback; any other error of
     `start` is logged with one.
     """
+    # Until `start` knows the settings: what goes wrong before is no less structured or redacted.
+    configure_logging(service, "warning")
     return asyncio.run(_serve(service, start, clock or SystemClock()))
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 REDACTED = "[redacted]"
@@ -45,6 +46,7 @@ _ASSIGNMENT = re.compile(
 _USER_INFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@:]*:[^\s/@]*@", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)  # the same few hundred names on every line
 def is_secret_name(name: str) -> bool:
     """Whether a value under this name is never to be shown."""
     if name.lower() in _HARMLESS:

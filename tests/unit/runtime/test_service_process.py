@@ -1,5 +1,6 @@
 """A whole service from the runtime's parts, as a process on real ports with real signals."""
 
+import json
 import os
 import signal
 import subprocess
@@ -127,7 +128,8 @@ def test_wrong_setting_is_one_clear_line(
     run: Any, environ: dict[str, str], code: int, said: str
 ) -> None:
     process = run(**environ)
-    _, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=10)
     (line,) = err.splitlines()
     assert process.returncode == code
+    assert [x for x in out.splitlines() if json.loads(x)["event"] != "stopped"] == []
     assert line.startswith(f"tandem-unit: {said}")
