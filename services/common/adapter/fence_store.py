@@ -161,10 +161,18 @@ class FenceStore:
         await self._off_loop(lambda: self._bury(placement_id, evidence))
 
     def close(self) -> None:
-        """Release the file, after the write that runs, if any. Blocks."""
+        """Release the file, after the write that runs, if any. Blocks.
+
+        Raises FenceStoreFailed if the disk fails in it; all that was answered is durable already.
+        """
         with self._writing:
             self._failure = self._failure or "the fence store is closed"
-            self._file.close()
+            try:
+                self._file.close()
+            except apsw.Error as error:
+                raise FenceStoreFailed(
+                    Reason.JOURNAL_UNAVAILABLE, f"closing the fence store failed: {error}"
+                ) from error
 
     def _take(self, claim: FenceClaim) -> FenceClaim | None:
         before = self._seen

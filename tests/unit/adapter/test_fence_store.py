@@ -239,3 +239,17 @@ async def test_a_slow_disk_holds_back_the_answer_and_not_the_loop(
     await pool.close(timeout_s=2.0)
     assert store.seen == claim(2)  # late, but true
     store.close()
+
+
+async def test_a_disk_that_fails_at_the_end_is_told(
+    store_path: Path, pool: BlockingPool, claim: Claim
+) -> None:
+    vfs = RecordingVfs()
+    store = FenceStore.open(store_path, CLOCK, pool.run, vfs=vfs.name)
+    await store.take(claim(1))
+    vfs.sync_fails = True
+    with pytest.raises(FenceStoreFailed, match="closing"):
+        store.close()
+    again = FenceStore.open(store_path, CLOCK, pool.run)
+    assert again.seen == claim(1)
+    again.close()
