@@ -8,7 +8,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
@@ -90,13 +91,14 @@ def _bound_socket(host: str, port: int) -> socket.socket:
     return bound
 
 
-async def run_until_signal(stop: asyncio.Event) -> None:
-    """Returns on SIGTERM or SIGINT, or when `stop` is set for another reason."""
+@contextmanager
+def set_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT set the event; to be entered before anyone is told that we are ready."""
     loop = asyncio.get_running_loop()
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
     try:
-        await stop.wait()
+        yield
     finally:
         for number in _STOP_SIGNALS:
             loop.remove_signal_handler(number)

@@ -22,7 +22,7 @@ from simulators.alpaca.settings import (
 )
 from simulators.alpaca.simulated import SimulatedAlpaca, build
 from simulators.control.server import ControlServer
-from simulators.listening import CannotListen, Listener, check_host, ready_line, run_until_signal
+from simulators.listening import CannotListen, Listener, check_host, ready_line, set_by_signals
 from simulators.venue.default_market import BadQuotesFile
 from simulators.venue.settings import VenueSettings
 from simulators.venue.trading_calendar import NEW_YORK
@@ -110,19 +110,21 @@ def _settings(given: dict[str, Any]) -> AlpacaSettings:
 
 
 async def _serve(simulated: SimulatedAlpaca, host: str, port: int, control_port: int) -> None:
-    listener = Listener(host)
-    try:
-        async with simulated.frontend.running():
-            bound = await listener.listen(alpaca_app(simulated.frontend), port)
-            control = await listener.listen(ControlServer(simulated.control).app(), control_port)
-            number = simulated.settings.account_number
-            print(
-                ready_line(host=host, port=bound, control_port=control, account_number=number),
-                flush=True,
-            )
-            await run_until_signal(simulated.frontend.broken)
-    finally:
-        await listener.close()
+    listener, frontend = Listener(host), simulated.frontend
+    with set_by_signals(frontend.stopping):
+        try:
+            async with frontend.running():
+                bound = await listener.listen(alpaca_app(frontend), port)
+                control_app = ControlServer(simulated.control).app()
+                control = await listener.listen(control_app, control_port)
+                number = simulated.settings.account_number
+                line = ready_line(
+                    host=host, port=bound, control_port=control, account_number=number
+                )
+                print(line, flush=True)
+                await frontend.stopping.wait()
+        finally:
+            await listener.close()
 
 
 if __name__ == "__main__":

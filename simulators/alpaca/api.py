@@ -63,6 +63,8 @@ class AlpacaApi:
         )
         MarketRoutes(venue).add_to(self._router)
         DataRoutes(venue).add_to(self._router)
+        self.endpoints = self._router.routes
+        """Method and path template of all that is built."""
         for method, template in _FOR_LATER:
             self._router.add(method, template, _answer_not_built)
 

@@ -61,8 +61,8 @@ class Frontend:
         self._faults = faults
         self._log = log
         self._driver = driver
-        self.broken = asyncio.Event()
-        """Set when something went wrong inside; `close` then raises it."""
+        self.stopping = asyncio.Event()
+        """Set when it is time to close; also when something went wrong, which `close` raises."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._errors: list[BaseException] = []
 
@@ -120,7 +120,7 @@ class Frontend:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._errors.append(error)
-            self.broken.set()
+            self.stopping.set()
 
     async def _work(self, request: HttpRequest) -> Reply:
         entry = self._logged(request)

@@ -32,9 +32,11 @@ class RateLimit:
 
     def headers(self) -> dict[str, str]:
         """X-RateLimit-Limit, -Remaining and -Reset (epoch seconds of market time, rounded up)."""
-        if not self.per_min or self._window_began_s is None:
+        if not self.per_min:
             return {}
-        left_s = max(0.0, self._window_began_s + _WINDOW_S - self._elapsed_s())
+        at_s = self._elapsed_s()
+        began_s = self._window_began_s if self._window_began_s is not None else at_s
+        left_s = max(0.0, began_s + _WINDOW_S - at_s)
         reset = (self._now() + timedelta(seconds=left_s)).timestamp()
         return {
             "X-RateLimit-Limit": str(self.per_min),

@@ -33,6 +33,11 @@ class Router:
         self._routes.append((method, template.split("/"), endpoint))
         self._routes.sort(key=lambda route: sum(part.startswith("{") for part in route[1]))
 
+    @property
+    def routes(self) -> list[tuple[str, str]]:
+        """Method and template of each endpoint."""
+        return [(method, "/".join(parts)) for method, parts, _ in self._routes]
+
     def find(self, request: HttpRequest, fate: Fate) -> tuple[Endpoint, Call] | None:
         """The endpoint for a request, None if there is none."""
         parts = request.path.rstrip("/").split("/")

@@ -14,6 +14,9 @@ from simulators.venue.orders import Execution, NewOrder, Order, OrderType, Side,
 from simulators.venue.quotes import Quote
 from simulators.venue.venue import Venue
 
+# What lies between happens step by step, so a year is a while and a millennium is for ever.
+_CLOCK_MOVE_MAX = timedelta(days=400)
+
 
 class Wire(Protocol):
     """What the control needs of a simulator's own protocol."""
@@ -137,12 +140,16 @@ class SimulatorControl:
         """Moves the market clock there; what lies between happens, in order."""
         if at.tzinfo is None:
             raise BadRequest("the time needs a zone")
+        if abs(at - self.venue.clock.now()) > _CLOCK_MOVE_MAX:
+            raise BadRequest(f"the clock moves by at most {_CLOCK_MOVE_MAX.days} days at a time")
         self.venue.set_clock(at)
         self._wake()
         return self.venue.clock.now()
 
     def advance_clock(self, seconds: float) -> datetime:
         """Moves the market clock by so many seconds."""
+        if not abs(seconds) <= _CLOCK_MOVE_MAX.total_seconds():
+            raise BadRequest(f"the clock moves by at most {_CLOCK_MOVE_MAX.days} days at a time")
         return self.set_clock(self.venue.clock.now() + timedelta(seconds=seconds))
 
     def set_quote(self, symbol: str, bid: Decimal, ask: Decimal, *, frozen: bool = False) -> Quote:

@@ -50,8 +50,7 @@ class Floor:
         self._timetable = Timetable()
         self._stalled: set[str] = set()
         self._plan_session_change()
-        if settings.price_walk:
-            self._after(settings.walk_interval_s, self._walk_step)
+        self._plan_walk_step()
 
     @property
     def next_due(self) -> datetime | None:
@@ -73,6 +72,7 @@ class Floor:
             self._timetable.moved_back(self.now - at)
             self.now = at
             self._plan_session_change()
+            self._plan_walk_step()
         self.advance()
 
     def expect_acknowledgement(self, order: Order, *, stalled: bool) -> None:
@@ -107,11 +107,9 @@ class Floor:
             if order.symbol in changed:
                 self._match(order)
 
-    def _after(self, seconds: float, run: Callable[[], None]) -> None:
-        self._timetable.at(self.now + timedelta(seconds=seconds), run)
-
     def _later(self, seconds: float, order: Order, step: Step) -> None:
-        self._after(seconds, lambda: step(self._desk.get(order.venue_order_id)))
+        due = self.now + timedelta(seconds=seconds)
+        self._timetable.at(due, lambda: step(self._desk.get(order.venue_order_id)))
 
     def _bring_to_market(self, order: Order) -> None:
         if order.status in _NOT_YET_WORKING:
@@ -136,10 +134,17 @@ class Floor:
         if qty < order.leaves_qty:
             self._later(self._settings.rest_of_partial_s, order, self._match)
 
+    def _plan_walk_step(self) -> None:
+        if not self._settings.price_walk:
+            return
+        due = self.now + timedelta(seconds=self._settings.walk_interval_s)
+        if calendar.session_at(due) is None:
+            due = calendar.next_open(self.now)
+        self._timetable.at(due, self._walk_step, is_session=True)
+
     def _walk_step(self) -> None:
-        if calendar.session_at(self.now) is not None:
-            self.take_quotes(self._walk.step(self.quotes, self._catalog, self.now))
-        self._after(self._settings.walk_interval_s, self._walk_step)
+        self.take_quotes(self._walk.step(self.quotes, self._catalog, self.now))
+        self._plan_walk_step()
 
     def _plan_session_change(self) -> None:
         opens, closes = calendar.next_open(self.now), calendar.next_close(self.now)

@@ -17,8 +17,8 @@ class _Due:
 class Timetable:
     """Things to run at market times.
 
-    Two kinds: what belongs to a market time (`at_session`: opens, closes) and what takes a while
-    from now on (`after`: an acknowledgement). They differ only when the clock is set back.
+    Two kinds: what belongs to a market time (`is_session`: opens, closes, steps of a walk) and what
+    takes a while from now on (an acknowledgement). They differ only when the clock is set back.
     """
 
     def __init__(self) -> None:

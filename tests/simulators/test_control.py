@@ -80,6 +80,8 @@ def test_the_request_log_says_who_asked_what_and_when(alpaca: RunningAlpaca) -> 
         ("/faults", {"action": {"kind": "delay"}, "probability": 2}, 400),
         ("/faults", {"action": {"kind": "delay", "delay_before_s": -1}}, 400),
         ("/clock", {}, 400),
+        ("/clock", {"advance_s": 1e300}, 400),
+        ("/clock", {"set": "2424-11-05T10:00:00-05:00"}, 400),
         ("/clock", {"set": "2024-11-05T10:00:00"}, 400),
         ("/quotes", {"symbol": PUT, "bid": "2", "ask": "1"}, 409),
         ("/quotes", {"symbol": PUT, "bid": "NaN", "ask": "1"}, 400),

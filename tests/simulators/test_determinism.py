@@ -1,7 +1,7 @@
 """The same seed and the same requests give the same market, to the last id."""
 
 from simulators.control.truth import ledger_json
-from tests.simulators.markets import PUT, Market
+from tests.simulators.markets import PUT, Market, new_york
 
 
 def story(seed: int) -> object:
@@ -42,3 +42,14 @@ def test_the_walk_moves_quotes_only_in_the_session_and_keeps_them_sound() -> Non
     closed = market.venue.quotes.find(PUT)
     market.wait(3600)
     assert market.venue.quotes.find(PUT) == closed
+
+
+def test_the_walk_goes_on_after_the_clock_was_set_back() -> None:
+    market = Market(price_walk=True)
+    market.venue.set_clock(new_york("2024-11-04", "20:00:00"))
+    market.venue.set_clock(new_york("2024-11-04", "12:00:00"))
+    seen = {market.venue.quotes.find(PUT)}
+    for _ in range(20):
+        market.wait(1)
+        seen.add(market.venue.quotes.find(PUT))
+    assert len(seen) > 10

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from simulators.listening import CannotListen, check_host
 from tests.simulators.process import ROOT, eventually, running_alpaca
 
 
@@ -51,6 +52,18 @@ def test_a_bad_flag_is_a_clear_line(flags: list[str], reason: str) -> None:
     assert ended.returncode != 0
     assert reason in ended.stderr.replace("\n", " ")
     assert "Traceback" not in ended.stderr
+
+
+def test_another_address_is_warned_about_if_it_is_allowed_at_all(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    check_host("127.0.0.2", {})
+    check_host("::1", {})
+    assert not caplog.records
+    with pytest.raises(CannotListen):
+        check_host("0.0.0.0", {})
+    check_host("0.0.0.0", {"TANDEM_INSECURE_LISTEN": "1"})
+    assert "no encryption" in caplog.text
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

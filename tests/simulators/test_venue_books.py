@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.venue import refusals
+from simulators.venue.accounts import Position
+from simulators.venue.instruments import Equity
 from simulators.venue.ledger import CashMovement, EntryKind
 from simulators.venue.orders import EventKind, OrderEvent
 from tests.simulators.markets import CALL, PUT, Market
@@ -111,6 +113,15 @@ def test_a_position_that_is_partly_closed_keeps_its_average_exactly() -> None:
     market.trade("sell", "SPY", "1")
     assert position.avg_px == average
     assert market.account.realised == Fraction(100) - average
+
+
+def test_a_trade_that_crosses_zero_closes_first_and_opens_the_rest() -> None:
+    position = Position(Equity("SPY"))
+    assert position.trade(Decimal(3), Decimal(10)) == 0
+    assert position.trade(Decimal(-5), Decimal(12)) == 6
+    assert (position.qty, position.cost) == (Decimal(-2), Fraction(-24))
+    assert position.trade(Decimal(2), Decimal(11)) == 2
+    assert (position.qty, position.cost) == (Decimal(0), Fraction(0))
 
 
 def test_partial_fills_add_up_and_can_be_switched_off() -> None:
