@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to type works: its commands parse, its example compiles."""
+"""What the README and the docs tell a person to type works, and the example compiles."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import tandem_client
 from tandem_client.command import main
 from tandem_client.command.outcomes import UNREACHABLE
 
-from tests.workshop.repository import ROOT
+from tests.workshop.repository import DOCS, ROOT
 
 NOBODY = "127.0.0.1:1"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    \.venv/bin/tandem (.+)$", README, re.MULTILINE)
+PAGES = (README, *(page.read_text(encoding="utf-8") for page in sorted(DOCS.glob("*.md"))))
+COMMANDS = re.findall(r"^    (?:\.venv/bin/)?tandem ([a-z].*)$", "\n".join(PAGES), re.MULTILINE)
 MAKE_TARGETS = set(re.findall(r"`make ([a-z-]+)", README)) | set(
     re.findall(r"^    make ([a-z-]+)", README, re.MULTILINE)
 )
@@ -23,7 +24,9 @@ MAKE_TARGETS = set(re.findall(r"`make ([a-z-]+)", README)) | set(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_tandem_command_gets_as_far_as_the_network(command: str) -> None:
-    assert main([*shlex.split(command), "--address", NOBODY, "--deadline", "0.2"]) == UNREACHABLE
+    typed = shlex.split(command, comments=True)
+    nowhere = ["--address", NOBODY, "--operations-address", NOBODY, "--deadline", "0.2"]
+    assert main([*typed, *nowhere]) == UNREACHABLE
 
 
 def test_every_make_target_exists() -> None:
