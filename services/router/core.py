@@ -10,7 +10,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -35,7 +34,7 @@ from services.router.routing.accounts import AccountLinks
 from services.router.routing.care import Care, CareSettings, doubt_orphans
 from services.router.routing.desk import Desk
 from services.router.routing.intake import Intake
-from services.router.routing.link import LinkSettings, VenueLink
+from services.router.routing.link import LinkSettings, Stop, VenueLink
 from services.router.routing.venue import VenuePort
 from services.router.routing.work import WorkTools
 
@@ -71,12 +70,6 @@ class CoreSettings:
     watch_queue_len_max: int = 1_000
     link: LinkSettings = field(default_factory=LinkSettings)
     care: CareSettings = field(default_factory=CareSettings)
-
-
-class Stop(Protocol):
-    """Ends the process, because it may not or can't go on."""
-
-    def __call__(self, reason: str) -> None: ...
 
 
 class RouterCore:

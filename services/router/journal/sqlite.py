@@ -107,8 +107,12 @@ class SqliteJournal:
             raise CommitFailed(f"{self._path}: {type(error).__name__}: {error}") from error
 
     def close(self) -> None:
-        self._db.close()
-        self._lock.close()
+        try:
+            self._db.close()
+        except apsw.Error as error:
+            raise JournalError(f"{self._path}: can't be closed in order: {error}") from error
+        finally:
+            self._lock.close()
 
 
 def _lock(path: Path) -> IO[bytes]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.common.domain.amounts import mul, sub, total
+from services.common.domain.amounts import format_decimal, mul, sub, total
 from services.common.domain.errors import Reason, Refused
 from services.common.domain.executions import Side
 from services.common.domain.instruments import Equity, Instrument, OptionContract, OptionRight
@@ -59,7 +59,8 @@ def missing_cover(
         what = f"shares of {underlying}"
     if free >= needed:
         return None
-    return f"{venue} has {max(free, ZERO)} of the {needed} in {what} free that the order needs"
+    shown, wanted = format_decimal(max(free, ZERO)), format_decimal(needed)
+    return f"{venue} has {shown} of the {wanted} in {what} free that the order needs"
 
 
 def underlying_of(contract: OptionContract) -> str:

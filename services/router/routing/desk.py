@@ -45,7 +45,7 @@ class Desk:
         self._journal = tools.journal
         self._books = tools.books
         self._tasks = tasks
-        self._working: dict[OrderKey, asyncio.Task[None]] = {}
+        self._working: dict[OrderKey, asyncio.Task[TandemError | None]] = {}
         self._passed_over: dict[OrderKey, Sequence[VenueCause]] = {}
         self._draining = False
 
@@ -169,7 +169,7 @@ class Desk:
         await asyncio.wait({task})
         if task.cancelled():
             raise OutcomeUnknown("this router stopped while the order was sent")
-        if (error := task.exception()) is not None:
+        if (error := task.result()) is not None:
             raise error
 
     async def _durable(self, key: OrderKey) -> None:

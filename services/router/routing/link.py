@@ -12,7 +12,6 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 
@@ -49,10 +48,8 @@ class LinkSettings:
     overlap_s: float = 300.0
 
 
-class Stop(Protocol):
-    """Ends the process: this router may not lead any more."""
-
-    def __call__(self, reason: str) -> None: ...
+Stop = Callable[[str], None]
+"""Ends the process for a reason: this router may not, or can't, lead any more."""
 
 
 class VenueLink:

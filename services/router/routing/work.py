@@ -69,12 +69,22 @@ class OrderWork:
     plan: Plan
     passed_over: list[VenueCause] = field(default_factory=list)
 
-    async def run(self, placement: Placement) -> None:
-        """Send; go on to the next venue while the one before provably has nothing.
+    async def run(self, placement: Placement) -> TandemError | None:
+        """Work the order to its first outcome; the error, if this router could not.
 
-        Raises Unavailable (effect NONE) if the journal failed before the send, OutcomeUnknown if
-        it failed after.
+        That is Unavailable (effect NONE) if the journal failed before the send, OutcomeUnknown
+        if it failed after.
         """
+        try:
+            await self._work(placement)
+        except TandemError as error:
+            return error
+        except JournalError as error:  # between two sends: the first one's outcome is recorded
+            return OutcomeUnknown(f"the journal has failed: {error}")
+        return None
+
+    async def _work(self, placement: Placement) -> None:
+        """Send; go on to the next venue while the one before provably has nothing."""
         rest = [view.name for view in self.plan.candidates[1:]]
         following: Placement | None = placement
         while following is not None:

@@ -1,0 +1,120 @@
+"""A router core on a real journal file, with scripted venues, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from services.common.domain.order_spec import OrderSpec
+from services.common.runtime.tasks import TaskOwner
+from services.router.books.entries import AlertEntry, OrderEntry
+from services.router.core import AccountWiring, CoreSettings, RouterCore, VenueWiring
+from services.router.journal.sqlite import SqliteJournal
+from services.router.routing.care import CareSettings
+from tests.unit.adapter.virtual_time import run_virtual, virtual_clock
+from tests.unit.domain.orders import NOW
+from tests.unit.router.scripted_port import ScriptedPort
+
+TAGS = {"alpaca": "al", "second": "sd"}
+
+
+@dataclass
+class Running:
+    """A router that runs, its scripted venues, and what it asked for: to be stopped."""
+
+    core: RouterCore
+    ports: dict[str, ScriptedPort]
+    stops: list[str] = field(default_factory=list)
+
+    @property
+    def alpaca(self) -> ScriptedPort:
+        return self.ports["alpaca"]
+
+    @property
+    def second(self) -> ScriptedPort:
+        return self.ports["second"]
+
+    async def submit(self, order: OrderSpec) -> OrderEntry:
+        return await self.core.desk.submit("main", order, received=NOW, traceparent="")
+
+    def order(self, client_order_id: str = "o-1") -> OrderEntry:
+        return self.core.books.get("main", client_order_id)
+
+    def kinds(self) -> list[str]:
+        """The alerts raised so far."""
+        told = (event.told for event in self.core.watching._recent)
+        return [entry.record.kind for entry in told if isinstance(entry, AlertEntry)]
+
+
+async def until(condition: Callable[[], object], within_s: float = 60.0) -> None:
+    """Wait in virtual time until it holds; fails the test if it never does."""
+    async with asyncio.timeout(within_s):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def router(
+    path: Path,
+    *names: str,
+    ports: dict[str, ScriptedPort] | None = None,
+    vfs: str | None = None,
+    allow_uncovered: bool = False,
+    wait_ready: bool = True,
+    crash: bool = False,
+    generation: int = 1,
+) -> AsyncIterator[Running]:
+    """Run a router over scripted venues; `crash` leaves the journal as a killed process would."""
+    ports = ports or {name: ScriptedPort(name) for name in names or ("alpaca",)}
+    clock = virtual_clock()
+    stops: list[str] = []
+    owners = [TaskOwner(name, lambda *_: None) for name in ("journal", "orders", "links")]
+    journal_tasks, order_tasks, link_tasks = owners
+
+    async def run_blocking(call: Callable[[], None]) -> None:
+        await asyncio.sleep(0.001)  # the disk takes its time
+        call()
+
+    store = SqliteJournal(path, vfs=vfs)
+    wiring = [VenueWiring(name, TAGS[name], port) for name, port in ports.items()]
+    core = RouterCore(
+        CoreSettings("test", "0", generation=generation, care=CareSettings((0.1, 0.5), 5.0)),
+        [AccountWiring("main", wiring, allow_uncovered)],
+        store,
+        clock=clock,
+        rng=random.Random(1),
+        run_blocking=run_blocking,
+        order_tasks=order_tasks,
+        stop=stops.append,
+    )
+    core.open()
+    journal_tasks.start("writer", core.journal.run(), critical=False)
+    core.start_tasks(link_tasks)
+    running = Running(core, ports, stops)
+    try:
+        if wait_ready:
+            await until(lambda: all(link.view().takes_entries for link in core.links.values()))
+        yield running
+    finally:
+        await link_tasks.close()
+        await order_tasks.close()
+        if not crash:
+            core.journal.close()
+        await journal_tasks.close(finish_s=0.0 if crash else 5.0)
+        store.close()
+
+
+def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run an async test in virtual time."""
+
+    @functools.wraps(test)
+    def run(*arguments: Any, **named: Any) -> None:
+        run_virtual(test(*arguments, **named))
+
+    return run

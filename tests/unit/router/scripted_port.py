@@ -1,0 +1,204 @@
+"""A venue for router tests: it does what its script says and keeps what it was asked.
+
+It implements `VenuePort` in memory. What adapters and venues really do is tested with the real
+ones (tests/simulation, tests/integration); here the router's own rules are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from services.common.domain.amounts import Money
+from services.common.domain.errors import ReadFailed, Reason, TandemError, Unavailable
+from services.common.domain.executions import ExecSource, Execution, RecordTimes
+from services.common.domain.instruments import Instrument
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.reports import (
+    AccountMode,
+    Balance,
+    Lookup,
+    LookupResult,
+    MarketClock,
+    OrderReport,
+    Quote,
+    VenuePosition,
+    VenueState,
+    VenueStatus,
+)
+from services.router.routing.venue import Claim, Fenced, Pulse, VenueNews
+
+NOW = datetime(2024, 11, 4, 15, 0, tzinfo=UTC)
+Answer = Callable[[OrderSpec], OrderReport | TandemError]
+
+
+def accepts(spec: OrderSpec) -> OrderReport:
+    """The venue takes the order."""
+    return report(spec, OrderStatus.ACCEPTED, Signal.ACKNOWLEDGED)
+
+
+def refuses(error: TandemError) -> Answer:
+    """The send ends in this error."""
+    return lambda spec: error
+
+
+def report(spec: OrderSpec, status: OrderStatus, signal: Signal, cum: str = "0") -> OrderReport:
+    return OrderReport(
+        venue="",
+        account_id="main",
+        client_id=spec.client_order_id,
+        venue_order_id=f"v-{spec.client_order_id}",
+        status=status,
+        signal=signal,
+        raw_status=status.value.lower(),
+        cum_qty=Decimal(cum),
+        times=RecordTimes(venue_time=NOW, received_time=NOW),
+        instrument=spec.instrument,
+        side=spec.side,
+        order_qty=spec.order_qty,
+    )
+
+
+@dataclass
+class ScriptedPort:
+    """`VenuePort` by script. `log` is shared with a file layer to see the order of things."""
+
+    name: str
+    answer: Answer = accepts
+    log: list[tuple[str, str]] = field(default_factory=list)
+    cash: str = "1000000"
+    held: list[VenuePosition] = field(default_factory=list)
+    state: VenueState = VenueState.UP
+    session_id: str = "session-1"
+    reachable: bool = True
+    knows: dict[str, OrderReport] = field(default_factory=dict)
+    fills: list[Execution] = field(default_factory=list)
+    sent: list[OrderSpec] = field(default_factory=list)
+    canceled: list[str] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    fence_error: TandemError | None = None
+    hold: asyncio.Event | None = None
+    news: asyncio.Queue[VenueNews | None] = field(default_factory=asyncio.Queue)
+
+    async def fence(self, claim: Claim) -> Fenced:
+        self._require()
+        if self.fence_error is not None:
+            raise self.fence_error
+        previous = self.claims[-1] if self.claims else None
+        self.claims.append(claim)
+        return Fenced(previous, self.session_id)
+
+    async def submit(self, spec: OrderSpec, claim: Claim, session_id: str) -> OrderReport:
+        self.log.append(("send", spec.client_order_id))
+        self.sent.append(spec)
+        if self.hold is not None:
+            await self.hold.wait()
+        answer = self.answer(spec)
+        if isinstance(answer, TandemError):
+            raise answer
+        answer = replace(answer, venue=self.name)
+        self.knows[spec.client_order_id] = answer
+        return answer
+
+    async def cancel(self, placement_id: str, claim: Claim, session_id: str) -> OrderReport:
+        self._require()
+        self.canceled.append(placement_id)
+        known = self.knows[placement_id]
+        return replace(known, status=OrderStatus.PENDING_CANCEL, signal=Signal.PENDING_CANCEL)
+
+    async def find_order(self, placement_id: str) -> LookupResult:
+        self._require()
+        known = self.knows.get(placement_id)
+        return LookupResult(Lookup.ABSENT) if known is None else LookupResult(Lookup.FOUND, known)
+
+    async def open_orders(self) -> Sequence[OrderReport]:
+        self._require()
+        return list(self.knows.values())
+
+    async def executions(
+        self, *, after: datetime | None = None, placement_id: str = ""
+    ) -> Sequence[Execution]:
+        self._require()
+        return [e for e in reversed(self.fills) if placement_id in ("", e.client_id)]
+
+    async def balance(self) -> Balance:
+        self._require()
+        return Balance(
+            self.name,
+            "PA1",
+            AccountMode.PAPER,
+            NOW,
+            "ACTIVE",
+            trading_blocked=False,
+            account_blocked=False,
+            suspended_by_user=False,
+            cash=Money(Decimal(self.cash), "USD"),
+        )
+
+    async def positions(self) -> Sequence[VenuePosition]:
+        self._require()
+        return self.held
+
+    async def quotes(self, instruments: Sequence[Instrument]) -> Sequence[Quote]:
+        self._require()
+        return []
+
+    async def market_clock(self) -> MarketClock:
+        self._require()
+        return MarketClock(
+            NOW, is_open=True, next_open=NOW, next_close=NOW, trading_date=NOW.date()
+        )
+
+    async def status(self) -> VenueStatus:
+        self._require()
+        return VenueStatus(
+            self.name,
+            "scripted",
+            "PA1",
+            AccountMode.PAPER,
+            self.state,
+            "by script",
+            NOW,
+            ready=True,
+            session_id=self.session_id,
+            clock_offset_s=0.0,
+        )
+
+    async def watch(self) -> AsyncIterator[VenueNews]:
+        self._require()
+        yield Pulse(self.session_id)
+        while True:
+            item = await self.news.get()
+            if item is None:
+                raise ReadFailed(f"{self.name}: the stream was cut")
+            yield item
+
+    def fill(self, placement_id: str, exec_id: str, qty: str, cum: str, px: str = "8.50") -> None:
+        """The venue executes, and its stream tells."""
+        known = self.knows[placement_id]
+        assert known.instrument is not None
+        assert known.side is not None
+        execution = Execution(
+            venue=self.name,
+            account_id="main",
+            exec_id=exec_id,
+            venue_order_id=known.venue_order_id,
+            client_id=placement_id,
+            instrument=known.instrument,
+            side=known.side,
+            last_qty=Decimal(qty),
+            last_px=Decimal(px),
+            cum_qty=Decimal(cum),
+            source=ExecSource.STREAM,
+            times=RecordTimes(venue_time=NOW, received_time=NOW),
+        )
+        self.fills.append(execution)
+        self.news.put_nowait(execution)
+
+    def _require(self) -> None:
+        if not self.reachable:
+            raise Unavailable(Reason.VENUE_UNAVAILABLE, f"{self.name}: can't be reached")
