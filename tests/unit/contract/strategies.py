@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from services.common.domain.amounts import Money
@@ -41,6 +42,9 @@ from services.common.domain.reports import (
     VenueState,
     VenueStatus,
 )
+
+# A loaded machine is slow, which is no fault of what is tested.
+unhurried = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 # No surrogates: those are replaced on the way, which has a test of its own.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -19,14 +19,16 @@ from services.common.contract.convert import (
 from services.common.contract.pb import accounts_pb2, orders_pb2, types_pb2
 from services.common.domain.amounts import AmountError, Money
 from services.common.domain.errors import InvalidRequest
-from tests.unit.contract.strategies import MONEY, decimals
+from tests.unit.contract.strategies import MONEY, decimals, unhurried
 
 
+@unhurried
 @given(decimals())
 def test_a_decimal_comes_back(value: Decimal) -> None:
     assert decimal_from_wire(decimal_to_wire(value), "qty") == value
 
 
+@unhurried
 @given(MONEY)
 def test_money_comes_back(money: Money) -> None:
     assert money_from_wire(money_to_wire(money), "cash") == money

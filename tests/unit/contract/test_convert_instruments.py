@@ -21,7 +21,7 @@ from services.common.domain.instruments import (
     Settlement,
     SettlementSession,
 )
-from tests.unit.contract.strategies import INSTRUMENTS, everything
+from tests.unit.contract.strategies import INSTRUMENTS, everything, unhurried
 
 SPY_PUT = OptionContract("SPY", date(2024, 11, 15), OptionRight.PUT, Decimal(400))
 PARTS: dict[str, Any] = {
@@ -46,6 +46,7 @@ def refused_field(msg: types_pb2.Instrument) -> str:
     return caught.value.field
 
 
+@unhurried
 @given(INSTRUMENTS)
 def test_an_instrument_comes_back_with_all_of_its_description(instrument: Instrument) -> None:
     back = instrument_from_wire(instrument_to_wire(instrument), "instrument")

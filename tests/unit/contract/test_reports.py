@@ -17,7 +17,7 @@ from services.common.domain.order_spec import OrderType, PositionIntent, TimeInF
 from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
 from services.common.domain.reports import OrderReport
 from tests.unit.contract.messages import changed
-from tests.unit.contract.strategies import SAYABLE, everything, reports
+from tests.unit.contract.strategies import SAYABLE, everything, reports, unhurried
 
 NOW = datetime(2024, 11, 4, 15, 0, 0, 123456, tzinfo=UTC)
 REPORT = OrderReport(
@@ -47,6 +47,7 @@ def wire(**fields: Any) -> orders_pb2.Order:
     return changed(report_to_wire(REPORT), **fields)
 
 
+@unhurried
 @given(reports())
 def test_a_report_comes_back(report: OrderReport) -> None:
     assert everything(report_from_wire(report_to_wire(report))) == everything(report)

@@ -16,7 +16,7 @@ from services.common.domain.executions import Side
 from services.common.domain.occ import parse_occ
 from services.common.domain.order_spec import OrderSpec, OrderType, PositionIntent, TimeInForce
 from tests.unit.contract.messages import changed
-from tests.unit.contract.strategies import everything, specs
+from tests.unit.contract.strategies import everything, specs, unhurried
 
 SELL_PUT = OrderSpec(
     client_order_id="sell-1",
@@ -64,6 +64,7 @@ def request(**fields: Any) -> orders_pb2.OrderSpec:
     return changed(spec_to_wire(SELL_PUT), **fields)
 
 
+@unhurried
 @given(specs())
 def test_an_order_comes_back(spec: OrderSpec) -> None:
     back = spec_from_wire(spec_to_wire(spec))
@@ -71,6 +72,7 @@ def test_an_order_comes_back(spec: OrderSpec) -> None:
     assert back.content_hash() == spec.content_hash()
 
 
+@unhurried
 @given(specs(placement=True))
 def test_a_placement_comes_back(spec: OrderSpec) -> None:
     assert everything(spec_from_wire(spec_to_wire(spec), placement=True)) == everything(spec)

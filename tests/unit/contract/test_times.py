@@ -26,9 +26,10 @@ from services.common.contract.convert import (
 from services.common.contract.pb import types_pb2
 from services.common.domain.errors import InvalidRequest
 from services.common.domain.executions import RecordTimes
-from tests.unit.contract.strategies import DATES, MOMENTS, TIMES, ZONES
+from tests.unit.contract.strategies import DATES, MOMENTS, TIMES, ZONES, unhurried
 
 
+@unhurried
 @given(MOMENTS, ZONES)
 def test_a_moment_comes_back_as_utc(moment: datetime, zone: timezone) -> None:
     back = timestamp_from_wire(timestamp_to_wire(moment.astimezone(zone)))
@@ -36,6 +37,7 @@ def test_a_moment_comes_back_as_utc(moment: datetime, zone: timezone) -> None:
     assert back.utcoffset() == timedelta(0)
 
 
+@unhurried
 @given(MOMENTS)
 def test_a_moment_is_written_as_protobuf_writes_it(moment: datetime) -> None:
     expected = Timestamp()
@@ -43,16 +45,19 @@ def test_a_moment_is_written_as_protobuf_writes_it(moment: datetime) -> None:
     assert timestamp_to_wire(moment) == expected
 
 
+@unhurried
 @given(DATES)
 def test_a_date_comes_back(day: date) -> None:
     assert date_from_wire(date_to_wire(day), "expiry") == day
 
 
+@unhurried
 @given(TIMES)
 def test_record_times_come_back(times: RecordTimes) -> None:
     assert times_from_wire(times_to_wire(times)) == times
 
 
+@unhurried
 @given(st.floats(-3e11, 3e11))
 def test_a_duration_comes_back_to_the_nanosecond(seconds: float) -> None:
     msg = duration_to_wire(seconds)

@@ -104,7 +104,8 @@ def duration_from_wire(msg: Duration, field: str = "duration") -> float:
         raise InvalidRequest(field, "a duration is out of range")
     if msg.seconds * msg.nanos < 0:
         raise InvalidRequest(field, "seconds and nanos of a duration differ in sign")
-    return msg.seconds + msg.nanos / _NANOS
+    # One division of whole numbers rounds once; adding a fraction to seconds would round twice.
+    return (msg.seconds * _NANOS + msg.nanos) / _NANOS
 
 
 def times_to_wire(times: RecordTimes) -> types_pb2.RecordTimes:
