@@ -1,0 +1,132 @@
+"""The stack in the foreground: simulated, or on a real paper account."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from stack import environment
+from stack.children import StackFailed
+from stack.programs import PAPER_VENUE, Ports, Venue, simulated_venue
+from stack.running import Addresses, Stack
+
+_CREDENTIALS: Final = ("TANDEM_ALPACA_API_KEY", "TANDEM_ALPACA_SECRET_KEY")
+_LIVE_KEY: Final = "AK"
+"""What Alpaca's live key ids begin with; paper ones begin with PK."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run: `state` is the folder of journal, fence store and logs; `fresh` puts it aside."""
+
+    paper: bool
+    state: Path
+    ports: Ports
+    fresh: bool = False
+
+
+async def run(
+    console: Console, environ: Mapping[str, str], options: RunOptions, own: list[Stack]
+) -> int:
+    """Keep the stack up until a signal. StackFailed if a part can't start or ends by itself."""
+    if options.paper:
+        check_credentials(environ)
+    earlier = _prepare(options)
+    async with Stack(options.state, lambda line: console.print(f"  {line}")) as stack:
+        own.append(stack)
+        console.print("Starting:")
+        addresses = await _start(stack, environ, options)
+        console.print(guide(addresses, options, earlier=earlier))
+        await stack.watch()
+    raise AssertionError("a watch ends by an error only")
+
+
+def check_credentials(environ: Mapping[str, str]) -> None:
+    """Raise StackFailed unless there are credentials, and not those of a live account."""
+    missing = [n for n in _CREDENTIALS if not (environ.get(n) or environ.get(f"{n}_FILE"))]
+    if missing:
+        raise StackFailed(f"a paper account needs {' and '.join(missing)} in the environment")
+    if environ.get(_CREDENTIALS[0], "").strip().upper().startswith(_LIVE_KEY):
+        raise StackFailed(
+            f"{_CREDENTIALS[0]} is the key of a live account; this runs paper accounts only"
+        )
+
+
+async def _start(stack: Stack, environ: Mapping[str, str], options: RunOptions) -> Addresses:
+    simulated = ("", "")
+    if options.paper:
+        inherited, venue = environment.for_paper(environ), PAPER_VENUE
+    else:
+        inherited = environment.for_simulation(environ)
+        simulated, venue = await _start_simulator(stack, inherited, options.ports)
+    adapter = await stack.start_adapter(inherited, options.ports, venue)
+    router, operations = await stack.start_router(inherited, options.ports, venue, adapter)
+    await stack.trading_possible(router)
+    return Addresses(router, operations, adapter, *simulated)
+
+
+async def _start_simulator(
+    stack: Stack, inherited: Mapping[str, str], ports: Ports
+) -> tuple[tuple[str, str], Venue]:
+    # The ids that the venue gives come of the seed. The journal outlives the simulator, and a
+    # second venue that gave the first one's execution ids would have its fills taken for repeats.
+    seed = secrets.randbelow(2**31)
+    address, control = await stack.start_simulator(inherited, ports, seed=seed, skip_closed=True)
+    return (address, control), simulated_venue(int(address.rpartition(":")[2]))
+
+
+def _prepare(options: RunOptions) -> bool:
+    """Put earlier state aside if asked to; whether there is earlier state to go on from."""
+    journal = options.state / "router" / "journal.sqlite"
+    if options.fresh and options.state.exists():
+        aside = options.state.with_name(f"{options.state.name}.{time.strftime('%Y%m%d-%H%M%S')}")
+        options.state.rename(aside)
+    return journal.exists()
+
+
+def guide(addresses: Addresses, options: RunOptions, *, earlier: bool) -> str:
+    """How to talk to the stack."""
+    lines = [
+        "",
+        "Tandem is up. Ctrl-C ends it. In another terminal:",
+        "",
+        *(f"  {line}" for line in _commands(addresses)),
+        "",
+        f"State and logs are in {options.state} and are taken up by the next run.",
+    ]
+    if options.paper:
+        lines.append("This is your broker's paper account: orders go to Alpaca.")
+    elif earlier:
+        lines += [
+            "The journal of the last run goes on, but the simulated venue starts anew: what that",
+            "run left open or held is in Tandem's books and not at the venue. To begin anew with",
+            "both: make run ARGS=--fresh (the old state is put aside).",
+        ]
+    else:
+        lines.append("The simulated venue lives in November 2024 and forgets all when it ends.")
+    return "\n".join(lines)
+
+
+def _commands(addresses: Addresses) -> list[str]:
+    variables = []
+    if addresses.router != "127.0.0.1:50050":
+        variables.append(f"export TANDEM_ADDRESS={addresses.router}")
+    if addresses.operations != "127.0.0.1:50060":
+        variables.append(f"export TANDEM_OPERATIONS_ADDRESS={addresses.operations}")
+    tandem = ".venv/bin/tandem"
+    return [
+        *variables,
+        f"{tandem} status",
+        f"{tandem} quotes SPY SPY241115P00400000",
+        f"{tandem} submit sell 1 SPY241115P00400000 --limit 8.50 --intent open --id my-1 --wait 30",
+        f"{tandem} order my-1",
+        f"{tandem} positions",
+        f"{tandem} watch",
+        f'{tandem} halt --reason "looking at something"',
+    ]

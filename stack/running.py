@@ -1,0 +1,183 @@
+"""A running stack: starts its programs one after the other, watches them, ends them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tandem_client import TandemClient, TandemError, VenueStatus
+
+from stack import programs
+from stack.children import Child, Program, StackFailed, describe
+from stack.programs import Ports, Venue
+
+START_TIMEOUT_S: Final = 60.0
+_END_GRACE_S: Final = 20.0
+_POLL_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the parts of a running stack are, host:port; the simulator's if there is one."""
+
+    router: str
+    operations: str
+    adapter: str
+    simulator: str = ""
+    control: str = ""
+
+
+class Stack:
+    """Owns child processes; `async with` ends them all, in reverse order, whatever happened.
+
+    `told` is called with one line for each step.
+    """
+
+    def __init__(self, state: Path, told: Callable[[str], None]) -> None:
+        self._state = state
+        self._told = told
+        self._children: list[Child] = []
+
+    async def __aenter__(self) -> Self:
+        for folder in ("adapter", "router", "logs"):
+            (self._state / folder).mkdir(parents=True, exist_ok=True)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.end()
+
+    async def start_simulator(
+        self, inherited: Mapping[str, str], ports: Ports, *, seed: int, skip_closed: bool
+    ) -> tuple[str, str]:
+        """Start the simulated Alpaca; its address and that of its control."""
+        program = programs.simulator(inherited, ports, seed=seed, skip_closed=skip_closed)
+        child = self._start(program)
+        ready = await child.says(_simulator_ready, START_TIMEOUT_S)
+        self._told(f"{program.name} (process {child.pid}) on {ready[0]}, its control on {ready[1]}")
+        return ready
+
+    async def start_adapter(self, inherited: Mapping[str, str], ports: Ports, venue: Venue) -> str:
+        """Start the adapter and wait until it serves; its address."""
+        program = programs.adapter(inherited, ports, self._state, venue)
+        return await self._start_service(program, "TANDEM_ALPACA_LISTEN")
+
+    async def start_router(
+        self, inherited: Mapping[str, str], ports: Ports, venue: Venue, adapter: str
+    ) -> tuple[str, str]:
+        """Start the router and wait until it serves; its trading and operations addresses."""
+        program = programs.router(inherited, ports, self._state, venue, adapter)
+        trading = await self._start_service(program, "TANDEM_ROUTER_LISTEN")
+        operations = await self._children[-1].says(
+            lambda line: _listening(line, "TANDEM_ROUTER_OPERATIONS_LISTEN"), START_TIMEOUT_S
+        )
+        return trading, operations
+
+    async def trading_possible(self, router: str) -> None:
+        """Wait until the router may send orders to every venue; StackFailed says which can't."""
+        reason = "nothing was heard of it"
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S), TandemClient(router) as client:
+                while True:
+                    self.check()
+                    try:
+                        venues = (await client.status()).venues
+                    except TandemError as error:
+                        reason = str(error)
+                    else:
+                        if venues and all(venue.ready for venue in venues):
+                            return
+                        reason = ", ".join(_not_ready(v) for v in venues if not v.ready)
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            tail = next((c.tail() for c in self._children if "adapter" in c.name), ())
+            raise StackFailed(
+                f"no orders can be sent after {START_TIMEOUT_S:g} s: {reason}", tail
+            ) from None
+
+    def check(self) -> None:
+        """Raise StackFailed if a child has ended by itself."""
+        for child in self._children:
+            if (code := child.exit_code()) is not None:
+                raise child.failed(f"has ended by itself ({describe(code)})")
+
+    async def watch(self) -> None:
+        """Wait until a child ends by itself, then raise StackFailed."""
+        while True:
+            self.check()
+            await asyncio.sleep(_POLL_S)
+
+    async def end(self) -> None:
+        """End all children, the last started first; each in a bounded time."""
+        while self._children:
+            await self._children[-1].end(_END_GRACE_S)
+            self._children.pop()
+
+    def kill(self) -> None:
+        """Kill all children at once."""
+        for child in self._children:
+            child.kill()
+
+    def _start(self, program: Program) -> Child:
+        name = program.name.lower().replace(" ", "-")
+        child = Child.start(program, self._state / "logs" / f"{name}.log")
+        self._children.append(child)
+        return child
+
+    async def _start_service(self, program: Program, setting: str) -> str:
+        child = self._start(program)
+        address = await child.says(lambda line: _listening(line, setting), START_TIMEOUT_S)
+        await _serving(child, address)
+        self._told(f"{program.name} (process {child.pid}) on {address}")
+        return address
+
+
+def _simulator_ready(line: Mapping[str, Any]) -> tuple[str, str] | None:
+    if line.get("event") != "ready":
+        return None
+    return f"{line['host']}:{line['port']}", f"{line['host']}:{line['control_port']}"
+
+
+def _listening(line: Mapping[str, Any], setting: str) -> str | None:
+    if line.get("event") != "listening" or line.get("setting") != setting:
+        return None
+    return str(line["address"])
+
+
+def _not_ready(venue: VenueStatus) -> str:
+    why = f" ({venue.reason})" if venue.reason else ""
+    return f"{venue.venue.name} is {venue.state.name}{why}"
+
+
+async def _serving(child: Child, address: str) -> None:
+    """Wait until the process as a whole is SERVING by the standard health service."""
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S), grpc.aio.insecure_channel(address) as channel:
+            make_stub: Callable[[Any], Any] = health_pb2_grpc.HealthStub
+            health = make_stub(channel)
+            while True:
+                if (code := child.exit_code()) is not None:
+                    raise child.failed(f"ended while starting ({describe(code)})")
+                if await _healthy(health):
+                    return
+                await asyncio.sleep(_POLL_S)
+    except TimeoutError:
+        raise child.failed(f"was not SERVING within {START_TIMEOUT_S:g} s") from None
+
+
+async def _healthy(health: Any) -> bool:
+    try:
+        answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=1.0)
+    except grpc.aio.AioRpcError:
+        return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
