@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-_SHUTDOWN_S = 0.5
+_SHUTDOWN_S = 0.2
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,6 @@ import click
 
 from simulators.alpaca.server import alpaca_app
 from simulators.alpaca.settings import (
-    DEFAULT_START,
     SIMULATED_ACCOUNT_NUMBER,
     SIMULATED_KEY,
     SIMULATED_SECRET,
@@ -30,30 +29,22 @@ from simulators.venue.trading_calendar import NEW_YORK
 _PORT = click.IntRange(0, 65535)
 
 
-class _Cash(click.ParamType[Decimal]):
-    name = "amount"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
-        try:
-            cash = Decimal(str(value))
-        except InvalidOperation:
-            self.fail(f"{value!r} is not an amount", param, ctx)
-        if not cash.is_finite() or not 0 <= cash <= Decimal("1e12"):
-            self.fail(f"{value!r} is not between 0 and 1e12", param, ctx)
-        return cash
+def _cash(context: click.Context, option: click.Parameter, value: str) -> Decimal:
+    try:
+        cash = Decimal(value)
+    except InvalidOperation as error:
+        raise click.BadParameter(f"{value!r} is not an amount") from error
+    if not cash.is_finite() or not 0 <= cash <= Decimal("1e12"):
+        raise click.BadParameter(f"{value!r} is not between 0 and 1e12")
+    return cash
 
 
-class _Start(click.ParamType[datetime]):
-    name = "time"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            start = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time like 2024-11-04T10:00:00", param, ctx)
-        return start if start.tzinfo is not None else start.replace(tzinfo=NEW_YORK)
+def _start(context: click.Context, option: click.Parameter, value: str) -> datetime:
+    try:
+        start = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not a time like 2024-11-04T10:00:00") from error
+    return start if start.tzinfo is not None else start.replace(tzinfo=NEW_YORK)
 
 
 @click.command(context_settings={"auto_envvar_prefix": "TANDEM_SIM_ALPACA", "show_default": True})
@@ -61,8 +52,8 @@ class _Start(click.ParamType[datetime]):
 @click.option("--port", type=_PORT, default=8081, help="REST and websocket; 0 for any.")
 @click.option("--control-port", type=_PORT, default=8091, help="Fault control; 0 for any.")
 @click.option("--seed", type=int, default=1, help="The seed of all that is random.")
-@click.option("--start", type=_Start(), default=DEFAULT_START.isoformat(), help="New York time.")
-@click.option("--cash", type=_Cash(), default="100000", help="The account's cash at the start.")
+@click.option("--start", callback=_start, default="2024-11-04T10:00:00", help="New York time.")
+@click.option("--cash", callback=_cash, default="100000", help="The account's cash at the start.")
 @click.option("--options-level", type=click.IntRange(0, 3), default=2, help="As at Alpaca.")
 @click.option("--key", default=SIMULATED_KEY, help="API key; this default is no secret.")
 @click.option("--secret", default=SIMULATED_SECRET, help="Its secret; this default is no secret.")

@@ -1,7 +1,7 @@
 """Requests and answers as data, free of any HTTP library: a test can speak them directly."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
@@ -61,6 +61,15 @@ class PartialAnswer:
 
 
 Reply = HttpResponse | NoAnswer | PartialAnswer
+
+
+def merged(query: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Query parameters by name; one that comes several times is a list with commas."""
+    values: dict[str, str] = {}
+    for name, value in query:
+        values[name] = f"{values[name]},{value}" if name in values else value
+    return values
+
 
 JSON_TYPE = {"Content-Type": "application/json; charset=UTF-8"}
 

@@ -6,7 +6,14 @@ import logging
 from aiohttp import WSMsgType, web
 
 from simulators.alpaca.frontend import Frontend
-from simulators.alpaca.http import Ending, HttpRequest, HttpResponse, NoAnswer, PartialAnswer
+from simulators.alpaca.http import (
+    Ending,
+    HttpRequest,
+    HttpResponse,
+    NoAnswer,
+    PartialAnswer,
+    merged,
+)
 
 _BODY_BYTES_MAX = 1_000_000
 _HANG_S = 3600.0
@@ -43,7 +50,7 @@ async def _rest(frontend: Frontend, request: web.Request) -> web.StreamResponse:
     asked = HttpRequest(
         method=request.method,
         path=request.path,
-        query=dict(request.query),
+        query=merged(request.query.items()),
         headers={name.lower(): value for name, value in request.headers.items()},
         body=await request.read(),
     )

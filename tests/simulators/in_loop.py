@@ -22,7 +22,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
 from simulators.alpaca.frontend import Frontend
-from simulators.alpaca.http import Ending, HttpRequest, NoAnswer, PartialAnswer, Reply
+from simulators.alpaca.http import Ending, HttpRequest, NoAnswer, PartialAnswer, Reply, merged
 from simulators.alpaca.server import alpaca_app
 
 _T = TypeVar("_T")
@@ -110,7 +110,7 @@ def _as_data(request: requests.PreparedRequest) -> HttpRequest:
     return HttpRequest(
         method=request.method or "GET",
         path=unquote(str(url.path)),
-        query=dict(parse_qsl(str(url.query), keep_blank_values=True)),
+        query=merged(parse_qsl(str(url.query), keep_blank_values=True)),
         headers={str(name).lower(): str(value) for name, value in request.headers.items()},
         body=body.encode() if isinstance(body, str) else bytes(body),
     )

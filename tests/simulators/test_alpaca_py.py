@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import requests
 from alpaca.common.exceptions import APIError
 from alpaca.data.requests import OptionLatestQuoteRequest, StockLatestQuoteRequest
 from alpaca.trading.client import TradingClient
@@ -16,7 +17,11 @@ from alpaca.trading.requests import (
     MarketOrderRequest,
 )
 
-from simulators.alpaca.settings import SIMULATED_ACCOUNT_NUMBER
+from simulators.alpaca.settings import (
+    SIMULATED_ACCOUNT_NUMBER,
+    SIMULATED_KEY,
+    SIMULATED_SECRET,
+)
 from tests.simulators.process import RunningAlpaca, eventually
 
 PUT = "SPY241115P00400000"
@@ -109,6 +114,12 @@ def test_latest_quotes_parse(alpaca: RunningAlpaca) -> None:
     )
     assert set(options) == {PUT}
     assert (options[PUT].bid_price, options[PUT].ask_price) == (8.5, 9.0)
+
+
+def test_a_list_may_come_as_a_parameter_for_each_of_its_items(alpaca: RunningAlpaca) -> None:
+    url = f"{alpaca.url}/v2/stocks/quotes/latest?symbols=SPY&symbols=QQQ"
+    keys = {"APCA-API-KEY-ID": SIMULATED_KEY, "APCA-API-SECRET-KEY": SIMULATED_SECRET}
+    assert set(requests.get(url, headers=keys, timeout=5).json()["quotes"]) == {"SPY", "QQQ"}
 
 
 def test_a_resting_order_fills_when_the_quote_moves_through_it(alpaca: RunningAlpaca) -> None:
