@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ def texts() -> list[tuple[Path, str]]:
     ]
 
 
+@cache
 def parsed_modules() -> list[tuple[Path, ast.Module]]:
     return [(p.relative_to(ROOT), ast.parse(p.read_text("utf-8"))) for p in written_modules()]
 
