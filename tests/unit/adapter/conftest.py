@@ -9,6 +9,7 @@ import pytest
 
 from services.common.adapter.fence_store import FenceClaim
 from services.common.runtime.blocking import BlockingPool
+from tests.unit.adapter.served import Served, serve, settings
 
 
 @pytest.fixture
@@ -31,3 +32,19 @@ def claim() -> Callable[..., FenceClaim]:
         return FenceClaim(journal_id, generation, epoch, head, bytes([head % 256]) * 32)
 
     return make
+
+
+@pytest.fixture
+async def served(tmp_path: Path, pool: BlockingPool) -> AsyncIterator[Served]:
+    """A routed adapter with a venue session, not fenced yet."""
+    async with serve(settings(tmp_path), pool) as world:
+        world.gateway.begin_session()
+        yield world
+
+
+@pytest.fixture
+async def stand_alone(tmp_path: Path, pool: BlockingPool) -> AsyncIterator[Served]:
+    """An adapter that takes orders without a router, with a venue session."""
+    async with serve(settings(tmp_path, stand_alone=True), pool) as world:
+        world.gateway.begin_session()
+        yield world

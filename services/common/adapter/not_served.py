@@ -1,0 +1,69 @@
+"""RPCs that no adapter of this release serves: each answers UNIMPLEMENTED, effect NONE."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, NoReturn
+
+from services.common.contract.pb import broker_service_pb2 as pb
+from services.common.contract.pb.broker_service_pb2_grpc import BrokerServiceServicer
+from services.common.contract.status import unimplemented
+
+
+class NotServedYet(BrokerServiceServicer):
+    """The rest of BrokerService; an adapter's servicer overrides what it serves.
+
+    Written out, since the generated base class answers without details and not as coroutines.
+    """
+
+    async def PreviewOrder(self, request: Any, context: Any) -> NoReturn:
+        raise unimplemented("PreviewOrder")
+
+    async def ReplaceOrder(self, request: Any, context: Any) -> NoReturn:
+        raise unimplemented("ReplaceOrder")
+
+    async def CancelAllOrders(self, request: Any, context: Any) -> NoReturn:
+        raise unimplemented("CancelAllOrders")
+
+    async def EstimateCost(self, request: Any, context: Any) -> NoReturn:
+        raise unimplemented("EstimateCost")
+
+    async def ClosePosition(self, request: Any, context: Any) -> NoReturn:
+        raise unimplemented("ClosePosition")
+
+    async def ExerciseOption(self, request: Any, context: Any) -> NoReturn:
+        raise unimplemented("ExerciseOption")
+
+    async def DoNotExercise(self, request: Any, context: Any) -> NoReturn:
+        raise unimplemented("DoNotExercise")
+
+    async def ListActivities(self, request: Any, context: Any) -> NoReturn:
+        raise unimplemented("ListActivities")
+
+    async def GetBars(self, request: Any, context: Any) -> NoReturn:
+        raise unimplemented("GetBars")
+
+    async def ListOptionContracts(self, request: Any, context: Any) -> NoReturn:
+        raise unimplemented("ListOptionContracts")
+
+    async def GetOptionSnapshots(self, request: Any, context: Any) -> NoReturn:
+        raise unimplemented("GetOptionSnapshots")
+
+    async def GetMarketCalendar(self, request: Any, context: Any) -> NoReturn:
+        raise unimplemented("GetMarketCalendar")
+
+    async def StreamQuotes(
+        self, request: Any, context: Any
+    ) -> AsyncIterator[pb.StreamQuotesResponse]:
+        raise unimplemented("StreamQuotes")
+        yield pb.StreamQuotesResponse()  # makes it a stream
+
+
+def served_methods(servicer: type[NotServedYet]) -> list[str]:
+    """The names of the RPCs of BrokerService that this servicer serves, in the contract's order."""
+    service = pb.DESCRIPTOR.services_by_name["BrokerService"]
+    return [
+        method.name
+        for method in service.methods
+        if getattr(servicer, method.name) is not getattr(NotServedYet, method.name)
+    ]
