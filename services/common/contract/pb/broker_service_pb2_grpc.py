@@ -251,9 +251,10 @@ class BrokerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelOrder(self, request, context):
-        """Asks for the end of an order. OK means that the request is durable and, if
-        the order is at a venue, was passed on; the order is live until its status
-        is terminal. Canceling twice is the same as once. An ended order is
+        """Asks for the end of an order. OK means that the cancel is durable and
+        stands: it was passed on, or will be as soon as the order is found or its
+        venue can be reached. The order is live until its status is terminal, and
+        may fill until then. Canceling twice is the same as once. An ended order is
         FAILED_PRECONDITION / ORDER_ENDED with effect NONE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -73,9 +73,10 @@ class BrokerServiceStub:
     venue has confirmed the new ones.
     """
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_broker_service_pb2.CancelOrderRequest, _broker_service_pb2.CancelOrderResponse]
-    """Asks for the end of an order. OK means that the request is durable and, if
-    the order is at a venue, was passed on; the order is live until its status
-    is terminal. Canceling twice is the same as once. An ended order is
+    """Asks for the end of an order. OK means that the cancel is durable and
+    stands: it was passed on, or will be as soon as the order is found or its
+    venue can be reached. The order is live until its status is terminal, and
+    may fill until then. Canceling twice is the same as once. An ended order is
     FAILED_PRECONDITION / ORDER_ENDED with effect NONE.
     """
     CancelAllOrders: _grpc.UnaryUnaryMultiCallable[_broker_service_pb2.CancelAllOrdersRequest, _broker_service_pb2.CancelAllOrdersResponse]
@@ -175,9 +176,10 @@ class BrokerServiceAsyncStub(BrokerServiceStub):
     venue has confirmed the new ones.
     """
     CancelOrder: _aio.UnaryUnaryMultiCallable[_broker_service_pb2.CancelOrderRequest, _broker_service_pb2.CancelOrderResponse]  # type: ignore[assignment]
-    """Asks for the end of an order. OK means that the request is durable and, if
-    the order is at a venue, was passed on; the order is live until its status
-    is terminal. Canceling twice is the same as once. An ended order is
+    """Asks for the end of an order. OK means that the cancel is durable and
+    stands: it was passed on, or will be as soon as the order is found or its
+    venue can be reached. The order is live until its status is terminal, and
+    may fill until then. Canceling twice is the same as once. An ended order is
     FAILED_PRECONDITION / ORDER_ENDED with effect NONE.
     """
     CancelAllOrders: _aio.UnaryUnaryMultiCallable[_broker_service_pb2.CancelAllOrdersRequest, _broker_service_pb2.CancelAllOrdersResponse]  # type: ignore[assignment]
@@ -316,9 +318,10 @@ class BrokerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _broker_service_pb2.CancelOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_broker_service_pb2.CancelOrderResponse, _abc.Awaitable[_broker_service_pb2.CancelOrderResponse]]:
-        """Asks for the end of an order. OK means that the request is durable and, if
-        the order is at a venue, was passed on; the order is live until its status
-        is terminal. Canceling twice is the same as once. An ended order is
+        """Asks for the end of an order. OK means that the cancel is durable and
+        stands: it was passed on, or will be as soon as the order is found or its
+        venue can be reached. The order is live until its status is terminal, and
+        may fill until then. Canceling twice is the same as once. An ended order is
         FAILED_PRECONDITION / ORDER_ENDED with effect NONE.
         """
 
