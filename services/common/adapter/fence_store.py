@@ -79,6 +79,9 @@ class FenceStore:
     ) -> FenceStore:
         """Open or create the store at `path` and lock it. Blocks; call it at start.
 
+        `run_blocking` should be of a pool of its own: behind calls to a broker that hangs, the
+        store could not be written, and no order sent anywhere.
+
         Raises FenceFileUnusable (a StartupError) if another process has it, or it is broken.
         """
         file = FenceFile.open(path, now=clock.now(), vfs=vfs)

@@ -115,6 +115,8 @@ class VenueGateway(Protocol):
 
         Canceling the await does not stop a write that has begun; its outcome is then told by the
         event stream only. The caller therefore awaits it from a task that it does not cancel.
+        The caller has taken this request from the pacer already; other requests that a mutation
+        needs (look-ups) the gateway takes itself, before the last check or after the write.
         """
 
     async def cancel(self, client_id: str, last_check: LastCheck) -> OrderReport:
@@ -122,7 +124,7 @@ class VenueGateway(Protocol):
 
         Answers with the order as it is after the request was accepted (PENDING_CANCEL, or ended);
         a request is not an end. Raises `Refused` ORDER_ENDED if it had ended before, `NotFound`
-        ORDER_NOT_FOUND if the venue does not know it.
+        ORDER_NOT_FOUND if the venue does not know it. Paced as `submit`.
         """
 
     async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
