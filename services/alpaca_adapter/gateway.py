@@ -1,0 +1,280 @@
+"""`VenueGateway` for one Alpaca account: puts the parts together and tells how the venue is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+
+from services.alpaca_adapter import translate_account
+from services.alpaca_adapter.account_mode import Admission
+from services.alpaca_adapter.errors import Kind, classify
+from services.alpaca_adapter.exchange import Answer
+from services.alpaca_adapter.market_data import MarketData
+from services.alpaca_adapter.order_entry import OrderEntry
+from services.alpaca_adapter.reads import Reader
+from services.alpaca_adapter.rest import AlpacaRest
+from services.alpaca_adapter.trade_updates import TradeUpdates
+from services.alpaca_adapter.unproven import Unproven
+from services.alpaca_adapter.venue_reads import VenueReads
+from services.alpaca_adapter.venue_watch import VenueWatch
+from services.alpaca_adapter.wire_fields import Unreadable
+from services.common.adapter.port import (
+    EventSink,
+    ExecutionQuery,
+    LastCheck,
+    OrderQuery,
+    VenueEvent,
+    VenueGateway,
+)
+from services.common.domain.errors import ReadFailed, TandemError
+from services.common.domain.executions import Execution
+from services.common.domain.instruments import Instrument
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.reports import (
+    AccountMode,
+    Balance,
+    Lookup,
+    LookupResult,
+    MarketClock,
+    OrderReport,
+    Quote,
+    VenuePosition,
+    VenueState,
+    VenueStatus,
+)
+from services.common.runtime.clock import Clock
+
+_log = structlog.stdlib.get_logger(__name__)
+
+BROKER: Final = "alpaca"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a gateway is made of; wired in `bootstrap`."""
+
+    rest: AlpacaRest
+    reader: Reader
+    watch: VenueWatch
+    admission: Admission
+    reads: VenueReads
+    entry: OrderEntry
+    unproven: Unproven
+    market_data: MarketData
+
+
+MakeUpdates = Callable[[EventSink, Callable[[], Awaitable[None]], Callable[[], None]], TradeUpdates]
+"""Makes the session keeper: told where to publish, how to admit, and what to call on a change."""
+
+
+class _Hearing:
+    """Passes events on, and takes from them which orders the venue has shown."""
+
+    def __init__(self, sink: EventSink, parts: Parts) -> None:
+        self._sink = sink
+        self._parts = parts
+
+    def publish(self, *events: VenueEvent) -> None:
+        reports = [event for event in events if isinstance(event, OrderReport)]
+        for report in reports:
+            self._parts.unproven.found(report.client_id)
+        self._parts.reads.learn(reports)
+        self._sink.publish(*events)
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """What the last probe found: a state as far as the venue goes, and why."""
+
+    state: VenueState
+    reason: str
+    took_s: float | None = None
+
+
+class AlpacaGateway(VenueGateway):
+    """One Alpaca account. Used on the event loop's thread only."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        make_updates: MakeUpdates,
+        sink: EventSink,
+        clock: Clock,
+        *,
+        venue: str,
+        account_id: str,
+        mode: AccountMode,
+        probe_s: float,
+    ) -> None:
+        self._parts = parts
+        self._sink = sink
+        self._clock = clock
+        self._venue = venue
+        self._account_id = account_id
+        self._mode = mode
+        self._probe_s = probe_s
+        self._probe = _Probe(VenueState.UNKNOWN, "not probed yet")
+        self._shown = (VenueState.UNKNOWN, "")
+        self._since: datetime = clock.now()
+        self._updates = make_updates(_Hearing(sink, parts), self._admit, self._session_changed)
+
+    @property
+    def venue(self) -> str:
+        """The venue's name in the settings."""
+        return self._venue
+
+    @property
+    def account_id(self) -> str:
+        """The logical account."""
+        return self._account_id
+
+    @property
+    def session_id(self) -> str:
+        """The current session, empty while there is none."""
+        return self._updates.session_id
+
+    async def run(self) -> None:
+        """Keep the session until canceled.
+
+        Raises Refused WRONG_ACCOUNT_MODE or Unavailable CREDENTIALS_REFUSED if the account must
+        not, or can't, be traded: no reconnect mends that.
+        """
+        try:
+            await self._updates.run()
+        except BaseExceptionGroup as group:
+            ours = group.subgroup(TandemError)
+            if ours is None:
+                raise
+            error: BaseException = ours
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[0]
+            raise error from group
+
+    async def status(self) -> VenueStatus:
+        """Ask for the account now, once; never raises for the venue's sake."""
+        began = self._clock.monotonic()
+        try:
+            answer = await self._parts.reader.once("/account", within_s=self._probe_s)
+        except ReadFailed as error:
+            self._probe = _Probe(VenueState.DOWN, error.message)
+        else:
+            took_s = self._clock.monotonic() - began
+            self._probe = self._judged(answer, took_s)
+        return self._status()
+
+    async def balance(self) -> Balance:
+        """The account's figures."""
+        return await self._parts.reads.balance()
+
+    async def positions(self) -> Sequence[VenuePosition]:
+        """All open positions, crypto left out."""
+        return await self._parts.reads.positions()
+
+    async def submit(self, spec: OrderSpec, last_check: LastCheck) -> OrderReport:
+        """See the port. Nothing is sent before the account was found to be the right one."""
+        self._parts.admission.require()
+        return await self._parts.entry.submit(spec, last_check)
+
+    async def cancel(self, client_id: str, last_check: LastCheck) -> OrderReport:
+        """See the port. Nothing is sent before the account was found to be the right one."""
+        self._parts.admission.require()
+        return await self._parts.entry.cancel(client_id, last_check)
+
+    async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
+        """Look one order up; exactly one id is given."""
+        if bool(client_id) == bool(venue_order_id):
+            raise ValueError("give one of client_id and venue_order_id")
+        result = await self._parts.reads.find_order(client_id, venue_order_id)
+        if result.lookup is Lookup.FOUND and result.report is not None:
+            self._parts.unproven.found(result.report.client_id)
+        return result
+
+    async def orders(self, query: OrderQuery) -> Sequence[OrderReport]:
+        """All orders that fit, newest first, read to the end."""
+        return await self._parts.reads.orders(query)
+
+    async def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
+        """All executions that fit, newest first, read to the end."""
+        return await self._parts.reads.executions(query)
+
+    async def quotes(self, instruments: Sequence[Instrument]) -> Sequence[Quote]:
+        """Latest quotes; an instrument without one is left out."""
+        return await self._parts.market_data.quotes(instruments)
+
+    async def market_clock(self) -> MarketClock:
+        """The venue's clock."""
+        return await self._parts.reads.market_clock()
+
+    async def close(self) -> None:
+        """Close connections that are idle; those in use end with their calls."""
+        self._parts.rest.close()
+
+    # -- how the venue is --------------------------------------------------------------------
+
+    async def _admit(self) -> None:
+        """At each connect: is it the right account, and can it trade."""
+        self._probe = self._judged_account(await self._parts.admission.check(), None)
+
+    def _session_changed(self) -> None:
+        self._status()
+
+    def _judged(self, answer: Answer, took_s: float) -> _Probe:
+        if not answer.ok or not answer.is_json:
+            problem = classify(answer)
+            limited = problem.kind is Kind.RATE_LIMITED
+            state = VenueState.DEGRADED if limited else VenueState.DOWN
+            return _Probe(state, str(problem), took_s)
+        return self._judged_account(answer.content, took_s)
+
+    def _judged_account(self, account: Any, took_s: float | None) -> _Probe:
+        now = self._clock.now()
+        try:
+            balance = translate_account.read_balance(account, self._venue, self._mode, now)
+        except Unreadable as error:
+            return _Probe(VenueState.DOWN, f"the account can't be read: {error}", took_s)
+        blocked = translate_account.blocked_because(balance)
+        if blocked:
+            return _Probe(VenueState.DRAINED, blocked, took_s)
+        level = "unknown" if balance.options_level is None else balance.options_level
+        return _Probe(VenueState.UP, f"account {balance.raw_status}, options level {level}", took_s)
+
+    def _state(self) -> tuple[VenueState, str]:
+        admission, probe = self._parts.admission, self._probe
+        if admission.is_wrong:
+            return VenueState.DRAINED, f"wrong account mode: {admission.why_not}"
+        if probe.state is VenueState.UP and not self.session_id:
+            return VenueState.DEGRADED, "the event stream is not in sync: no orders are sent"
+        return probe.state, probe.reason
+
+    def _status(self) -> VenueStatus:
+        """The status as of the last probe; told to the feed if it is another than before."""
+        state, reason = self._state()
+        changed = (state, self.session_id) != self._shown
+        if changed:
+            self._shown, self._since = (state, self.session_id), self._clock.now()
+        updates, watch = self._updates, self._parts.watch
+        left = watch.requests_left
+        status = VenueStatus(
+            venue=self._venue,
+            broker=BROKER,
+            venue_account_id=self._parts.admission.account_number,
+            mode=self._mode,
+            state=state,
+            reason=reason,
+            since=self._since,
+            ready=bool(self.session_id) and self._parts.admission.is_admitted,
+            session_id=self.session_id,
+            session_since=updates.session_since,
+            requests_remaining=None if left is None else left.remaining,
+            requests_limit=None if left is None else left.limit,
+            requests_reset=None if left is None else left.reset,
+            probe_s=self._probe.took_s,
+            clock_offset_s=watch.venue_clock.offset_s,
+        )
+        if changed:
+            self._sink.publish(status)
+        return status

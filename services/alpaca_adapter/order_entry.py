@@ -1,0 +1,264 @@
+"""Submit and cancel: one request each, and what its answer proves.
+
+No refusal of a submit is believed before the id has been looked up: Alpaca does not say which of
+its checks comes first, so a refusal for money, quantity or a taken id may be due to the very order
+that is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from urllib.parse import quote
+
+import structlog
+
+from services.alpaca_adapter import statuses
+from services.alpaca_adapter.errors import Kind, Problem, classify
+from services.alpaca_adapter.exchange import Answer, NoAnswer, NotSent
+from services.alpaca_adapter.listings import Listings
+from services.alpaca_adapter.rest import AlpacaRest
+from services.alpaca_adapter.translate import Translator, order_body, same_content
+from services.alpaca_adapter.unproven import Unproven
+from services.alpaca_adapter.wire_fields import Record, Unreadable, trading_date
+from services.common.adapter.port import LastCheck
+from services.common.domain.errors import (
+    Cause,
+    NotFound,
+    OutcomeUnknown,
+    ReadFailed,
+    Reason,
+    Refused,
+    TandemError,
+    Unavailable,
+)
+from services.common.domain.executions import RecordTimes
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.reports import OrderReport
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class OrderEntry:
+    """The two mutations of the adapter. They are never sent twice and never waited for.
+
+    `was_admitted` says whether the venue has let this process in with these credentials; without
+    that, not even a refusal of the credentials is believed.
+    """
+
+    def __init__(
+        self,
+        rest: AlpacaRest,
+        listings: Listings,
+        translator: Translator,
+        unproven: Unproven,
+        *,
+        venue: str,
+        account_id: str,
+        now: Callable[[], datetime],
+        was_admitted: Callable[[], bool],
+    ) -> None:
+        self._rest = rest
+        self._listings = listings
+        self._translator = translator
+        self._unproven = unproven
+        self._venue = venue
+        self._account_id = account_id
+        self._now = now
+        self._was_admitted = was_admitted
+
+    # -- submit ----------------------------------------------------------------------------
+
+    async def submit(self, spec: OrderSpec, last_check: LastCheck) -> OrderReport:
+        """See `VenueGateway.submit`."""
+        client_id = spec.client_order_id
+        was_open = self._unproven.is_open(client_id)
+        mark = self._unproven.begin(client_id)
+        try:
+            answer = await self._rest.post("/orders", order_body(spec), last_check)
+        except NotSent as error:
+            self._unproven.end(client_id, mark)
+            raise Unavailable(Reason.VENUE_UNAVAILABLE, f"not sent: {error}") from error
+        except NoAnswer as error:
+            raise OutcomeUnknown(f"sent, and no answer came: {error}") from error
+        except TandemError:
+            self._unproven.end(client_id, mark)
+            raise
+        if answer.ok:
+            return self._taken(spec, answer)
+        problem = classify(answer)
+        _log.info("submit_not_taken", client_order_id=client_id, answer=str(problem))
+        if problem.kind is Kind.UNKNOWN:
+            raise OutcomeUnknown(str(problem))
+        self._unproven.end(client_id, mark)
+        if problem.kind is Kind.RATE_LIMITED and not was_open:
+            raise _rate_limited(problem)
+        return await self._refused(spec, problem)
+
+    def _taken(self, spec: OrderSpec, answer: Answer) -> OrderReport:
+        try:
+            report = self._translator.order_report(answer.content)
+        except Unreadable as error:
+            text = f"Alpaca answered {answer.status} with what can't be read: {error}"
+            raise OutcomeUnknown(text) from error
+        if report.client_id != spec.client_order_id:
+            raise OutcomeUnknown("Alpaca answered with another order than the one sent")
+        self._unproven.found(spec.client_order_id)
+        return report
+
+    async def _refused(self, spec: OrderSpec, problem: Problem) -> OrderReport:
+        """What a refusal means, by what the venue shows under the id."""
+        client_id = spec.client_order_id
+        try:
+            order = await self._listings.order_by_client_id(client_id)
+            report = None if order is None else self._translator.order_report(order)
+        except (ReadFailed, Unreadable) as error:
+            if self._credentials_are_out(client_id, problem, error):
+                return self._rejection(spec, problem)
+            text = f"{problem}; whether the id has an order there could not be read: {error}"
+            raise OutcomeUnknown(text) from error
+        if order is None or report is None:
+            return self._absent(spec, problem)
+        self._unproven.found(client_id)
+        if not same_content(spec, order):
+            text = f"Alpaca has another order under this id: {report.venue_order_id}"
+            raise Refused(Reason.CLIENT_ORDER_ID_REUSED, text)
+        return report
+
+    def _absent(self, spec: OrderSpec, problem: Problem) -> OrderReport:
+        client_id = spec.client_order_id
+        if problem.kind is Kind.ID_TAKEN:
+            raise OutcomeUnknown(f"{problem}; and yet no order is found under it")
+        if self._unproven.may_still_land(client_id):
+            text = f"{problem}; but an earlier send under this id may still arrive"
+            raise OutcomeUnknown(text)
+        if problem.kind is Kind.RATE_LIMITED:
+            raise _rate_limited(problem)
+        return self._rejection(spec, problem)
+
+    def _credentials_are_out(self, client_id: str, problem: Problem, error: Exception) -> bool:
+        """Whether both send and look-up were refused for the credentials, and that is enough.
+
+        It is if no earlier send can be unproven: none of this process, and none of an earlier one
+        either, since that would have come up when this one read the venue's orders.
+        """
+        return (
+            problem.kind is Kind.CREDENTIALS
+            and isinstance(error, ReadFailed)
+            and error.reason is Reason.CREDENTIALS_REFUSED
+            and self._was_admitted()
+            and not self._unproven.is_open(client_id)
+            and not self._unproven.forgot
+        )
+
+    def _rejection(self, spec: OrderSpec, problem: Problem) -> OrderReport:
+        now = self._now()
+        return OrderReport(
+            venue=self._venue,
+            account_id=self._account_id,
+            client_id=spec.client_order_id,
+            venue_order_id="",
+            status=OrderStatus.REJECTED,
+            signal=Signal.REJECTED,
+            raw_status=f"HTTP {problem.status}",
+            cum_qty=Decimal(0),
+            times=RecordTimes(received_time=now, trading_date=trading_date(now)),
+            instrument=spec.instrument,
+            side=spec.side,
+            order_qty=spec.order_qty,
+            order_type=spec.order_type,
+            time_in_force=spec.time_in_force,
+            limit_price=spec.limit_price,
+            position_intent=spec.position_intent,
+            cause=_rejection_cause(problem),
+        )
+
+    # -- cancel ----------------------------------------------------------------------------
+
+    async def cancel(self, client_id: str, last_check: LastCheck) -> OrderReport:
+        """See `VenueGateway.cancel`."""
+        report = await self._to_cancel(client_id)
+        if report.status is OrderStatus.PENDING_CANCEL:
+            return report
+        path = f"/orders/{quote(report.venue_order_id, safe='')}"
+        try:
+            answer = await self._rest.delete(path, last_check)
+        except NotSent as error:
+            raise Unavailable(Reason.VENUE_UNAVAILABLE, f"not sent: {error}") from error
+        except NoAnswer as error:
+            raise OutcomeUnknown(f"cancel sent, and no answer came: {error}") from error
+        if answer.ok and (answer.is_json or not answer.excerpt):
+            return await self._canceling(report)
+        problem = classify(answer)
+        _log.info("cancel_not_taken", client_order_id=client_id, answer=str(problem))
+        return await self._cancel_refused(report, problem)
+
+    async def _to_cancel(self, client_id: str) -> OrderReport:
+        """The order under the id, open. Nothing is sent if it is not, or can't be read."""
+        try:
+            order = await self._listings.order_by_client_id(client_id)
+            report = None if order is None else self._translator.order_report(order)
+        except ReadFailed as error:
+            text = f"the order could not be looked up: {error.message}"
+            raise Unavailable(error.reason, text, retry_after_s=error.retry_after_s) from error
+        except Unreadable as error:
+            raise Unavailable(Reason.READ_FAILED, f"the order can't be read: {error}") from error
+        if report is None:
+            raise NotFound(Reason.ORDER_NOT_FOUND, f"Alpaca has no order under {client_id}")
+        self._unproven.found(client_id)
+        if statuses.is_ended(report.raw_status):
+            raise _ended(report)
+        return report
+
+    async def _canceling(self, before: OrderReport) -> OrderReport:
+        """The order after a cancel was taken: as read back, live ones as PENDING_CANCEL."""
+        after = await self._read_back(before) or before
+        if statuses.is_ended(after.raw_status):
+            return after
+        return replace(after, status=OrderStatus.PENDING_CANCEL, signal=Signal.PENDING_CANCEL)
+
+    async def _cancel_refused(self, before: OrderReport, problem: Problem) -> OrderReport:
+        if problem.kind is Kind.UNKNOWN:
+            raise OutcomeUnknown(f"cancel sent: {problem}")
+        if problem.kind is Kind.RATE_LIMITED:
+            raise _rate_limited(problem)
+        if problem.kind is Kind.CREDENTIALS:
+            raise Unavailable(Reason.CREDENTIALS_REFUSED, str(problem))
+        if problem.kind is Kind.ABSENT:
+            raise NotFound(Reason.ORDER_NOT_FOUND, str(problem))
+        after = await self._read_back(before)
+        if after is None:
+            raise Refused(Reason.VENUE_REJECTED, f"not canceled: {problem}")
+        if statuses.is_ended(after.raw_status):
+            raise _ended(after)
+        if after.status is OrderStatus.PENDING_CANCEL:
+            return after
+        return replace(after, signal=Signal.CANCEL_REJECTED, cause=problem.cause)
+
+    async def _read_back(self, report: OrderReport) -> OrderReport | None:
+        """The order as it is now, None if that could not be read."""
+        try:
+            order: Record | None = await self._listings.order_by_id(report.venue_order_id)
+            return None if order is None else self._translator.order_report(order)
+        except (ReadFailed, Unreadable) as error:
+            _log.warning("read_back_failed", client_order_id=report.client_id, error=str(error))
+            return None
+
+
+def _ended(report: OrderReport) -> Refused:
+    return Refused(Reason.ORDER_ENDED, f"the order is {report.raw_status} at Alpaca")
+
+
+def _rate_limited(problem: Problem) -> Unavailable:
+    return Unavailable(
+        Reason.RATE_LIMITED, f"not taken: {problem}", retry_after_s=problem.retry_after_s
+    )
+
+
+def _rejection_cause(problem: Problem) -> Cause:
+    if problem.kind in (Kind.REFUSED, Kind.CREDENTIALS):
+        return problem.cause
+    return replace(problem.cause, reason=Reason.VENUE_REJECTED)
