@@ -67,7 +67,7 @@ class Journal:
         self._on_failure = on_failure
         self._epoch = 0
         self._head = Head()
-        self._durable_seq = 0
+        self._durable = Head()
         self._pending: deque[Entry] = deque()
         self._wake = asyncio.Event()
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -85,9 +85,9 @@ class Journal:
         return self._epoch
 
     @property
-    def durable_seq(self) -> int:
-        """Up to here everything is on disk."""
-        return self._durable_seq
+    def durable_head(self) -> Head:
+        """Up to here everything is on disk. Only this head may be named to others."""
+        return self._durable
 
     @property
     def is_leading(self) -> bool:
@@ -97,7 +97,7 @@ class Journal:
     def start(self, head: Head, epoch: int) -> None:
         """Begin after replay: continue the chain at `head`, write in `epoch`."""
         self._head = head
-        self._durable_seq = head.seq
+        self._durable = head
         self._epoch = epoch
 
     def record(self, *records: Record) -> int:
@@ -126,7 +126,7 @@ class Journal:
         wanted = self._head.seq if seq is None else seq
         if self._failure is not None:
             raise self._failure
-        if wanted <= self._durable_seq:
+        if wanted <= self._durable.seq:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append((wanted, future))
@@ -153,8 +153,8 @@ class Journal:
                 return
             for _ in batch:
                 self._pending.popleft()
-            self._durable_seq = batch[-1].seq
-            self._on_durable(self._durable_seq)
+            self._durable = Head(batch[-1].seq, batch[-1].hash)
+            self._on_durable(self._durable.seq)
             self._wake_waiters()
 
     def close(self) -> None:
@@ -173,7 +173,7 @@ class Journal:
     def _wake_waiters(self) -> None:
         still: deque[tuple[int, asyncio.Future[None]]] = deque()
         for wanted, future in self._waiters:
-            if wanted > self._durable_seq:
+            if wanted > self._durable.seq:
                 still.append((wanted, future))
             elif not future.done():
                 future.set_result(None)

@@ -128,8 +128,9 @@ class VenueLink:
         return self._fenced
 
     def claim(self) -> Claim:
-        """This router's claim, as of now."""
-        head = self._journal.head
+        """This router's claim. It names a durable head: an adapter keeps what it has seen, and a
+        router that was killed before its commit would look like one restored from a copy."""
+        head = self._journal.durable_head
         books = self._books
         return Claim(books.journal_id, books.generation, self._journal.epoch, head.seq, head.hash)
 
@@ -153,7 +154,6 @@ class VenueLink:
             wait_s = min(wait_s * 2, self._settings.reconnect_max_s)
 
     async def _connect(self) -> None:
-        await self._journal.durable()  # a claim names a head that exists
         fenced = await self.port.fence(self.claim())
         self._check_journal(fenced)
         self._status = await self.port.status()

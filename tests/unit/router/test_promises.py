@@ -500,6 +500,21 @@ async def test_a_router_that_was_overtaken_stops_at_once(tmp_path: Path) -> None
 
 
 @virtual
+async def test_a_claim_names_a_head_that_is_on_disk(tmp_path: Path) -> None:
+    """An adapter keeps the head it has seen: one that a crash takes back looks like a restore."""
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spec())
+        journal, link = running.core.journal, running.core.links["main", "alpaca"]
+        journal.record(TradingStateSet("", TradingState.ACTIVE, "not durable yet", "me"))
+        assert link.claim().head_seq == journal.head.seq - 1
+        await journal.durable()
+        assert (link.claim().head_seq, link.claim().head_hash) == (
+            journal.head.seq,
+            journal.head.hash,
+        )
+
+
+@virtual
 async def test_nothing_is_sent_to_a_venue_before_it_was_fenced(tmp_path: Path) -> None:
     port = ScriptedPort("alpaca", fence_error=Unavailable(Reason.VENUE_UNAVAILABLE, "not yet"))
     async with router(tmp_path / "j.db", ports={"alpaca": port}, wait_ready=False) as running:
