@@ -4,6 +4,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from simulators.venue.trading_calendar import NEW_YORK
@@ -61,12 +62,14 @@ def nanoseconds(at: datetime) -> int:
     return micros * 1000 + (micros * 389 + 523) % 1000
 
 
+@lru_cache(maxsize=4096)  # the same few instants are written again and again in each order
 def wire_time(at: datetime | None) -> str | None:
     """RFC 3339 with nanoseconds in UTC, zeros at the end left out, as Go writes it."""
     if at is None:
         return None
     fraction = f"{nanoseconds(at) % 10**9:09d}".rstrip("0")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") + (f".{fraction}Z" if fraction else "Z")
+    whole = at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()
+    return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
 
 
 def local_time(at: datetime) -> str:

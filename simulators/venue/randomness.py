@@ -2,6 +2,7 @@
 
 import random
 import uuid
+from functools import lru_cache
 
 
 class Randomness:
@@ -28,6 +29,7 @@ class Randomness:
         return str(uuid.UUID(int=self.stream(name).getrandbits(128), version=4))
 
 
+@lru_cache(maxsize=4096)
 def fixed_uuid(name: str) -> str:
     """The UUID that belongs to a name whatever the seed: asset and account ids don't change."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
