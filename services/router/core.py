@@ -110,7 +110,7 @@ class RouterCore:
                 key = (account.account_id, venue.name)
                 self.links[key] = self._link(account.account_id, venue, clock)
         self.accounts = {a.account_id: self._account(a) for a in accounts}
-        tools = WorkTools(self.journal, self.books, self.intake, self.care, clock, stop)
+        tools = WorkTools(self.journal, self.books, self.intake, self.care, clock)
         self.desk = Desk(self.accounts, tools, order_tasks)
         self.broker = BrokerServicer(  # type: ignore[abstract] # not_served adds the rest
             self.desk, self.books, self.journal, self.watching, clock, settings.version
@@ -131,7 +131,7 @@ class RouterCore:
             clock=clock,
             rng=self._rng,
             settings=self._settings.link,
-            on_stale_epoch=self._stop,
+            on_stale_epoch=self._overtaken,
         )
         link.on_session = self.care.after_connect
         return link
@@ -142,6 +142,12 @@ class RouterCore:
 
     def _apply(self, seq: int, at: datetime, record: Record) -> None:
         self.watching.note(self.books.apply(seq, at, record))
+
+    def _overtaken(self, reason: str) -> None:
+        """Another router leads: nothing is sent any more, to no venue, from this moment on."""
+        _log.critical("overtaken", reason=reason)
+        self.journal.resign()
+        self._stop(reason)
 
     def _failed(self, error: JournalError) -> None:
         _log.critical("journal_failed", error=str(error))

@@ -72,6 +72,7 @@ class Journal:
         self._wake = asyncio.Event()
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._failure: JournalError | None = None
+        self._resigned = False
         self._closing = False
 
     @property
@@ -90,9 +91,14 @@ class Journal:
         return self._durable
 
     @property
+    def failure(self) -> JournalError | None:
+        """What ended the writing, None while it works."""
+        return self._failure
+
+    @property
     def is_leading(self) -> bool:
-        """Whether records can still be made: no failure, not closing."""
-        return self._failure is None and not self._closing
+        """Whether this router may still send: no failure, not overtaken, not stopping."""
+        return self._failure is None and not self._resigned and not self._closing
 
     def start(self, head: Head, epoch: int) -> None:
         """Begin after replay: continue the chain at `head`, write in `epoch`."""
@@ -156,6 +162,10 @@ class Journal:
             self._durable = Head(batch[-1].seq, batch[-1].hash)
             self._on_durable(self._durable.seq)
             self._wake_waiters()
+
+    def resign(self) -> None:
+        """Lead no more: what comes back is still recorded, and nothing is sent from now on."""
+        self._resigned = True
 
     def close(self) -> None:
         """Let `run` end once everything recorded so far is durable."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.common.domain.errors import Cause, NotFound, Reason, TandemError
+from services.common.domain.errors import Cause, NotFound, Reason, Refused, TandemError
 from services.common.domain.order_events import Placement, PlacementSignaled
 from services.common.domain.order_status import IN_FLIGHT, WORKING, OrderStatus, Signal
 from services.common.domain.reports import Lookup
@@ -153,12 +153,15 @@ class Care:
         lock = self._busy.setdefault(placement_id, asyncio.Lock())
         try:
             async with lock:
+                if not self._journal.is_leading:
+                    return Refused(Reason.NOT_LEADER, "this router is stopping")
                 report = await link.port.cancel(placement_id, link.claim(), link.session_id)
         except NotFound as error:
             return error
         except TandemError as error:
             if error.reason is Reason.ORDER_ENDED:  # it ended before the cancel: learn how
                 return await self._learn_end(key, placement_id, link)
+            link.was_overtaken(error)
             _log.info("cancel_not_passed_on", placement_id=placement_id, error=error.message)
             return error
         finally:

@@ -97,6 +97,8 @@ class Desk:
     def _require_open(self) -> None:
         if self._draining:
             raise Unavailable(Reason.SHUTTING_DOWN, "this router is stopping", retry_after_s=1.0)
+        if self._journal.failure is None and not self._journal.is_leading:
+            raise Unavailable(Reason.NOT_LEADER, "this router leads no more", retry_after_s=1.0)
 
     def _is_settled(self, key: OrderKey, spec: OrderSpec) -> bool:
         """Whether the id is taken by this very order and there is nothing to plan."""
@@ -129,7 +131,11 @@ class Desk:
             view = plan.candidates[0]
             placement = new_placement(self._books, key, spec, view, self._tools.clock.now())
             preferred = spec.venue_preference or account.links[0].name
-            passed = [c for c in plan.passed_over if c.venue == preferred]
+            passed = [
+                c
+                for c in plan.passed_over
+                if c.venue == preferred and c.reason is Reason.VENUE_UNAVAILABLE
+            ]
             if plan.role is Role.ENTRY and passed:
                 records += failed_over(key, passed[0], view.name)
             records.append(intended(key, placement))

@@ -86,6 +86,10 @@ class Intake:
         self._journal.record(*records)
         self._look_after(entry.key, signaled.placement_id)
 
+    def take_contradiction(self, entry: OrderEntry, placement_id: str, what: str) -> None:
+        """Alarm that somebody's word was wrong which the evidence had refuted before it came."""
+        self._journal.record(*self._alerts(Verdict.CONTRADICTION, entry, placement_id, what))
+
     def _look_after(self, key: OrderKey, placement_id: str) -> None:
         """Call for care if fills are missing or a standing cancel can be passed on."""
         order = self._books.orders[key].order

@@ -134,6 +134,13 @@ class VenueLink:
         books = self._books
         return Claim(books.journal_id, books.generation, self._journal.epoch, head.seq, head.hash)
 
+    def was_overtaken(self, error: TandemError) -> bool:
+        """Whether a refusal says that another router leads; if so, this one stops at once."""
+        if error.reason is not Reason.STALE_EPOCH:
+            return False
+        self._on_stale_epoch(f"{self.name}: {error.message}")
+        return True
+
     # -- the task ----------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -147,8 +154,7 @@ class VenueLink:
                 self._lost("the adapter ended its event stream")
             except TandemError as error:
                 self._lost(error.message)
-                if error.reason is Reason.STALE_EPOCH:
-                    self._on_stale_epoch(f"{self.name}: {error.message}")
+                if self.was_overtaken(error):
                     return
             await self._clock.sleep(wait_s * self._rng.uniform(0.5, 1.0))
             wait_s = min(wait_s * 2, self._settings.reconnect_max_s)

@@ -16,6 +16,7 @@ from services.common.domain.errors import (
     Cause,
     Effect,
     OutcomeUnknown,
+    ReadFailed,
     Reason,
     Refused,
     TandemError,
@@ -25,6 +26,7 @@ from services.common.domain.errors import (
 from services.common.domain.order_events import IllegalEvent, Placement, PlacementSignaled
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.reports import OrderReport
 from services.common.runtime.clock import Clock
 from services.router.books.books import Books
 from services.router.books.entries import OrderKey
@@ -35,7 +37,7 @@ from services.router.risk.gate import check_gate
 from services.router.routing.accounts import AccountLinks, read_facts
 from services.router.routing.care import Care
 from services.router.routing.intake import Intake
-from services.router.routing.link import Stop, VenueLink
+from services.router.routing.link import VenueLink
 from services.router.routing.placing import failed_over, intended, new_placement
 from services.router.routing.plan import Plan, plan_order
 
@@ -56,7 +58,6 @@ class WorkTools:
     intake: Intake
     care: Care
     clock: Clock
-    on_stale_epoch: Stop
 
 
 @dataclass(slots=True)
@@ -91,10 +92,9 @@ class OrderWork:
             link = self.account.link(following.venue)
             assert link is not None, "planned from this account's links"
             await self._send(link, following)
-            cause = self._why_next(following)
-            if cause is None or not rest:
+            if self._why_next(following) is None or not rest:
                 return
-            following = await self._next(rest, cause)
+            following = await self._next(rest, following)
 
     async def _send(self, link: VenueLink, placement: Placement) -> None:
         """One send of one placement; whatever comes back is recorded."""
@@ -103,22 +103,30 @@ class OrderWork:
             await tools.journal.durable()
         except JournalError as error:
             raise not_durable(error) from error
-        spec = replace(self._spec(), client_order_id=placement.placement_id)
         try:
-            try:
-                # The last check; the call below starts without a wait in between.
-                self._last_check(link, placement)
-                report = await link.port.submit(spec, link.claim(), placement.session_id)
-            except TandemError as error:
-                self._without_report(link, placement, error)
+            answer = await self._ask(link, placement)
+            if isinstance(answer, TandemError):
+                self._without_report(link, placement, answer)
             else:
-                tools.intake.take_report(report)
+                tools.intake.take_report(answer)
                 self._require_answer(placement)
             await tools.journal.durable()
         except JournalError as error:
             raise OutcomeUnknown(f"the journal failed while the order was sent: {error}") from error
         if self._known(placement).status is OrderStatus.IN_DOUBT:
             await tools.care.look_up_soon(self.key, placement.placement_id, link)
+
+    async def _ask(self, link: VenueLink, placement: Placement) -> OrderReport | TandemError:
+        """Check for the last time and send; the call starts without a wait in between."""
+        spec = replace(self._spec(), client_order_id=placement.placement_id)
+        try:
+            self._last_check(link, placement)
+            return await link.port.submit(spec, link.claim(), placement.session_id)
+        except TandemError as error:
+            return error
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the order may be out
+            _log.error("send_fault", placement_id=placement.placement_id, exc_info=fault)
+            return OutcomeUnknown(f"a fault while the order was sent: {fault!r}")
 
     def _spec(self) -> OrderSpec:
         return self.tools.books.orders[self.key].order.spec
@@ -136,6 +144,10 @@ class OrderWork:
         order = tools.books.orders[self.key].order
         if order.cancel_requested:
             raise Refused(Reason.ORDER_ENDED, "the order was canceled before it was sent")
+        if order.cum_qty + order.leaves_qty > order.spec.order_qty:
+            raise Refused(
+                Reason.CHANGE_IN_PROGRESS, "an earlier placement of the order has come to light"
+            )
         check_gate(tools.books, self.key[0], self.plan.role)
         check_not_after(order.spec, tools.clock)
         view = link.view()
@@ -146,10 +158,10 @@ class OrderWork:
 
     def _without_report(self, link: VenueLink, placement: Placement, error: TandemError) -> None:
         """The send ended in an error: not sent if the error itself says so, else in doubt."""
-        none = error.effect is Effect.NONE
+        # A read that failed inside a send may have been the reading of its answer.
+        none = error.effect is Effect.NONE and not isinstance(error, ReadFailed)
+        link.was_overtaken(error)
         self._signal(placement, Signal.NOT_SENT if none else Signal.DOUBTED, error.cause)
-        if error.reason is Reason.STALE_EPOCH:
-            self.tools.on_stale_epoch(f"{link.name}: {error.message}")
 
     def _require_answer(self, placement: Placement) -> None:
         """A report that went to quarantine has answered nothing: the order is in doubt."""
@@ -164,8 +176,8 @@ class OrderWork:
             self.tools.intake.take_signal(books.orders[self.key], signaled)
         except IllegalEvent as illegal:
             # The venue's stream has shown the order already, and its word stands.
-            _log.warning(
-                "answer_against_evidence", placement_id=placement.placement_id, why=str(illegal)
+            self.tools.intake.take_contradiction(
+                books.orders[self.key], placement.placement_id, str(illegal)
             )
         if self._known(placement).status is OrderStatus.IN_DOUBT:
             journal.record(
@@ -180,8 +192,13 @@ class OrderWork:
             )
 
     def _why_next(self, placement: Placement) -> VenueCause | None:
-        """Why another venue may be tried: this one provably has nothing. None if it may not."""
-        known = self._known(placement)
+        """Why another venue may be tried: this one provably has nothing. None if it may not.
+
+        Nor may it if any other placement has come to light, or this router leads no more.
+        """
+        known, order = self._known(placement), self.tools.books.orders[self.key].order
+        if order.is_open or order.cum_qty > 0 or not self.tools.journal.is_leading:
+            return None
         cause = known.cause or Cause(Reason.UNSPECIFIED, "")
         unplaced = known.status is OrderStatus.UNPLACED
         refused = known.status is OrderStatus.REJECTED and cause.reason in VENUES_OWN_REASONS
@@ -189,12 +206,15 @@ class OrderWork:
             return None
         return VenueCause(known.venue, cause.reason, cause.message, Effect.NONE, known.placement_id)
 
-    async def _next(self, rest: list[str], cause: VenueCause) -> Placement | None:
+    async def _next(self, rest: list[str], failed: Placement) -> Placement | None:
         """Plan the order anew over the venues that are left, by the same rules; None to stop."""
         tools, key = self.tools, self.key
         spec = self._spec()
         facts = await read_facts(self.account, spec, tools.books)
-        # From here to the record nothing waits.
+        # From here to the record nothing waits. News may have come while the facts were read.
+        cause = self._why_next(failed)
+        if cause is None:
+            return None
         views = [view for view in self.account.views() if view.name in rest]
         try:
             again = plan_order(
@@ -206,6 +226,7 @@ class OrderWork:
                 allow_uncovered=self.account.allow_uncovered,
             )
             check_gate(tools.books, key[0], again.role)
+            check_not_after(spec, tools.clock)
         except TandemError as error:
             self.passed_over += error.venue_causes
             return None

@@ -52,11 +52,13 @@ class Running:
         return [entry.record.kind for entry in told if isinstance(entry, AlertEntry)]
 
 
-async def until(condition: Callable[[], object], within_s: float = 60.0) -> None:
+async def until(
+    condition: Callable[[], object], within_s: float = 60.0, step_s: float = 0.01
+) -> None:
     """Wait in virtual time until it holds; fails the test if it never does."""
     async with asyncio.timeout(within_s):
         while not condition():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(step_s)
 
 
 @asynccontextmanager
