@@ -1,0 +1,89 @@
+"""Every dependency is justified, pinned and imported; nothing else is imported."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from tests.workshop.repository import DOCS, ROOT, codes, rows, section
+
+NEVER_IMPORTED = {"tzdata"}  # data that the standard library looks for
+PART_OF = {"pydantic_core": "pydantic"}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def requirements(pyproject: Path, group: str = "") -> list[str]:
+    """Names of the packages that a pyproject.toml asks for, in order."""
+    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    lines = project["optional-dependencies"][group] if group else project["dependencies"]
+    return [match.group().lower() for line in lines if (match := _NAME.match(line))]
+
+
+@pytest.mark.parametrize(
+    ("heading", "pyproject", "group"),
+    [
+        ("Tandem", "pyproject.toml", ""),
+        ("The Python client", "clients/python/pyproject.toml", ""),
+        ("Working on Tandem", "pyproject.toml", "dev"),
+    ],
+)
+def test_every_dependency_is_justified(heading: str, pyproject: str, group: str) -> None:
+    justified = rows(section(DOCS / "dependencies.md", heading))
+    assert [codes(row[0])[0] for row in justified] == requirements(ROOT / pyproject, group)
+    assert all(row[1] for row in justified)
+
+
+@pytest.mark.parametrize(
+    ("folders", "pyproject"),
+    [
+        (("services", "simulators", "stack"), "pyproject.toml"),
+        (("clients/python/src",), "clients/python/pyproject.toml"),
+    ],
+)
+def test_what_is_imported_is_asked_for_and_nothing_else(
+    folders: tuple[str, ...], pyproject: str
+) -> None:
+    asked = set(requirements(ROOT / pyproject))
+    owners = {**packages_distributions(), "tandem_client": ["tandem-client"]}  # editable
+    used: set[str] = set()
+    for name in {n for folder in folders for n in imports_under(ROOT / folder)}:
+        packages = {package.lower() for package in owners.get(PART_OF.get(name, name), [])} & asked
+        assert packages, f"{name} is imported, and no package in {pyproject} has it"
+        used |= packages
+    assert asked - used - NEVER_IMPORTED == set()
+
+
+def imports_under(folder: Path) -> set[str]:
+    """Top-level names that the modules of a folder import from other people's packages."""
+    own = {"services", "simulators", "stack"}
+    if folder.is_relative_to(ROOT / "clients"):
+        own = {"tandem_client"}
+    names: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.split(".")[0])
+    return names - own - sys.stdlib_module_names
+
+
+def test_every_dependency_is_pinned() -> None:
+    pins = {
+        line.partition("==")[0].lower()
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    }
+    asked = {
+        *requirements(ROOT / "pyproject.toml"),
+        *requirements(ROOT / "pyproject.toml", "dev"),
+        *requirements(ROOT / "clients" / "python" / "pyproject.toml"),
+        "setuptools",
+    }
+    assert asked - pins == {"tandem-client"}
