@@ -30,7 +30,7 @@ from services.common.adapter.port import (
     VenueEvent,
     VenueGateway,
 )
-from services.common.domain.errors import ReadFailed, TandemError
+from services.common.domain.errors import ReadFailed, Reason, TandemError
 from services.common.domain.executions import Execution
 from services.common.domain.instruments import Instrument
 from services.common.domain.order_spec import OrderSpec
@@ -120,7 +120,7 @@ class AlpacaGateway(VenueGateway):
         self._probe = _Probe(VenueState.UNKNOWN, "not probed yet")
         self._shown = (VenueState.UNKNOWN, "")
         self._since: datetime = clock.now()
-        self._updates = make_updates(_Hearing(sink, parts), self._admit, self._session_changed)
+        self._updates = make_updates(_Hearing(sink, parts), self.admit, self._session_changed)
 
     @property
     def venue(self) -> str:
@@ -136,6 +136,14 @@ class AlpacaGateway(VenueGateway):
     def session_id(self) -> str:
         """The current session, empty while there is none."""
         return self._updates.session_id
+
+    async def admit(self) -> None:
+        """Ask which account this is, and open or shut the way for orders by the answer.
+
+        Raises Refused WRONG_ACCOUNT_MODE and Unavailable CREDENTIALS_REFUSED, which no reconnect
+        mends, and ReadFailed for what may pass. Done at each connect of the stream as well.
+        """
+        self._probe = self._judged_account(await self._parts.admission.check(), None)
 
     async def run(self) -> None:
         """Keep the session until canceled.
@@ -160,7 +168,9 @@ class AlpacaGateway(VenueGateway):
         try:
             answer = await self._parts.reader.once("/account", within_s=self._probe_s)
         except ReadFailed as error:
-            self._probe = _Probe(VenueState.DOWN, error.message)
+            # Without a request for the probe nothing new is known.
+            if error.reason is not Reason.BUDGET_EXHAUSTED:
+                self._probe = _Probe(VenueState.DOWN, error.message)
         else:
             took_s = self._clock.monotonic() - began
             self._probe = self._judged(answer, took_s)
@@ -214,10 +224,6 @@ class AlpacaGateway(VenueGateway):
         self._parts.rest.close()
 
     # -- how the venue is --------------------------------------------------------------------
-
-    async def _admit(self) -> None:
-        """At each connect: is it the right account, and can it trade."""
-        self._probe = self._judged_account(await self._parts.admission.check(), None)
 
     def _session_changed(self) -> None:
         self._status()

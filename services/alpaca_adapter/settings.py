@@ -54,6 +54,9 @@ class RestSettings(SettingsTable):
     probe_timeout_s: float = setting(
         default=5.0, gt=0, description="Longest time for the probe of GetStatus, in seconds."
     )
+    probe_interval_s: float = setting(
+        default=30.0, gt=0, description="Time between probes that nobody asked for, in seconds."
+    )
 
 
 class SyncSettings(SettingsTable):
@@ -144,7 +147,15 @@ class AlpacaSettings(AdapterSettings):
         default_factory=PacingSettings, description="The request limit for market data."
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
-        default="info", description="What is logged at least."
+        default="info", description="The least level that is logged."
+    )
+    log_json: bool = setting(
+        default=True, description="Log one JSON object a line; false: lines for a person's eyes."
+    )
+    drain_s: float = setting(
+        default=0.5,
+        ge=0,
+        description="How long health says NOT_SERVING before anything is closed on shutdown.",
     )
 
     def access(self) -> Access:

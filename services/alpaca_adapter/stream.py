@@ -22,6 +22,8 @@ _log = structlog.stdlib.get_logger(__name__)
 
 # What the SDK is given in place of frames that it need not see.
 _NOTHING: Final = "{}"
+_CANCELS_MAX: Final = 20
+_CANCEL_WAIT_S: Final = 0.2
 
 
 class StreamListener(Protocol):
@@ -127,10 +129,12 @@ class TappedStream(TradingStream):
 
     async def run(self) -> None:  # type: ignore[override]
         """Connect and reconnect until canceled; closes the connection then, within `close_s`."""
+        task = asyncio.ensure_future(self._run_forever())  # type: ignore[no-untyped-call]
         try:
-            await self._run_forever()  # type: ignore[no-untyped-call]
-            raise RuntimeError("the SDK's stream ended by itself")
+            await asyncio.wait({task})
+            raise RuntimeError("the SDK's stream ended by itself") from task.exception()
         finally:
+            await _cancel(task)
             await self._close_quietly()
 
     async def drop(self) -> None:
@@ -172,6 +176,20 @@ class TappedStream(TradingStream):
                 await self.close()
         except Exception as error:  # noqa: BLE001 - it ends either way
             _log.debug("stream_close_failed", error=str(error))
+
+
+async def _cancel(task: asyncio.Future[Any]) -> None:
+    """Cancel the SDK's loop until it ends.
+
+    Once is not enough: on Python 3.11 `wait_for`, in which it reads, drops a cancellation that
+    comes together with a frame.
+    """
+    for _ in range(_CANCELS_MAX):
+        if task.done():
+            return
+        task.cancel()
+        await asyncio.wait({task}, timeout=_CANCEL_WAIT_S)
+    _log.error("stream_not_canceled")
 
 
 async def _ignore(_message: Any) -> None:

@@ -101,7 +101,7 @@ class TradeUpdates:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(stream.run(), name="trade_updates.stream")
                 tasks.create_task(self._keep(stream), name="trade_updates.session")
-                tasks.create_task(self._until_refused(), name="trade_updates.credentials")
+                await self._until_refused()
         finally:
             self._listening = False
             self._gap("the adapter stopped listening")
@@ -236,7 +236,7 @@ class TradeUpdates:
         self._gaps += 1
         self._kept_back.clear()
         if self.session_id:
-            _log.warning("session_ended", session_id=self.session_id, reason=reason)
+            _log.info("session_ended", session_id=self.session_id, reason=reason)
             self.session_id, self.session_since = "", None
             self._sink.publish(SessionChanged("", reason))
             self._on_change()
@@ -303,4 +303,10 @@ class TradeUpdates:
         self._changed = asyncio.Event()
 
     async def _until_refused(self) -> None:
-        await self._refused
+        try:
+            await self._refused
+        except asyncio.CancelledError:
+            # We stop: what the closing stream says from here on is no loss.
+            self._listening = False
+            self._gap("the adapter stopped listening")
+            raise

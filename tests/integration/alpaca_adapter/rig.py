@@ -29,6 +29,7 @@ from services.common.domain.order_spec import (
     PositionIntent,
     TimeInForce,
 )
+from services.common.domain.order_status import OrderStatus
 from services.common.domain.reports import OrderReport, VenueStatus
 from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.clock import SystemClock
@@ -98,6 +99,11 @@ class Recorder:
             for event in self.events
             if isinstance(event, OrderReport) and client_id in ("", event.client_id)
         ]
+
+    def last_status(self, client_id: str) -> OrderStatus | None:
+        """What was told of an order last, None if nothing was."""
+        reports = self.reports(client_id)
+        return reports[-1].status if reports else None
 
     def sessions(self) -> list[str]:
         return [event.session_id for event in self.events if isinstance(event, SessionChanged)]

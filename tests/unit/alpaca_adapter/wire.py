@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from services.alpaca_adapter.exchange import Answer, read_answer
 from services.alpaca_adapter.listings import Listings
@@ -265,3 +266,15 @@ def answer(reply: Reply) -> Answer:
     response.headers.update(reply.headers)
     response._content = reply.body()
     return read_answer(response, 1000.0, 1000.1)
+
+
+ABSENT = problem(404, 40410000, f"order not found for {CLIENT_ID}")
+LIMITED = Reply(
+    429, {"code": 42910000, "message": "rate limit exceeded"}, headers={"Retry-After": "9"}
+)
+UNAUTHORIZED = problem(401, 40110000, "request is not authorized")
+
+
+def refused_connection() -> Exception:
+    reason = NewConnectionError(None, "connection refused")  # type: ignore[arg-type]
+    return requests.ConnectionError(MaxRetryError(None, "/v2/orders", reason))  # type: ignore[arg-type]
