@@ -15,6 +15,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from itertools import islice
 from typing import Protocol
 
 from services.router.journal import codec
@@ -137,6 +138,16 @@ class Journal:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append((wanted, future))
         await future
+
+    async def hash_at(self, seq: int) -> bytes | None:
+        """The chain's hash at a durable record, read from the store; None if it is not there."""
+        found: list[Entry] = []
+
+        def read() -> None:
+            found.extend(islice(self._store.entries(after_seq=seq - 1), 1))
+
+        await self._run_blocking(read)
+        return found[0].hash if found and found[0].seq == seq else None
 
     async def run(self) -> None:
         """Write until `close`; the one task that appends. Ends after a failure, too."""

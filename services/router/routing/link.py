@@ -30,7 +30,8 @@ from services.router.journal.records import (
     VenueStateChanged,
 )
 from services.router.routing.intake import Intake
-from services.router.routing.venue import Claim, Fenced, Pulse, VenueNews, VenuePort, VenueView
+from services.router.routing.lineage import why_not_ours
+from services.router.routing.venue import Claim, Pulse, VenueNews, VenuePort, VenueView
 
 _log = structlog.stdlib.get_logger(__name__)
 _TAKES_NO_ORDERS = frozenset({VenueState.DOWN, VenueState.UNKNOWN})
@@ -84,6 +85,7 @@ class VenueLink:
         self._fenced = False
         self._caught_up = False
         self._session_id = ""
+        self._turn = 0
         self._status: VenueStatus | None = None
         self._why_not = "not connected yet"
         self._session_changed = asyncio.Event()
@@ -161,22 +163,17 @@ class VenueLink:
 
     async def _connect(self) -> None:
         fenced = await self.port.fence(self.claim())
-        self._check_journal(fenced)
+        if fenced.previous is not None:
+            await self._check_journal(fenced.previous)
         self._status = await self.port.status()
         self._fenced = True
-        self._set_session(fenced.session_id)
 
-    def _check_journal(self, fenced: Fenced) -> None:
-        """A journal that is behind what an adapter has seen was restored from a copy."""
-        seen = fenced.previous
-        if seen is None or seen.journal_id != self._books.journal_id:
+    async def _check_journal(self, seen: Claim) -> None:
+        """Halt on a journal that is behind or beside what the adapter has seen."""
+        why = await why_not_ours(seen, self._journal, self._books.journal_id)
+        if why is None:
             return
-        if seen.head_seq <= self._journal.head.seq:
-            return
-        reason = (
-            f"{self.name} has seen this journal at record {seen.head_seq}, "
-            f"it now ends at {self._journal.head.seq}: it was restored"
-        )
+        reason = f"{self.name} {why}"
         records: list[Record] = [
             AlertRaised("JOURNAL_BEHIND", Severity.CRITICAL, reason, self.account_id, self.name)
         ]
@@ -185,29 +182,29 @@ class VenueLink:
         self._journal.record(*records)
 
     async def _listen(self) -> None:
+        """Take the stream's news. Its first pulse brings the session, and with it the catch-up:
+        what is read after that and what the stream tells leave no hole between them."""
         async for item in self.port.watch():
             self._take(item)
 
     async def follow(self) -> None:
         """Catch up with each new session; the link's other task, ends only by cancellation."""
-        done = ""
+        wait_s = self._settings.reconnect_min_s
         while True:
-            session = self._session_id
-            if session in ("", done) and self._caught_up == bool(session):
+            if not self._session_id or self._caught_up:
                 self._session_changed.clear()
                 await self._session_changed.wait()
                 continue
-            if not session:
-                done, self._caught_up = "", False
-                continue
+            turn = self._turn
             try:
                 await self._catch_up()
             except TandemError as error:
                 _log.warning("catch_up_failed", venue=self.name, error=error.message)
-                await self._clock.sleep(self._settings.reconnect_min_s)
+                await self._clock.sleep(wait_s)
+                wait_s = min(wait_s * 2, self._settings.reconnect_max_s)
                 continue
-            done = session
-            if session == self._session_id:
+            wait_s = self._settings.reconnect_min_s
+            if turn == self._turn:  # no gap since it began, nor a new session
                 self._caught_up = True
                 self._tell_state()
 
@@ -246,16 +243,19 @@ class VenueLink:
 
     def _set_session(self, session_id: str) -> None:
         if session_id != self._session_id:
-            self._caught_up = False
-            self._session_id = session_id
-            self._session_changed.set()
+            self._begin(session_id)
         self._tell_state()
+
+    def _begin(self, session_id: str) -> None:
+        """Another session, or none: what was read before counts no more."""
+        self._caught_up = False
+        self._session_id = session_id
+        self._turn += 1
+        self._session_changed.set()
 
     def _lost(self, why: str) -> None:
         self._fenced = False
-        self._caught_up = False
-        self._session_id = ""
-        self._session_changed.set()
+        self._begin("")
         self._status = None
         self._why_not = why
         self._tell_state()

@@ -95,6 +95,7 @@ class ScriptedPort:
     async def submit(self, spec: OrderSpec, claim: Claim, session_id: str) -> OrderReport:
         self.log.append(("send", spec.client_order_id))
         self.sent.append(spec)
+        self.claims.append(claim)
         if self.hold is not None:
             await self.hold.wait()
         answer = self.answer(spec)
@@ -107,6 +108,7 @@ class ScriptedPort:
     async def cancel(self, placement_id: str, claim: Claim, session_id: str) -> OrderReport:
         self._require()
         self.canceled.append(placement_id)
+        self.claims.append(claim)
         known = self.knows[placement_id]
         return replace(known, status=OrderStatus.PENDING_CANCEL, signal=Signal.PENDING_CANCEL)
 
