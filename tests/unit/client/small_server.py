@@ -104,6 +104,8 @@ class SmallBroker(broker_service_pb2_grpc.BrokerServiceServicer):
         self.accepted_status = types_pb2.ORDER_STATUS_ACCEPTED
         self.oldest_token = 0
         self.silent = False
+        self.heartbeats = 0
+        self.cut_code = grpc.StatusCode.UNAVAILABLE
         self.page_size = 2
         self._events: list[events_pb2.Event] = []
         self._changed = asyncio.Event()
@@ -125,6 +127,10 @@ class SmallBroker(broker_service_pb2_grpc.BrokerServiceServicer):
     def tell(self, **what: Any) -> None:
         number = len(self._events) + 1
         self._events.append(events_pb2.Event(sequence=number, token=str(number), **what))
+        self.wake()
+
+    def wake(self) -> None:
+        """Have every stream tell what is new, and a heartbeat after it."""
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -234,8 +240,9 @@ class SmallBroker(broker_service_pb2_grpc.BrokerServiceServicer):
                     position += 1
                 await _first_of(changed, cut, interval_s)
                 if cut.is_set():
-                    await context.abort(grpc.StatusCode.UNAVAILABLE, "cut")
+                    await context.abort(self.cut_code, "cut")
                 if not self.silent:
+                    self.heartbeats += 1
                     beat = events_pb2.Event(heartbeat=events_pb2.Heartbeat())
                     yield broker_service_pb2.WatchEventsResponse(event=beat)
         finally:

@@ -130,7 +130,7 @@ async def test_no_code_proves_that_a_mutation_did_not_happen(
 async def test_a_submit_is_never_sent_twice(
     client: TandemClient, broker: SmallBroker, spec: OrderSpec, code: grpc.StatusCode
 ) -> None:
-    """CANCELLED from a server must not look as if the calling task had been canceled."""
+    """CANCELLED by a server is no cancellation of the calling task either."""
 
     async def fault(context: Any) -> None:
         await context.abort(code, "gone")
@@ -252,6 +252,17 @@ async def test_a_failed_read_is_an_error_and_never_empty(
     for read in (client.positions().all(), client.orders().all(), client.executions().all()):
         with pytest.raises(ReadFailed, match="half a list"):
             await read
+
+
+async def test_a_connection_that_breaks_under_a_read_is_unreachable(
+    client: TandemClient, broker: SmallBroker
+) -> None:
+    async def break_off(context: Any) -> None:
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "connection reset")
+
+    broker.on_read = break_off
+    with pytest.raises(Unreachable):
+        await client.status()
 
 
 async def test_a_list_is_read_to_its_last_page(client: TandemClient, broker: SmallBroker) -> None:

@@ -8,7 +8,7 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,17 +134,17 @@ async def test_wait_ends_with_the_order(tandem: Tandem, broker: SmallBroker) -> 
         )
 
     broker.on_submit = fill
-    ran = await tandem(*SUBMIT, "--id", "my-1", "--wait", "5")
+    ran = await tandem(*SUBMIT, "--id", "my-1", "--wait", "20")
     assert ran.code == 0
     assert "FILLED" in ran.out
     assert "filled 1 @ 8.50" in ran.out
 
 
 async def test_a_wait_that_ends_first_is_told_apart(tandem: Tandem) -> None:
-    ran = await tandem(*SUBMIT, "--id", "my-1", "--wait", "0.2")
+    ran = await tandem(*SUBMIT, "--id", "my-1", "--wait", "1.5")
     assert ran.code == 5
     assert "ACCEPTED" in ran.out
-    assert ran.err == "still working: my-1 is ACCEPTED after 0.2 s and goes on as it is\n"
+    assert ran.err == "still working: my-1 is ACCEPTED after 1.5 s and goes on as it is\n"
 
 
 async def test_a_rejected_order_exits_1_with_the_cause(tandem: Tandem, broker: SmallBroker) -> None:
@@ -340,19 +340,37 @@ async def test_the_trading_state_is_set_for_all_unless_an_account_is_named(
     assert events_pb2.TradingState.Name(first.state) == f"TRADING_STATE_{state}"
 
 
-async def started(*arguments: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        TANDEM,
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+Started = Callable[..., Awaitable[asyncio.subprocess.Process]]
 
 
-async def test_ctrl_c_ends_a_watch_quietly(server: SmallServer, broker: SmallBroker) -> None:
+@pytest.fixture
+async def started() -> AsyncIterator[Started]:
+    """Start the command as a process; what still runs at the end is killed."""
+    processes: list[asyncio.subprocess.Process] = []
+
+    async def start(*arguments: str) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            TANDEM,
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_ctrl_c_ends_a_watch_quietly(
+    server: SmallServer, broker: SmallBroker, started: Started
+) -> None:
     process = await started("watch", "--json", "--address", server.address)
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while not broker.open_watches:
             await asyncio.sleep(0.01)
         broker.put("my-1", types_pb2.ORDER_STATUS_ACCEPTED)
@@ -368,14 +386,14 @@ async def test_ctrl_c_ends_a_watch_quietly(server: SmallServer, broker: SmallBro
 
 
 async def test_ctrl_c_during_a_submit_says_where_to_look(
-    server: SmallServer, broker: SmallBroker
+    server: SmallServer, broker: SmallBroker, started: Started
 ) -> None:
     async def hang(context: Any) -> None:
         await asyncio.Event().wait()
 
     broker.on_submit = hang
     process = await started(*SUBMIT, "--id", "my-1", "--address", server.address)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while not broker.submits:
             await asyncio.sleep(0.01)
         process.send_signal(signal.SIGINT)
@@ -385,11 +403,11 @@ async def test_ctrl_c_during_a_submit_says_where_to_look(
 
 
 async def test_a_reader_that_goes_ends_a_watch_without_a_trace(
-    server: SmallServer, broker: SmallBroker
+    server: SmallServer, broker: SmallBroker, started: Started
 ) -> None:
     process = await started("watch", "--address", server.address)
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while not broker.open_watches:
             await asyncio.sleep(0.01)
         process.stdout._transport.close()  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ gRPC's own transparent retry is only of calls that the server has not looked at.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -113,9 +113,8 @@ class Connection:
         loop = asyncio.get_running_loop()
         until = loop.time() + (self._deadline_s if deadline_s is None else deadline_s)
         await self.connected(until)
-        call = method(request, timeout=max(until - loop.time(), 0.001))
         try:
-            return await answer_of(call, call)
+            return await method(request, timeout=max(until - loop.time(), 0.001))
         except grpc.aio.AioRpcError as error:
             raise self.failure(error, asked, mutation=mutation) from error
 
@@ -125,23 +124,3 @@ class Connection:
         if isinstance(made, Unreachable):
             return Unreachable(f"{self.address}: the connection failed", code=made.code)
         return made
-
-
-async def answer_of(call: Any, awaited: Awaitable[T]) -> T:
-    """Await a part of a call; AioRpcError also if the server ended it with CANCELLED.
-
-    grpc.aio raises CancelledError then, as if this task had been canceled, and whoever awaits
-    would believe that somebody gave up. A true cancellation is passed on.
-    """
-    try:
-        return await awaited
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling() or not call.done():
-            raise
-        raise grpc.aio.AioRpcError(
-            await call.code(),
-            grpc.aio.Metadata(),
-            await call.trailing_metadata() or grpc.aio.Metadata(),
-            details=await call.details(),
-        ) from None

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import grpc
 
-from tandem_client.connection import Connection, answer_of
+from tandem_client.connection import Connection
 from tandem_client.errors import TandemError, Unreachable
 from tandem_client.events import Event, Heartbeat
 from tandem_client.pb import broker_service_pb2
@@ -108,7 +108,7 @@ class Watch:
         try:
             while True:
                 async with asyncio.timeout(_MISSED_HEARTBEATS * self._options.heartbeat_s):
-                    response = await answer_of(call, call.read())
+                    response = await call.read()
                 if response is grpc.aio.EOF:
                     return
                 self._attempts, self._last_sign = 1, loop.time()
