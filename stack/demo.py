@@ -76,7 +76,7 @@ async def _story(console: Console, client: TandemClient, control: str) -> int:
     executions = (await client.executions().all()).items[::-1]
     console.print(tables.executions(executions, title="executions, as Tandem booked them"))
     held = (await client.positions().all()).items
-    return _compare(console, executions, len(held), await read_ledger(control))
+    return compare(console, executions, len(held), await read_ledger(control))
 
 
 async def _trade(
@@ -108,19 +108,23 @@ def profit(executions: Iterable[Execution]) -> Decimal:
     return total
 
 
-def _compare(
+def compare(
     console: Console, executions: tuple[Execution, ...], held: int, venue: VenueLedger
 ) -> int:
+    """Print our books beside the venue's; 0 if they agree, else StackFailed.
+
+    Fills are compared in order, oldest first; `held` is how many positions we have.
+    """
     ours = profit(executions)
     our_fills = [(e.side.name.lower(), e.last_qty, e.last_px) for e in executions]
     rows = [
         ("round trip before fees", words.price(ours), words.price(venue.realised_pnl)),
         ("fills", words.figure(Decimal(len(our_fills))), words.figure(Decimal(len(venue.fills)))),
         ("open positions", str(held), str(venue.open_positions)),
-        ("fees", "", words.price(venue.fees)),
+        ("fees", words.NOTHING, words.price(venue.fees)),
     ]
-    columns = ["USD", ">Tandem's books", ">the venue's ledger"]
-    console.print(tables.table(columns, rows, title="profit and loss"))
+    columns = ["", ">Tandem's books", ">the venue's ledger"]
+    console.print(tables.table(columns, rows, title="profit and loss, USD"))
     agree = (ours, our_fills, held) == (
         venue.realised_pnl,
         list(venue.fills),
