@@ -89,16 +89,16 @@ class ByteTransport(asyncio.Transport):
 class ByteServer(asyncio.AbstractServer):
     """What `create_server` gives."""
 
-    def __init__(self, network: Network, host: str, port: int) -> None:
+    def __init__(self, network: Network, port: int) -> None:
         self._network = network
-        self._address = (host, port)
+        self._port = port
         self._serving = True
         self.sockets: tuple[Any, ...] = ()
 
     def close(self) -> None:
         if self._serving:
             self._serving = False
-            self._network.unlisten(*self._address)
+            self._network.unlisten(self._port)
 
     def is_serving(self) -> bool:
         return self._serving
@@ -126,7 +126,7 @@ class ByteSockets:
         self, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int, **_: Any
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
         """Connect; ConnectionRefusedError if nobody listens."""
-        end = await self._network.connect(host, port)
+        end = await self._network.connect(port)
         protocol = factory()
         return ByteTransport(end, protocol, (host, port)), protocol
 
@@ -138,5 +138,5 @@ class ByteSockets:
         def accept(end: End) -> None:
             ByteTransport(end, factory(), ("client", 0))
 
-        self._network.listen(host, port, accept)
-        return ByteServer(self._network, host, port)
+        self._network.listen(port, accept)
+        return ByteServer(self._network, port)

@@ -33,6 +33,7 @@ from tests.simulation.virtual_loop import VirtualLoop
 BROKER = "tandem.v1.BrokerService"
 MARGIN_S = 0.05
 DEFAULT_S = 20.0
+_PORT = 50051
 
 Handler = Callable[[Any, Any], Awaitable[Any]]
 Streamer = Callable[[Any, Any], AsyncIterator[Any]]
@@ -110,7 +111,7 @@ def act_on_local(story: Story) -> None:
 
 
 def _local_edge(server: Incarnation, client: Incarnation) -> Edge:
-    network = Network(random.Random(1))
+    network = Network(random.Random(1), {_PORT: "server"})
     loop = asyncio.get_running_loop()
     clock = LoopClock(loop, datetime(2024, 11, 4, tzinfo=UTC))
     servicer = ScriptedServicer()  # type: ignore[abstract]
@@ -120,7 +121,7 @@ def _local_edge(server: Incarnation, client: Incarnation) -> Edge:
         layers = server_interceptors(clock, DEFAULT_S, translate=translate)
         served = LocalServer(network, layers)
         broker_service_pb2_grpc.add_BrokerServiceServicer_to_server(servicer, served)  # type: ignore[arg-type]
-        lives[-1].run(served.start, "server", 50051)
+        lives[-1].run(served.start, _PORT)
 
     async def kill() -> None:
         lives[-1].freeze()
@@ -138,7 +139,7 @@ def _local_edge(server: Incarnation, client: Incarnation) -> Edge:
 
 
 def _channel(network: Network, layers: Any) -> LocalChannel:
-    return LocalChannel(network, "server", 50051, rng=random.Random(2), interceptors=layers)
+    return LocalChannel(network, _PORT, rng=random.Random(2), interceptors=layers)
 
 
 @asynccontextmanager

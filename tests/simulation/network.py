@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,8 +88,7 @@ class End:
         self._held = 0
         self._is_cut = True
         delay_s = self._network.delay_s(self._route)
-        loop = asyncio.get_running_loop()
-        loop.call_later(delay_s, self._lose, reason, context=self._context)
+        self._network.loop.call_later(delay_s, self._lose, reason, context=self._context)
 
     def heal(self) -> None:
         """The partition is over: what was held back comes now."""
@@ -103,7 +102,7 @@ class End:
             self._schedule()
 
     def _schedule(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self._network.loop
         arrival = max(loop.time() + self._network.delay_s(self._route), self._last_arrival)
         self._last_arrival = arrival
         loop.call_at(arrival, self._arrive, context=self._context)
@@ -147,12 +146,17 @@ class Listener:
 
 
 class Network:
-    """All routes, listeners and connections. `rng` gives all delays."""
+    """All routes, listeners and connections. `rng` gives all delays.
 
-    def __init__(self, rng: random.Random) -> None:
+    A port belongs to one node for good (`nodes`), as if each node were a machine of one service.
+    """
+
+    def __init__(self, rng: random.Random, nodes: Mapping[int, str]) -> None:
+        self.loop = asyncio.get_running_loop()
         self._rng = rng
+        self._nodes = dict(nodes)
         self._routes: dict[frozenset[str], Route] = {}
-        self._listeners: dict[tuple[str, int], Listener] = {}
+        self._listeners: dict[int, Listener] = {}
         self._ends: dict[End, None] = {}
 
     # -- faults ------------------------------------------------------------------------------
@@ -172,7 +176,9 @@ class Network:
 
     def heal(self, one: str, other: str) -> None:
         """Let everything through again, what was held back first."""
-        route = self.route(one, other)
+        self._heal(self.route(one, other))
+
+    def _heal(self, route: Route) -> None:
         if not route.is_down:
             return
         route.is_down = False
@@ -191,16 +197,16 @@ class Network:
 
     def crash(self, incarnation: Incarnation) -> None:
         """The system's part of a crash: its ports close, its peers are told after all it sent."""
-        for address, listener in list(self._listeners.items()):
+        for port, listener in list(self._listeners.items()):
             if listener.owner is incarnation:
-                del self._listeners[address]
+                del self._listeners[port]
         for end in [end for end in self._ends if end.owner is incarnation]:
             end.abort()
 
     def heal_all(self) -> None:
         """End every partition."""
         for route in list(self._routes.values()):
-            self.heal(*route.names) if len(route.names) == 2 else None
+            self._heal(route)
 
     def delay_s(self, route: Route) -> float:
         """How long the next message takes: mostly short, sometimes a multiple of it."""
@@ -210,29 +216,29 @@ class Network:
 
     # -- connections -------------------------------------------------------------------------
 
-    def listen(self, host: str, port: int, accept: Callable[[End], None]) -> None:
-        """Take connections at an address as whoever calls this. OSError if it is taken."""
-        if (host, port) in self._listeners:
-            raise OSError(f"{host}:{port} is in use")
-        self._listeners[(host, port)] = Listener(accept, CURRENT.get())
+    def listen(self, port: int, accept: Callable[[End], None]) -> None:
+        """Take connections at a port as whoever calls this. OSError if it is taken."""
+        if port in self._listeners:
+            raise OSError(f"port {port} is in use")
+        self._listeners[port] = Listener(accept, CURRENT.get())
 
-    def unlisten(self, host: str, port: int) -> None:
+    def unlisten(self, port: int) -> None:
         """Take no more connections there."""
-        self._listeners.pop((host, port), None)
+        self._listeners.pop(port, None)
 
-    async def connect(self, host: str, port: int) -> End:
+    async def connect(self, port: int) -> End:
         """Connect from the current node. ConnectionRefusedError if nobody listens there."""
         owner = CURRENT.get()
-        route = self.route("" if owner is None else owner.node, host)
+        route = self.route("" if owner is None else owner.node, self._nodes[port])
         await self.passage(route)
-        listener = self._listeners.get((host, port))
+        listener = self._listeners.get(port)
         if listener is None:
             await self.passage(route)
-            raise ConnectionRefusedError(f"connect to {host}:{port}: connection refused")
+            raise ConnectionRefusedError(f"connect to port {port}: connection refused")
         near, far = End(self, route, owner), End(self, route, listener.owner)
         near.peer, far.peer = far, near
         self._ends[near] = self._ends[far] = None
-        asyncio.get_running_loop().call_soon(listener.accept, far, context=far._context)
+        self.loop.call_soon(listener.accept, far, context=far._context)
         await self.passage(route)
         return near
 

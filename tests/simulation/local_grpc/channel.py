@@ -40,14 +40,13 @@ class LocalChannel(grpc.aio.Channel):
     def __init__(
         self,
         network: Network,
-        host: str,
         port: int,
         *,
         rng: random.Random,
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
     ) -> None:
         self._network = network
-        self._address = (host, port)
+        self._port = port
         self._rng = rng
         self._interceptors = tuple(interceptors)
         self._state = State.IDLE
@@ -110,7 +109,7 @@ class LocalChannel(grpc.aio.Channel):
             began = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(_CONNECT_S):
-                    end = await self._network.connect(*self._address)
+                    end = await self._network.connect(self._port)
             except (OSError, TimeoutError) as error:
                 self._not_connected(error)
             else:

@@ -30,9 +30,9 @@ class Keepalive:
         self._timer.cancel()
 
     def _look(self) -> None:
-        silent_s = self._loop.time() - self._heard_at
-        if silent_s < TIME_S:
-            self._timer = self._loop.call_later(TIME_S - silent_s, self._look)
+        ping_at = self._heard_at + TIME_S
+        if self._loop.time() < ping_at:
+            self._timer = self._loop.call_at(ping_at, self._look)
         else:
             self._ping()
             self._timer = self._loop.call_later(TIMEOUT_S, self._judge, self._heard_at)

@@ -45,9 +45,9 @@ class LocalServer:
         for name, handler in method_handlers.items():
             self._handlers[f"/{service_name}/{name}"] = handler
 
-    def start(self, host: str, port: int) -> None:
-        """Serve at an address of the simulated network, as the incarnation that calls this."""
-        self._network.listen(host, port, self._accept)
+    def start(self, port: int) -> None:
+        """Serve at a port of the simulated network, as the incarnation that calls this."""
+        self._network.listen(port, self._accept)
 
     def _accept(self, end: End) -> None:
         _Connection(self, end)

@@ -1,0 +1,79 @@
+"""The exposure bound, watched at every step: never more filled or live than was asked for.
+
+Once from the venues' own events (what is really there, over all venues), once from what the router
+believes. The router must never believe less than is there by its own doing, and neither may exceed
+the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from simulators.venue.orders import Order, OrderEvent
+from tests.simulation.checkers.finding import Finding, Kind
+
+
+class ExposureChecker:
+    """Told of every venue event and of every change of an order in the router.
+
+    `asked` gives the quantity of a client order, None if it was never sent. Every breach is found
+    once. `now_s` tells the time of a finding.
+    """
+
+    def __init__(self, asked: Callable[[str], Decimal | None], now_s: Callable[[], float]) -> None:
+        self._asked = asked
+        self._now_s = now_s
+        self._at_venues: dict[str, dict[tuple[str, str], Order]] = {}
+        self._found: dict[str, Finding] = {}
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All breaches so far."""
+        return list(self._found.values())
+
+    def venue_event(self, venue: str, event: OrderEvent) -> None:
+        """An order at a venue has changed."""
+        order = event.order
+        if order.asked.by_hand:
+            return
+        client_order_id = order.client_order_id.partition("~")[0]
+        known = self._at_venues.setdefault(client_order_id, {})
+        known[(venue, order.venue_order_id)] = order
+        self._one_order_a_placement(client_order_id, known)
+        self._bound(client_order_id, known)
+
+    def router_order(
+        self, client_order_id: str, order_qty: Decimal, cum_qty: Decimal, leaves_qty: Decimal
+    ) -> None:
+        """An order in the router's books has changed."""
+        if cum_qty + leaves_qty > order_qty:
+            self._breach(
+                Kind.EXPOSURE,
+                f"the router counts {cum_qty} filled + {leaves_qty} live of {client_order_id}, "
+                f"asked were {order_qty}",
+            )
+
+    def _one_order_a_placement(
+        self, client_order_id: str, known: dict[tuple[str, str], Order]
+    ) -> None:
+        placements = [(venue, order.client_order_id) for (venue, _), order in known.items()]
+        for venue, placement_id in placements:
+            if placements.count((venue, placement_id)) > 1:
+                self._breach(Kind.DUPLICATE, f"two orders at {venue} under {placement_id}")
+
+    def _bound(self, client_order_id: str, known: dict[tuple[str, str], Order]) -> None:
+        asked = self._asked(client_order_id)
+        there = sum((o.cum_qty + o.leaves_qty for o in known.values()), Decimal(0))
+        if asked is None:
+            self._breach(Kind.EXPOSURE, f"{client_order_id} is at a venue and was never sent")
+        elif there > asked:
+            shown = ", ".join(f"{o.client_order_id} {o.status.value}" for o in known.values())
+            self._breach(
+                Kind.EXPOSURE,
+                f"{there} of {client_order_id} filled or live at venues, asked were {asked}: "
+                f"{shown}",
+            )
+
+    def _breach(self, kind: Kind, text: str) -> None:
+        self._found.setdefault(text, Finding(kind, text, self._now_s()))

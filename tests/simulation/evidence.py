@@ -1,0 +1,111 @@
+"""What a router gives out for the checkers, in plain values; and what only its own code can check.
+
+The checkers that count losses and duplicates know nothing of `services`. Whether the journal is
+whole, and gives the state that was live, is asked here of the product's own fold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from services.common.domain.executions import Execution
+from services.common.domain.instruments import multiplier_of
+from services.common.domain.order_events import Placement
+from services.router.books.books import Books
+from services.router.books.digest import digest
+from services.router.books.entries import OrderEntry
+from services.router.core import RouterCore
+from services.router.journal import codec
+from services.router.journal.records import AlertRaised, Record
+from services.router.journal.store import Entry, JournalCorrupt, JournalStore, check_chain
+from tests.simulation.checkers.finding import Finding, Kind
+from tests.simulation.checkers.settlement import Account, Booked, Fill, Held, Placed
+
+# Words that say that somebody lied, which no fault of a schedule makes anybody do.
+_UNEXPLAINED = frozenset({"VENUE_CONTRADICTION", "OVERFILL", "JOURNAL_BEHIND"})
+
+
+def account_of(books: Books) -> Account:
+    """The books in plain values."""
+    return Account(
+        orders=[_order(entry) for entry in books.orders.values()],
+        fills=[_fill(booked.execution) for booked in books.executions],
+        positions=[
+            Held(p.venue, p.instrument.key, p.qty, p.realized_pnl) for p in books.positions.values()
+        ],
+    )
+
+
+def multipliers_of(books: Books) -> dict[str, int]:
+    """Shares per unit of every instrument that was traded."""
+    return {
+        booked.execution.instrument.key: int(multiplier_of(booked.execution.instrument))
+        for booked in books.executions
+    }
+
+
+def _order(entry: OrderEntry) -> Booked:
+    order = entry.order
+    return Booked(
+        order.client_order_id,
+        order.status.value,
+        order.cancel_requested,
+        tuple(_placed(p, order.placement_status(p).value) for p in order.placements),
+    )
+
+
+def _placed(placement: Placement, status: str) -> Placed:
+    return Placed(placement.placement_id, placement.venue, status, placement.venue_order_id)
+
+
+def _fill(execution: Execution) -> Fill:
+    return Fill(
+        execution.venue,
+        execution.client_id,
+        execution.instrument.key,
+        execution.side.value,
+        execution.last_qty,
+        execution.last_px,
+        execution.cum_qty,
+    )
+
+
+def check_journal(core: RouterCore, store: JournalStore) -> Iterator[Finding]:
+    """The chain holds, and the fold of what is stored is what is live."""
+    replayed = Books()
+    try:
+        for entry in check_chain(store.entries()):
+            replayed.apply(*codec.decode(entry.data))
+    except JournalCorrupt as error:
+        yield Finding(Kind.REPLAY, f"the chain is broken: {error}")
+        return
+    if digest(replayed) != digest(core.books):
+        yield Finding(Kind.REPLAY, "the journal gives other books than the live ones")
+
+
+def check_alarms(records: list[Record]) -> Iterator[Finding]:
+    """Nothing was alarmed that says that a venue or an adapter had lied."""
+    for record in records:
+        if isinstance(record, AlertRaised) and record.kind in _UNEXPLAINED:
+            yield Finding(Kind.NOISE, f"{record.kind}: {record.message}")
+
+
+def check_quarantine(books: Books) -> Iterator[Finding]:
+    """Nothing is in quarantine: no fault puts a stranger's order or a false fill at a venue."""
+    for kept in books.quarantine.values():
+        yield Finding(Kind.NOISE, f"{kept.record.quarantine_id}: {kept.record.reason}")
+
+
+def records_of(entries: list[Entry]) -> list[Record]:
+    """The journal's records."""
+    return [codec.decode(entry.data)[2] for entry in entries]
+
+
+def journal_digest(entries: list[Entry], books: Books) -> str:
+    """One figure for a journal's bytes and the books that live over it."""
+    made = hashlib.sha256()
+    for entry in entries:
+        made.update(entry.data + entry.hash)
+    made.update(digest(books).encode())
+    return made.hexdigest()

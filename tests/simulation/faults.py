@@ -1,0 +1,185 @@
+"""What the kinds of faults do to a world."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+from simulators.control.control import SimulatorControl
+from tests.simulation.schedule import PlannedFault
+from tests.simulation.world import ROUTER, TRADER, World, adapter_of
+
+_POST: Final = {"method": "POST", "path": "/v2/orders"}
+_DELETE: Final = {"method": "DELETE", "path": "/v2/orders/*"}
+_GET: Final = {"method": "GET", "path": "/v2/*"}
+
+_MOVES: Final = (
+    ("SPY", "399.98", "400.02", "1.00"),
+    ("AAPL", "222.00", "222.04", "1.00"),
+    ("SPY241115P00400000", "8.50", "9.00", "0.50"),
+    ("SPY241115C00410000", "3.90", "4.05", "0.50"),
+    ("QQQ241115P00340000", "3.10", "3.20", "0.50"),
+)
+
+
+class Strike:
+    """One fault about to happen."""
+
+    def __init__(self, world: World, fault: PlannedFault) -> None:
+        self.world = world
+        self.venue = fault.venue
+        self.rng = random.Random(f"{fault.salt}/{fault.kind}")
+
+    @property
+    def control(self) -> SimulatorControl:
+        """The control of the venue that it hits."""
+        return self.world.venues[self.venue].simulated.control
+
+    @property
+    def adapter(self) -> str:
+        """The node of that venue's adapter."""
+        return adapter_of(self.venue)
+
+    def later(self, delay_s: float, then: Callable[[], object]) -> None:
+        """Do something later, as nobody in particular."""
+        asyncio.get_running_loop().call_later(delay_s, then)
+
+    def request(self, match: dict[str, str], times: int = 1, **action: Any) -> None:
+        """Add a fault of requests to the simulator."""
+        self.control.add_fault({"match": match, "times": times, "action": action})
+
+    def event(self, kind: str, times: int = 1) -> None:
+        """Add a fault of stream events to the simulator."""
+        self.control.add_fault({"place": "event", "times": times, "action": {"kind": kind}})
+
+    def ends(self) -> str:
+        """How a connection without an answer ends."""
+        return self.rng.choice(("close", "reset", "hang"))
+
+
+def strike(world: World, fault: PlannedFault) -> None:
+    """Make one fault happen now."""
+    KINDS[fault.kind](Strike(world, fault))
+
+
+def heal(world: World) -> None:
+    """End all faults: what was held back comes, who is down is started."""
+    for venue in world.venues.values():
+        venue.simulated.control.clear_faults()
+        venue.simulated.control.release_events()
+    world.network.heal_all()
+    for node in world.nodes.values():
+        node.disk.on_io = None
+        node.start()
+
+
+def _error_after(s: Strike) -> None:
+    status, body = s.rng.choice((500, 502, 503, 504)), s.rng.choice(("json", "html", "empty"))
+    s.request(_POST, kind="status", status=status, when="after", body=body)
+
+
+def _error_before(s: Strike) -> None:
+    status, body = s.rng.choice((500, 502, 503, 504)), s.rng.choice(("json", "html", "empty"))
+    s.request(_POST, kind="status", status=status, when="before", body=body)
+
+
+def _late_effect(s: Strike) -> None:
+    s.request(_POST, kind="delay", delay_before_s=s.rng.choice((0.5, 3.0, 9.0, 20.0)))
+
+
+def _spoiled_answers(s: Strike) -> None:
+    match = s.rng.choice((_POST, _GET))
+    s.request(match, s.rng.randint(1, 3), kind="body", body=s.rng.choice(("half", "html", "empty")))
+
+
+def _failing_reads(s: Strike) -> None:
+    status = s.rng.choice((429, 500, 503, 504))
+    s.request(_GET, s.rng.randint(2, 20), kind="status", status=status)
+
+
+def _other_exec_ids(s: Strike) -> None:
+    s.control.set_option("stream_exec_ids", s.rng.choice(("same", "different")))
+
+
+def _hold(s: Strike) -> None:
+    s.event("hold", s.rng.randint(1, 3))
+    s.later(s.rng.uniform(1.0, 20.0), s.control.release_events)
+
+
+def _refuse_connect(s: Strike) -> None:
+    s.control.add_fault(
+        {"place": "connect", "times": s.rng.randint(1, 3), "action": {"kind": "refuse"}}
+    )
+    s.control.disconnect_streams()
+
+
+def _cut(s: Strike, one: str, other: str) -> None:
+    s.world.network.cut(one, other)
+
+
+def _partition(s: Strike, one: str, other: str) -> None:
+    s.world.network.partition(one, other)
+    s.later(s.rng.choice((0.5, 5.0, 15.0, 50.0)), lambda: s.world.network.heal(one, other))
+
+
+def _crash(s: Strike, node: str) -> None:
+    s.world.nodes[node].crash("fault", s.rng.choice((0.1, 2.0, 10.0)))
+
+
+def _crash_between_steps(s: Strike, node: str) -> None:
+    s.world.nodes[node].crash_in(s.rng.randint(1, 150), "fault", s.rng.choice((0.1, 2.0, 10.0)))
+
+
+def _crash_in_io(s: Strike, node: str) -> None:
+    s.world.nodes[node].crash_at_io(s.rng.randint(1, 12), "fault", s.rng.choice((0.1, 2.0)))
+
+
+def _move_market(s: Strike) -> None:
+    """The market dips for a while, so that resting orders fill, some while they are canceled."""
+    symbol, bid, ask, dip = s.rng.choice(_MOVES)
+    low = Decimal(dip)
+    for venue in s.world.venues.values():
+        control = venue.simulated.control
+        control.set_quote(symbol, Decimal(bid) - low, Decimal(ask) - low)
+        back = (symbol, Decimal(bid), Decimal(ask))
+        s.later(s.rng.uniform(0.1, 5.0), lambda c=control, q=back: c.set_quote(*q))  # type: ignore[misc]
+
+
+KINDS: Final[dict[str, Callable[[Strike], None]]] = {
+    "venue.lose_reply": lambda s: s.request(_POST, kind="drop_reply", ends=s.ends()),
+    "venue.error_after_effect": _error_after,
+    "venue.error_before_effect": _error_before,
+    "venue.too_many_requests": lambda s: s.request(
+        {"method": "*", "path": "/v2/*"}, s.rng.randint(1, 5), kind="status", status=429
+    ),
+    "venue.late_effect": _late_effect,
+    "venue.lose_request": lambda s: s.request(_POST, kind="drop_request", ends=s.ends()),
+    "venue.refuse": lambda s: s.request(_POST, s.rng.randint(1, 3), kind="refuse"),
+    "venue.spoiled_answers": _spoiled_answers,
+    "venue.failing_reads": _failing_reads,
+    "venue.lose_cancel_reply": lambda s: s.request(_DELETE, kind="drop_reply", ends=s.ends()),
+    "venue.other_exec_ids": _other_exec_ids,
+    "stream.lose_events": lambda s: s.event("drop", s.rng.randint(1, 4)),
+    "stream.duplicate_events": lambda s: s.event("duplicate", s.rng.randint(1, 6)),
+    "stream.reorder_events": lambda s: s.event("reorder", s.rng.randint(2, 4)),
+    "stream.garble_event": lambda s: s.event("garble"),
+    "stream.hold_events": _hold,
+    "stream.disconnect": lambda s: s.event("disconnect"),
+    "stream.refuse_connect": _refuse_connect,
+    "net.cut_trader": lambda s: _cut(s, TRADER, ROUTER),
+    "net.cut_adapter": lambda s: _cut(s, ROUTER, s.adapter),
+    "net.cut_venue": lambda s: _cut(s, s.adapter, s.venue),
+    "net.partition_trader": lambda s: _partition(s, TRADER, ROUTER),
+    "net.partition_adapter": lambda s: _partition(s, ROUTER, s.adapter),
+    "net.partition_venue": lambda s: _partition(s, s.adapter, s.venue),
+    "crash.router": lambda s: _crash(s, ROUTER),
+    "crash.router_between_steps": lambda s: _crash_between_steps(s, ROUTER),
+    "crash.router_in_io": lambda s: _crash_in_io(s, ROUTER),
+    "crash.adapter": lambda s: _crash(s, s.adapter),
+    "crash.adapter_between_steps": lambda s: _crash_between_steps(s, s.adapter),
+    "crash.adapter_in_io": lambda s: _crash_in_io(s, s.adapter),
+    "market.move": _move_market,
+}

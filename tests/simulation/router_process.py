@@ -1,0 +1,116 @@
+"""A router as a node: the real core with its journal on a simulated disk, served without gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from services.common.contract.pb import broker_service_pb2_grpc, operations_service_pb2_grpc
+from services.common.contract.status import translate
+from services.common.runtime.clock import Clock
+from services.common.runtime.interceptors import client_interceptors, server_interceptors
+from services.common.runtime.tasks import TaskOwner
+from services.router.core import AccountWiring, CoreSettings, RouterCore, VenueWiring
+from services.router.journal.sqlite import SqliteJournal
+from services.router.routing.care import CareSettings
+from services.router.routing.link import LinkSettings
+from services.router.routing.venue_client import ClientSettings, VenueClient
+from tests.simulation.adapter_process import ACCOUNT_ID
+from tests.simulation.disk import Disk
+from tests.simulation.local_grpc.channel import LocalChannel
+from tests.simulation.local_grpc.server import LocalServer
+from tests.simulation.network import Network
+from tests.simulation.virtual_pool import VirtualPool
+
+BROKER_PORT = 50050
+OPERATIONS_PORT = 50060
+_DEFAULT_DEADLINE_S = 30.0
+_READ_TIMEOUT_S = 10.0
+_COMMIT_TIMEOUT_S = 10.0
+_MARGIN_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterAddress:
+    """Where a venue's adapter is reached."""
+
+    name: str
+    tag: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouterWiring:
+    """What one life of the router is given; `exits` is called when its process would end."""
+
+    adapters: Sequence[AdapterAddress]
+    network: Network
+    disk: Disk
+    clock: Clock
+    rng: random.Random
+    exits: Callable[[str], None]
+
+
+class RouterProcess:
+    """One life of the router. To be made and started as its incarnation."""
+
+    def __init__(self, wiring: RouterWiring) -> None:
+        self._wiring = wiring
+        self.journal_store = SqliteJournal(wiring.disk.folder / "journal.db", vfs=wiring.disk.vfs)
+        pool = VirtualPool(1, slot_wait_s=_COMMIT_TIMEOUT_S, rng=wiring.rng)
+        self._tasks = TaskOwner("router", self._critical_end)
+        self.core = RouterCore(
+            CoreSettings(
+                node=f"router#{wiring.disk.life}",
+                version="simulated",
+                link=LinkSettings(),
+                care=CareSettings(round_s=5.0),
+            ),
+            [AccountWiring(ACCOUNT_ID, [self._venue(a) for a in wiring.adapters])],
+            self.journal_store,
+            clock=wiring.clock,
+            rng=wiring.rng,
+            run_blocking=lambda call: pool.run(call, timeout_s=_COMMIT_TIMEOUT_S),
+            order_tasks=TaskOwner("orders", self._critical_end),
+            stop=wiring.exits,
+        )
+
+    async def start(self) -> None:
+        """Replay, then serve: what the real process does, in the same order."""
+        self.core.open()
+        self._tasks.start("journal", self.core.journal.run(), critical=False)
+        await self.core.journal.durable()
+        self.core.start_tasks(self._tasks)
+        self._serve()
+
+    def _serve(self) -> None:
+        layers = server_interceptors(self._wiring.clock, _DEFAULT_DEADLINE_S, translate=translate)
+        trading = LocalServer(self._wiring.network, layers)
+        broker_service_pb2_grpc.add_BrokerServiceServicer_to_server(self.core.broker, trading)  # type: ignore[arg-type]
+        operating = LocalServer(self._wiring.network, layers)
+        operations_service_pb2_grpc.add_OperationsServiceServicer_to_server(
+            self.core.operations,
+            operating,  # type: ignore[arg-type]
+        )
+        trading.start(BROKER_PORT)
+        operating.start(OPERATIONS_PORT)
+
+    def _venue(self, adapter: AdapterAddress) -> VenueWiring:
+        channel = LocalChannel(
+            self._wiring.network,
+            adapter.port,
+            rng=self._wiring.rng,
+            interceptors=client_interceptors(_MARGIN_S, _READ_TIMEOUT_S),
+        )
+        client = VenueClient(ACCOUNT_ID, adapter.name, channel, ClientSettings())
+        return VenueWiring(adapter.name, adapter.tag, client)
+
+    def _critical_end(self, name: str, error: BaseException | None) -> None:
+        self._wiring.exits(f"task {name} ended: {error!r}")
+
+
+async def forever() -> None:
+    """Wait for ever, as a process that only serves does."""
+    await asyncio.get_running_loop().create_future()

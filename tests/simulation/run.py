@@ -1,0 +1,265 @@
+"""One schedule from its seed to its findings, in a loop and a world of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import hashlib
+import json
+import logging
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from services.common.domain.order_status import OrderStatus
+from tests.simulation.checkers.exposure import ExposureChecker
+from tests.simulation.checkers.finding import Finding, Kind
+from tests.simulation.checkers.intent import IntentChecker
+from tests.simulation.checkers.settlement import check_settlement
+from tests.simulation.evidence import (
+    account_of,
+    check_alarms,
+    check_journal,
+    check_quarantine,
+    journal_digest,
+    multipliers_of,
+    records_of,
+)
+from tests.simulation.faults import heal, strike
+from tests.simulation.router_process import RouterProcess
+from tests.simulation.schedule import Schedule, make_schedule
+from tests.simulation.trader import Trader
+from tests.simulation.virtual_loop import VirtualLoop
+from tests.simulation.world import World
+
+_QUIET_S = 45.0
+_SETTLE_MAX_S = 300.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a schedule. `digest` is the same for the same seed, always."""
+
+    seed: int
+    findings: list[Finding] = field(default_factory=list)
+    digest: str = ""
+    orders: int = 0
+    executions: int = 0
+    in_doubt: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    virtual_s: float = 0.0
+    steps: int = 0
+    story: list[str] = field(default_factory=list)
+
+
+def run_seed(seed: int, *, verbose: bool = False) -> Outcome:
+    """Act the schedule of a seed and check it. With `verbose` the product's log is shown."""
+    return run_schedule(make_schedule(seed), verbose=verbose)
+
+
+def run_schedule(schedule: Schedule, *, verbose: bool = False) -> Outcome:
+    """Act a schedule and check it."""
+    outcome = Outcome(schedule.seed)
+    # alpaca-py and others draw from the module's own generator.
+    random.seed(schedule.seed)
+    with tempfile.TemporaryDirectory(prefix="tandem-simulation-") as folder, _no_collector():
+        loop = VirtualLoop()
+        acting = Acting(schedule, outcome, Path(folder))
+        try:
+            with _logs(shown=verbose):
+                loop.run_until_complete(acting.act())
+            outcome.steps, outcome.virtual_s = loop.steps, loop.time()
+            for unhandled in loop.unhandled:
+                outcome.findings.append(Finding(Kind.NOISE, f"unhandled: {unhandled}"))
+        finally:
+            with _logs(shown=False):
+                loop.close()
+    return outcome
+
+
+class Acting:
+    """Brings a world up, lets trader and faults loose, heals, waits for quiet, checks."""
+
+    def __init__(self, schedule: Schedule, outcome: Outcome, folder: Path) -> None:
+        self._schedule = schedule
+        self._outcome = outcome
+        self._folder = folder
+
+    async def act(self) -> None:
+        """The whole of it."""
+        schedule = self._schedule
+        self._loop = asyncio.get_running_loop()
+        self._world = world = World(schedule.seed, schedule.venues, self._folder)
+        self._trader = world.trader.run(Trader, schedule, world.network, world.rng("trader"))
+        self._watch()
+        world.start()
+        trading = world.trader.spawn(self._trader.run(), "trader")
+        for fault in schedule.faults:
+            await self._until(fault.at_s)
+            self._tell(f"fault {fault.kind} {fault.venue}")
+            self._outcome.faults[fault.kind] += 1
+            strike(world, fault)
+        await self._until(schedule.heal_at_s)
+        self._tell("all faults end")
+        heal(world)
+        await trading
+        await self._quiet()
+        self._check()
+        world.close()
+
+    def _watch(self) -> None:
+        """Let the checkers see every step."""
+        world = self._world
+        self._exposure = ExposureChecker(self._asked_qty, self._loop.time)
+        self._intent = IntentChecker(world.router.disk.holds, self._loop.time)
+        for venue in world.venues.values():
+            venue.simulated.venue.subscribe(
+                lambda event, name=venue.name: self._exposure.venue_event(name, event)  # type: ignore[misc]
+            )
+        world.on_request = self._intent.leaves
+        self._seen_seq = 0
+        assert isinstance(self._loop, VirtualLoop)
+        self._loop.after_step = self._after_step
+
+    def _after_step(self) -> None:
+        router = self._world.router.process
+        if router is None or router.core.journal.head.seq == self._seen_seq:
+            return
+        self._seen_seq = router.core.journal.head.seq
+        for (_, client_order_id), entry in router.core.books.orders.items():
+            order = entry.order
+            self._exposure.router_order(
+                client_order_id, order.spec.order_qty, order.cum_qty, order.leaves_qty
+            )
+
+    def _asked_qty(self, client_order_id: str) -> Decimal | None:
+        order = self._trader.asked.get(client_order_id)
+        return None if order is None else Decimal(order.qty)
+
+    async def _quiet(self) -> None:
+        """Wait until nothing has changed for a while; not for ever."""
+        until = self._loop.time() + _SETTLE_MAX_S
+        seen, since = None, self._loop.time()
+        while self._loop.time() < until:
+            now = self._state()
+            if now is None or now != seen:
+                seen, since = now, self._loop.time()
+            elif self._loop.time() - since >= _QUIET_S:
+                return
+            await asyncio.sleep(1.0)
+        self._found(Kind.UNFINISHED, f"not quiet {_SETTLE_MAX_S:g} s after the last fault")
+
+    def _state(self) -> object:
+        """What must not change any more; None while something is down or behind."""
+        router = self._world.router.process
+        nodes = self._world.nodes.values()
+        if router is None or not all(node.is_up for node in nodes):
+            return None
+        if not all(link.view().takes_entries for link in router.core.links.values()):
+            return None
+        return id(router), router.core.journal.head.seq
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        outcome, world = self._outcome, self._world
+        outcome.findings += [*self._exposure.findings, *self._intent.findings]
+        ledgers = {
+            name: venue.simulated.control.ledger(with_entries=True)
+            for name, venue in world.venues.items()
+        }
+        outcome.orders = sum(len(ledger["orders"]) for ledger in ledgers.values())
+        outcome.executions = sum(len(ledger["executions"]) for ledger in ledgers.values())
+        router = world.router.process
+        if router is None:
+            self._found(Kind.UNFINISHED, f"the router is down: {world.router.exits[-1:]}")
+            return
+        books = router.core.books
+        outcome.in_doubt = sum(
+            e.order.status is OrderStatus.IN_DOUBT for e in books.orders.values()
+        )
+        outcome.findings += check_settlement(ledgers, account_of(books), multipliers_of(books))
+        self._check_router(router)
+        self._digest(ledgers, router)
+        self._narrate(router)
+
+    def _check_router(self, router: RouterProcess) -> None:
+        outcome, core = self._outcome, router.core
+        outcome.findings += check_journal(core, router.journal_store)
+        outcome.findings += check_alarms(records_of(list(router.journal_store.entries())))
+        outcome.findings += check_quarantine(core.books)
+        for node in self._world.nodes.values():
+            for why in node.exits:
+                if why != "fault":
+                    self._tell(f"{node.name} ended: {why}")
+
+    def _digest(self, ledgers: dict[str, Any], router: RouterProcess) -> None:
+        made = hashlib.sha256(json.dumps(ledgers, sort_keys=True).encode())
+        for venue in self._world.venues.values():
+            made.update(msgspec.json.encode(venue.simulated.control.requests()))
+        entries = list(router.journal_store.entries())
+        made.update(journal_digest(entries, router.core.books).encode())
+        made.update(repr(self._trader.answers).encode())
+        self._outcome.digest = made.hexdigest()
+
+    def _narrate(self, router: RouterProcess) -> None:
+        for at_s, client_order_id, answer in self._trader.answers:
+            self._outcome.story.append(f"{at_s:9.3f} {client_order_id}: {answer}")
+        self._outcome.story.sort()
+        for (_, client_order_id), entry in router.core.books.orders.items():
+            order = entry.order
+            placed = ", ".join(f"{p.placement_id} {p.status.value}" for p in order.placements)
+            self._outcome.story.append(
+                f"   at end {client_order_id}: {order.status.value}, {order.cum_qty} of "
+                f"{order.spec.order_qty} filled [{placed}]"
+            )
+
+    def _found(self, kind: Kind, text: str) -> None:
+        self._outcome.findings.append(Finding(kind, text, self._loop.time()))
+
+    def _tell(self, text: str) -> None:
+        self._outcome.story.append(f"{self._loop.time():9.3f} {text}")
+
+    async def _until(self, at_s: float) -> None:
+        await asyncio.sleep(max(at_s - self._loop.time(), 0.0))
+
+
+@contextlib.contextmanager
+def _no_collector() -> Iterator[None]:
+    """Finalisers at the collector's pleasure would make two runs differ."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextlib.contextmanager
+def _logs(*, shown: bool) -> Iterator[None]:
+    """Show the product's log, or nothing of it."""
+    before = structlog.get_config()
+    if shown:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    else:
+        quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
+        structlog.configure(wrapper_class=quiet, processors=[_drop])
+        logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+        structlog.configure(**before)
+
+
+def _drop(*_: object) -> Any:
+    raise structlog.DropEvent

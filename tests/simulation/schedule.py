@@ -1,0 +1,195 @@
+"""A schedule: what a trader wants and what goes wrong meanwhile, as data made from a seed.
+
+Nothing here knows how an order is sent or a fault is made: a schedule can be printed, compared,
+and acted again.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import Final
+
+_ACTIVE_S: Final = 60.0
+_START_S: Final = 4.0
+
+# Symbol, bid, ask, and the most that is asked for: what the simulated market begins with.
+_MARKET: Final = (
+    ("SPY", "399.98", "400.02", 20),
+    ("AAPL", "222.00", "222.04", 20),
+    ("SPY241115P00400000", "8.50", "9.00", 4),
+    ("SPY241115C00410000", "3.90", "4.05", 5),
+    ("QQQ241115P00340000", "3.10", "3.20", 5),
+    ("AAPL241115P00220000", "3.35", "3.45", 3),
+)
+
+FAULTS: Final = (
+    "venue.lose_reply",
+    "venue.lose_reply",
+    "venue.error_after_effect",
+    "venue.error_before_effect",
+    "venue.too_many_requests",
+    "venue.late_effect",
+    "venue.lose_request",
+    "venue.refuse",
+    "venue.spoiled_answers",
+    "venue.failing_reads",
+    "venue.lose_cancel_reply",
+    "venue.other_exec_ids",
+    "stream.lose_events",
+    "stream.duplicate_events",
+    "stream.reorder_events",
+    "stream.garble_event",
+    "stream.hold_events",
+    "stream.disconnect",
+    "stream.refuse_connect",
+    "net.cut_trader",
+    "net.cut_adapter",
+    "net.cut_venue",
+    "net.partition_trader",
+    "net.partition_adapter",
+    "net.partition_venue",
+    "crash.router",
+    "crash.router_between_steps",
+    "crash.router_in_io",
+    "crash.adapter",
+    "crash.adapter_between_steps",
+    "crash.adapter_in_io",
+    "market.move",
+)
+"""Kinds of faults; one that stands twice comes twice as often. `faults.py` says what they do."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOrder:
+    """One order of the trader. `qty` is whole, `limit` a decimal in text or "" for a market order.
+
+    `closes` names the entry that an exit closes: it is sent once that has filled. `cancel_at_s`
+    is 0 for none. `again_at_s` are the times at which the same order is sent once more.
+    """
+
+    client_order_id: str
+    at_s: float
+    symbol: str
+    side: str
+    qty: int
+    limit: str
+    intent: str
+    timeout_s: float
+    closes: str = ""
+    cancel_at_s: float = 0.0
+    again_at_s: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFault:
+    """One fault: its kind, where (a venue), when, and a number that decides its details."""
+
+    at_s: float
+    kind: str
+    venue: str
+    salt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A seed's orders and faults. At `heal_at_s` all faults end."""
+
+    seed: int
+    venues: tuple[str, ...]
+    orders: tuple[PlannedOrder, ...]
+    faults: tuple[PlannedFault, ...]
+    heal_at_s: float
+
+
+def make_schedule(seed: int) -> Schedule:
+    """The schedule of a seed; always the same for the same seed."""
+    rng = random.Random(f"{seed}/schedule")
+    venues = ("alpaca",) if rng.random() < 0.7 else ("alpaca", "alpaca2")
+    orders = _orders(rng, seed)
+    faults = _faults(rng, venues, [order.at_s for order in orders])
+    return Schedule(seed, venues, orders, faults, heal_at_s=_START_S + _ACTIVE_S + 8.0)
+
+
+def _orders(rng: random.Random, seed: int) -> tuple[PlannedOrder, ...]:
+    """At least two entries, an exit, a canceled order and repeats of some."""
+    entries = [_entry(rng, f"s{seed}-e{i}", marketable=True) for i in range(rng.randint(2, 3))]
+    resting = [_entry(rng, f"s{seed}-r{i}", marketable=False) for i in range(rng.randint(1, 2))]
+    exits = [_exit(rng, f"s{seed}-x{i}", entry) for i, entry in enumerate(entries)]
+    kept = exits[: rng.randint(1, len(exits))]
+    orders = [*entries, *[_canceled(rng, order) for order in resting], *kept]
+    return tuple(sorted((_repeated(rng, o) for o in orders), key=lambda order: order.at_s))
+
+
+def _entry(rng: random.Random, client_order_id: str, *, marketable: bool) -> PlannedOrder:
+    symbol, bid, ask, most = rng.choice(_MARKET)
+    is_option = len(symbol) > 6
+    sells = is_option and "P0" in symbol and marketable and rng.random() < 0.3
+    if sells:
+        side, intent, qty, price = "SELL", "SELL_TO_OPEN", 1, bid
+    else:
+        side, qty = "BUY", rng.randint(1, most)
+        intent = "BUY_TO_OPEN" if is_option else ""
+        price = ask if marketable else _below(rng, bid)
+    is_market = marketable and rng.random() < 0.2
+    return PlannedOrder(
+        client_order_id,
+        at_s=_START_S + rng.uniform(0.0, 0.6 * _ACTIVE_S),
+        symbol=symbol,
+        side=side,
+        qty=qty,
+        limit="" if is_market else price,
+        intent=intent,
+        timeout_s=rng.choice((2.0, 8.0, 20.0)),
+    )
+
+
+def _below(rng: random.Random, bid: str) -> str:
+    """A price in whole cents that a quote must fall to before it trades."""
+    cents = round(float(bid) * 100)
+    return f"{(cents - rng.randint(5, 40)) / 100:.2f}"
+
+
+def _exit(rng: random.Random, client_order_id: str, entry: PlannedOrder) -> PlannedOrder:
+    bid, ask = next((b, a) for symbol, b, a, _ in _MARKET if symbol == entry.symbol)
+    buys = entry.side == "SELL"
+    price = ask if buys else bid
+    intent = ("BUY_TO_CLOSE" if buys else "SELL_TO_CLOSE") if entry.intent else ""
+    return replace(
+        entry,
+        client_order_id=client_order_id,
+        at_s=entry.at_s + rng.uniform(0.5, 15.0),
+        side="BUY" if buys else "SELL",
+        qty=rng.randint(1, entry.qty),
+        limit=rng.choice((price, price, "")),
+        intent=intent,
+        closes=entry.client_order_id,
+    )
+
+
+def _canceled(rng: random.Random, order: PlannedOrder) -> PlannedOrder:
+    return replace(order, cancel_at_s=order.at_s + rng.choice((0.05, 1.0, rng.uniform(0, 20))))
+
+
+def _repeated(rng: random.Random, order: PlannedOrder) -> PlannedOrder:
+    """Some are sent again: at the same time, soon after, or late, when much has happened."""
+    times = [order.at_s + delay_s for delay_s in (0.0, 0.01, 3.0) if rng.random() < 0.25]
+    if rng.random() < 0.5:
+        times.append(rng.uniform(order.at_s, _START_S + _ACTIVE_S))
+    return replace(order, again_at_s=tuple(times))
+
+
+def _faults(
+    rng: random.Random, venues: tuple[str, ...], moments: list[float]
+) -> tuple[PlannedFault, ...]:
+    """Three to six, mostly around the moments at which something is sent."""
+    faults = []
+    for _ in range(rng.randint(3, 6)):
+        near = rng.choice(moments) + rng.uniform(-0.5, 0.5)
+        anywhere = rng.uniform(0.5, _START_S + _ACTIVE_S)
+        at_s = near if rng.random() < 0.75 else anywhere
+        fault = PlannedFault(
+            max(at_s, 0.0), rng.choice(FAULTS), rng.choice(venues), rng.getrandbits(32)
+        )
+        faults.append(fault)
+    return tuple(sorted(faults, key=lambda fault: fault.at_s))

@@ -1,0 +1,134 @@
+"""The whole product in one loop: trader, router, adapters and venues as nodes of one network."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from services.common.runtime.clock import LoopClock
+from tests.simulation.adapter_process import AdapterProcess, AdapterWiring
+from tests.simulation.byte_sockets import ByteSockets
+from tests.simulation.disk import Disk
+from tests.simulation.incarnation import Incarnation
+from tests.simulation.network import Network
+from tests.simulation.node import Node
+from tests.simulation.router_process import (
+    BROKER_PORT,
+    OPERATIONS_PORT,
+    AdapterAddress,
+    RouterProcess,
+    RouterWiring,
+    forever,
+)
+from tests.simulation.venue_process import VenueProcess, build_venue, serve_venue
+from tests.simulation.venue_wire import Leaves
+from tests.simulation.virtual_loop import VirtualLoop
+
+ROUTER = "router"
+TRADER = "trader"
+_ADAPTER_PORT = 50051
+_VENUE_PORT = 8081
+# Wall time has nothing to do with the venue's: its simulated year is another.
+_EPOCH = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+
+
+def adapter_of(venue: str) -> str:
+    """The name of the node on which a venue's adapter runs."""
+    return f"{venue}_adapter"
+
+
+class World:
+    """Built inside the running loop; `start` brings it up, `close` gives back what is outside.
+
+    All randomness comes from `seed`, each part having its own stream.
+    """
+
+    def __init__(self, seed: int, venues: Sequence[str], folder: Path) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        self._seed = seed
+        self._folder = folder
+        self.clock = LoopClock(loop, _EPOCH)
+        self.network = Network(self.rng("network"), self._ports(venues))
+        loop.sockets = ByteSockets(self.network)
+        self.on_request: Leaves = lambda *_: None
+        self.trader = Incarnation(TRADER)
+        self.venues = {
+            name: build_venue(name, _VENUE_PORT + i, seed) for i, name in enumerate(venues)
+        }
+        self.adapters = {
+            name: self._adapter(i, venue) for i, (name, venue) in enumerate(self.venues.items())
+        }
+        self.router = self._router()
+
+    @property
+    def nodes(self) -> dict[str, Node[RouterProcess] | Node[AdapterProcess]]:
+        """The nodes that can crash, by name."""
+        return {ROUTER: self.router} | {node.name: node for node in self.adapters.values()}
+
+    def rng(self, stream: str) -> random.Random:
+        """A stream of randomness of its own."""
+        return random.Random(f"{self._seed}/{stream}")
+
+    def start(self) -> None:
+        """Start everything."""
+        for venue in self.venues.values():
+            venue.life.spawn(serve_venue(venue))
+        for node in self.nodes.values():
+            node.start()
+
+    def close(self) -> None:
+        """Give back what is outside of the loop."""
+        for node in self.nodes.values():
+            node.disk.close()
+
+    @staticmethod
+    def _ports(venues: Sequence[str]) -> dict[int, str]:
+        ports = {BROKER_PORT: ROUTER, OPERATIONS_PORT: ROUTER}
+        for i, name in enumerate(venues):
+            ports[_ADAPTER_PORT + i] = adapter_of(name)
+            ports[_VENUE_PORT + i] = name
+        return ports
+
+    def _disk(self, node: str) -> Disk:
+        return Disk(self._folder, node, self.rng(f"disk {node}"))
+
+    def _adapter(self, i: int, venue: VenueProcess) -> Node[AdapterProcess]:
+        name = adapter_of(venue.name)
+        wiring = AdapterWiring(
+            venue.name,
+            f"v{i}",
+            _ADAPTER_PORT + i,
+            venue,
+            self.network,
+            self._disk(name),
+            self.clock,
+            self.rng(name),
+            lambda *request: self.on_request(*request),
+        )
+        make = partial(AdapterProcess, wiring)
+        return Node(name, self.network, wiring.disk, make, AdapterProcess.run)
+
+    def _router(self) -> Node[RouterProcess]:
+        addresses = [
+            AdapterAddress(name, f"v{i}", _ADAPTER_PORT + i) for i, name in enumerate(self.venues)
+        ]
+        wiring = RouterWiring(
+            addresses,
+            self.network,
+            self._disk(ROUTER),
+            self.clock,
+            self.rng(ROUTER),
+            lambda reason: self.router.exit(reason),
+        )
+        make = partial(RouterProcess, wiring)
+        return Node(ROUTER, self.network, wiring.disk, make, _run_router)
+
+
+async def _run_router(process: RouterProcess) -> None:
+    await process.start()
+    await forever()
