@@ -19,7 +19,7 @@ from services.common.runtime.health import Health, HealthBoard
 from services.common.runtime.listen import insecure_listen_allowed
 from services.common.runtime.logs import configure_logging
 from services.common.runtime.server import RpcServer, ServerOptions, build_server, open_channel
-from services.common.runtime.shutdown import Lifecycle, ShutdownLimits
+from services.common.runtime.shutdown import Lifecycle
 from services.common.runtime.telemetry import build_tracer_provider, install_tracer_provider
 from services.router.books.entries import VenueEntry
 from services.router.books.watching import WatchEnded
@@ -36,9 +36,7 @@ from services.router.settings import RouterSettings
 SERVICE = "tandem-router"
 BROKER = "tandem.v1.BrokerService"
 OPERATIONS = "tandem.v1.OperationsService"
-_STOP_GRACE_S = 5.0
 _MARGIN_S = 0.2
-_CLOSING_S = 30.0
 _VENUES_WAIT_S = 60.0
 
 
@@ -46,9 +44,7 @@ async def start(lifecycle: Lifecycle) -> None:
     """Open everything, in an order such that nothing is served before it is true."""
     settings = RouterSettings.load()
     configure_logging(SERVICE, settings.log_level, json=settings.log_json)
-    lifecycle.limits = ShutdownLimits(
-        drain_s=settings.drain_s, overall_s=settings.drain_s + settings.finish_s + _CLOSING_S
-    )
+    lifecycle.limits = settings.shutdown_limits()
     provider = build_tracer_provider(SERVICE)
     install_tracer_provider(provider)
     lifecycle.on_close("telemetry", _awaitable(provider.shutdown))
@@ -146,7 +142,7 @@ async def _serve(lifecycle: Lifecycle, settings: RouterSettings, core: RouterCor
     lifecycle.on_drain("router", _awaitable(core.drain))
     for server in (trading, operating):
         await server.start()
-        lifecycle.on_close(f"server {server.address}", partial(server.stop, _STOP_GRACE_S))
+        lifecycle.on_close(f"server {server.address}", partial(server.stop, settings.stop_grace_s))
     lifecycle.own_tasks("health").start("venues", _show_venues(core, board), critical=True)
     board.set_ready()
 

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from services.common.domain.order_spec import ACCOUNT_ID, ACCOUNT_TAG, VENUE_NAME
-from services.common.runtime.config import Settings, SettingsTable, setting
+from services.common.runtime.config import SettingsTable, setting
+from services.common.runtime.service_settings import ServiceSettings
 
 AccountId = Annotated[str, StringConstraints(pattern=f"^{ACCOUNT_ID.pattern}$")]
 AccountTag = Annotated[str, StringConstraints(pattern=f"^{ACCOUNT_TAG.pattern}$")]
@@ -41,7 +42,7 @@ class AccountSettings(SettingsTable):
     )
 
 
-class RouterSettings(Settings):
+class RouterSettings(ServiceSettings):
     """All settings of the router."""
 
     section: ClassVar[str] = "router"
@@ -70,9 +71,6 @@ class RouterSettings(Settings):
     commit_timeout_s: Seconds = setting(
         default=20.0, description="A journal commit that takes longer ends the process."
     )
-    default_deadline_s: Seconds = setting(
-        default=30.0, description="Deadline of a call that brings none, in seconds."
-    )
     send_timeout_s: Seconds = setting(
         default=15.0, description="How long a send to an adapter may take before it is in doubt."
     )
@@ -97,14 +95,15 @@ class RouterSettings(Settings):
     watch_queue_len_max: int = setting(
         default=1_000, ge=10, description="Events a watcher may lag behind before it is cut off."
     )
-    drain_s: float = setting(
-        default=5.0, ge=0, le=300, description="Wait between NOT_SERVING and the end of service."
-    )
     finish_s: float = setting(
         default=10.0, ge=0, le=300, description="Time for orders under way to get their answer."
     )
-    log_level: str = setting(default="info", description="debug, info, warning or error.")
-    log_json: bool = setting(default=True, description="JSON lines; false for a person's eyes.")
+    shutdown_s: float = setting(
+        default=45.0,
+        gt=0,
+        description="Limit of the whole shutdown: drain, orders under way and the last commit "
+        "must fit. A pod's grace period must be longer.",
+    )
 
     @model_validator(mode="after")
     def _check_unique(self) -> Self:
