@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,7 +30,7 @@ from services.router.journal.records import (
 )
 from services.router.journal.store import Head, JournalError, JournalStore, check_chain
 from services.router.routing.accounts import AccountLinks
-from services.router.routing.care import Care, CareSettings, doubt_orphans
+from services.router.routing.care import Care, CareSettings, Nudge, doubt_orphans
 from services.router.routing.desk import Desk
 from services.router.routing.intake import Intake
 from services.router.routing.link import LinkSettings, Stop, VenueLink
@@ -101,8 +100,8 @@ class RouterCore:
         self.journal = Journal(
             store, clock, run_blocking, self._apply, self.watching.durable, self._failed
         )
-        nudge = asyncio.Event()
-        self.intake = Intake(self.journal, self.books, nudge.set)
+        nudge = Nudge()
+        self.intake = Intake(self.journal, self.books, nudge)
         self.care = Care(self.journal, self.books, self.intake, clock, settings.care, nudge)
         self.links: dict[tuple[str, str], VenueLink] = {}
         for account in accounts:
@@ -200,7 +199,7 @@ class RouterCore:
         for (account_id, venue), link in self.links.items():
             tasks.start(f"link {account_id} {venue}", link.run(), critical=True)
             tasks.start(f"follow {account_id} {venue}", link.follow(), critical=True)
-        tasks.start("care", self.care.run(self.links), critical=True)
+            tasks.start(f"care {account_id} {venue}", self.care.run(link), critical=True)
 
     def drain(self) -> None:
         """Take nothing new; end the event streams, which can be resumed elsewhere."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -36,12 +36,24 @@ class CareSettings:
     round_s: float = 15.0
 
 
-class Care:
-    """Looks after open orders of all accounts.
+class Nudge:
+    """Wakes the care of every venue: fills are missing, or a standing cancel can be passed on."""
 
-    `nudge` is set by others when something needs care now: fills are missing, or a standing
-    cancel can be passed on.
-    """
+    def __init__(self) -> None:
+        self._listeners: list[asyncio.Event] = []
+
+    def listener(self) -> asyncio.Event:
+        """An event of one's own, set at each call."""
+        self._listeners.append(asyncio.Event())
+        return self._listeners[-1]
+
+    def __call__(self) -> None:
+        for listener in self._listeners:
+            listener.set()
+
+
+class Care:
+    """Looks after open orders of all accounts, each venue in a task of its own."""
 
     def __init__(
         self,
@@ -50,7 +62,7 @@ class Care:
         intake: Intake,
         clock: Clock,
         settings: CareSettings,
-        nudge: asyncio.Event,
+        nudge: Nudge,
     ) -> None:
         self._journal = journal
         self._books = books
@@ -58,37 +70,47 @@ class Care:
         self._clock = clock
         self._settings = settings
         self._busy: dict[str, asyncio.Lock] = {}
-        self._nudged = nudge
+        self._nudge = nudge
 
-    async def run(self, links: Mapping[tuple[str, str], VenueLink]) -> None:
-        """Look after every venue at intervals and when nudged; ends only by cancellation."""
+    async def run(self, link: VenueLink) -> None:
+        """Look after a venue at intervals and when nudged; ends only by cancellation."""
+        nudged = self._nudge.listener()
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.round_s):
-                    await self._nudged.wait()
-            self._nudged.clear()
-            for link in links.values():
-                if link.view().ready:
-                    try:
-                        await self.review(link)
-                    except TandemError as error:
-                        _log.warning("review_failed", venue=link.name, error=error.message)
+                    await nudged.wait()
+            nudged.clear()
+            if link.view().ready:
+                await self.review(link)
 
     async def after_connect(self, link: VenueLink) -> None:
-        """After a (re)connect: every open order there is looked up, settled or not."""
-        await self._review(link, all_open=True)
+        """After a (re)connect: every open order there is looked up, settled or not.
+
+        Raises ReadFailed if one can't be: then the venue is not known well enough for entries.
+        """
+        for key, placement in self._placements(link):
+            await self._look_after(key, placement, link, looks_up=True)
 
     async def review(self, link: VenueLink) -> None:
-        """Look after what is unsettled at a venue. Raises ReadFailed if the venue can't be read."""
-        await self._review(link, all_open=False)
-
-    async def _review(self, link: VenueLink, *, all_open: bool) -> None:
+        """Look after what is unsettled at a venue. A failure for one order stops no other."""
         for key, placement in self._placements(link):
-            unsettled = all_open or placement.status in IN_FLIGHT
-            if unsettled and placement.status is not OrderStatus.PENDING_NEW:
-                await self.look_up(placement, link)
-            await self._fetch_fills(key, placement.placement_id, link)
-            await self._pass_cancel_on(key, placement.placement_id, link)
+            try:
+                await self._look_after(key, placement, link, looks_up=placement.status in IN_FLIGHT)
+            except TandemError as error:
+                _log.warning(
+                    "review_failed",
+                    venue=link.name,
+                    placement_id=placement.placement_id,
+                    error=error.message,
+                )
+
+    async def _look_after(
+        self, key: OrderKey, placement: Placement, link: VenueLink, *, looks_up: bool
+    ) -> None:
+        if looks_up and placement.status is not OrderStatus.PENDING_NEW:
+            await self.look_up(placement, link)
+        await self._fetch_fills(key, placement.placement_id, link)
+        await self._pass_cancel_on(key, placement.placement_id, link)
 
     def _placements(self, link: VenueLink) -> list[tuple[OrderKey, Placement]]:
         """Placements at the venue that are, or may be, live or not fully booked."""

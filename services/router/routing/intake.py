@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.common.domain.executions import Execution
+from services.common.domain.amounts import format_decimal
+from services.common.domain.executions import ExecType, Execution
+from services.common.domain.order import Order
 from services.common.domain.order_events import (
     ExecutionReported,
     IllegalEvent,
@@ -17,7 +19,7 @@ from services.common.domain.order_events import (
     Verdict,
 )
 from services.common.domain.order_spec import PlacementId
-from services.common.domain.order_status import WORKING, OrderStatus
+from services.common.domain.order_status import WORKING, OrderStatus, Signal
 from services.common.domain.reports import OrderReport
 from services.router.books.books import Books
 from services.router.books.entries import OrderEntry, OrderKey
@@ -74,7 +76,7 @@ class Intake:
         self, entry: OrderEntry, signaled: PlacementSignaled, report: OrderReport | None = None
     ) -> None:
         """Record a signal that changes the order. Raises IllegalEvent if it can't be."""
-        _, verdict = entry.order.apply(signaled)
+        changed, verdict = entry.order.apply(signaled)
         if verdict is Verdict.DUPLICATE:
             return
         order = entry.order
@@ -83,8 +85,11 @@ class Intake:
             PlacementReported(order.account_id, order.client_order_id, signaled, times)
         ]
         records += self._alerts(verdict, entry, signaled.placement_id, signaled.raw_status)
+        records += _doubts(changed, signaled)
         self._journal.record(*records)
-        self._look_after(entry.key, signaled.placement_id)
+        if signaled.signal is not Signal.CANCEL_REJECTED:
+            # Refused just now: to ask again at once would be refused again, without an end.
+            self._look_after(entry.key, signaled.placement_id)
 
     def take_contradiction(self, entry: OrderEntry, placement_id: str, what: str) -> None:
         """Alarm that somebody's word was wrong which the evidence had refuted before it came."""
@@ -170,9 +175,13 @@ class Intake:
 
     def _quarantine_order(self, report: OrderReport, reason: str) -> None:
         quarantine_id = f"order:{report.account_id}:{report.venue}:{report.venue_order_id}"
+        if _is_ours(report):
+            quarantine_id += f":{report.client_id}:{report.signal.value}"
+        elif not report.venue_order_id:
+            quarantine_id += f":{report.client_id}"
         self._quarantine(
             Quarantined(
-                f"{quarantine_id}:{report.signal.value}" if _is_ours(report) else quarantine_id,
+                quarantine_id,
                 report.account_id,
                 report.venue,
                 reason,
@@ -182,12 +191,10 @@ class Intake:
         )
 
     def _quarantine_execution(self, execution: Execution, reason: str) -> None:
-        # Stream and query may name one fill differently: its place in the order tells them.
-        place = execution.cum_qty if execution.cum_qty is not None else execution.exec_id
         self._quarantine(
             Quarantined(
                 f"execution:{execution.account_id}:{execution.venue}:"
-                f"{execution.venue_order_id}:{place}",
+                f"{execution.venue_order_id}:{_place(execution)}",
                 execution.account_id,
                 execution.venue,
                 reason,
@@ -219,6 +226,33 @@ def _check_terms(report: OrderReport, entry: OrderEntry, placement_id: str) -> N
         raise IllegalEvent(f"the venue's order is a {report.side.value}")
     if report.order_qty is not None and placement and report.order_qty != placement.order_qty:
         raise IllegalEvent(f"the venue's order is for a quantity of {report.order_qty}")
+
+
+def _doubts(order: Order, signaled: PlacementSignaled) -> list[Record]:
+    """The alert of an order of which nobody knows whether the venue has it."""
+    placement = order.placement(signaled.placement_id)
+    if signaled.signal is not Signal.DOUBTED or placement is None:
+        return []
+    why = signaled.cause.message if signaled.cause is not None else "no answer"
+    return [
+        AlertRaised(
+            "ORDER_IN_DOUBT",
+            Severity.CRITICAL,
+            f"{placement.placement_id}: {why}",
+            order.account_id,
+            placement.venue,
+            order.client_order_id,
+        )
+    ]
+
+
+def _place(execution: Execution) -> str:
+    """What tells one fill from another though stream and query may name it differently: its place
+    in its order, with its own terms; for busts and corrections, and without a place, its id."""
+    if execution.cum_qty is None or execution.exec_type is not ExecType.TRADE:
+        return execution.exec_id
+    last_qty, last_px = format_decimal(execution.last_qty), format_decimal(execution.last_px)
+    return f"{format_decimal(execution.cum_qty)}:{last_qty}@{last_px}"
 
 
 def _is_ours(report: OrderReport) -> bool:

@@ -31,7 +31,6 @@ from services.common.runtime.clock import Clock
 from services.router.books.books import Books
 from services.router.books.entries import OrderKey
 from services.router.journal.journal import Journal
-from services.router.journal.records import AlertRaised, Severity
 from services.router.journal.store import JournalError
 from services.router.risk.gate import check_gate
 from services.router.routing.accounts import AccountLinks, read_facts
@@ -170,7 +169,7 @@ class OrderWork:
             self._signal(placement, Signal.DOUBTED, cause)
 
     def _signal(self, placement: Placement, signal: Signal, cause: Cause) -> None:
-        books, journal = self.tools.books, self.tools.journal
+        books = self.tools.books
         signaled = PlacementSignaled(placement.placement_id, signal, cause=cause)
         try:
             self.tools.intake.take_signal(books.orders[self.key], signaled)
@@ -178,17 +177,6 @@ class OrderWork:
             # The venue's stream has shown the order already, and its word stands.
             self.tools.intake.take_contradiction(
                 books.orders[self.key], placement.placement_id, str(illegal)
-            )
-        if self._known(placement).status is OrderStatus.IN_DOUBT:
-            journal.record(
-                AlertRaised(
-                    "ORDER_IN_DOUBT",
-                    Severity.CRITICAL,
-                    f"{placement.placement_id}: {cause.message}",
-                    self.key[0],
-                    placement.venue,
-                    self.key[1],
-                )
             )
 
     def _why_next(self, placement: Placement) -> VenueCause | None:

@@ -47,8 +47,9 @@ class Running:
         return self.core.books.get("main", client_order_id)
 
     def kinds(self) -> list[str]:
-        """The alerts raised so far."""
-        told = (event.told for event in self.core.watching._recent)
+        """The alerts raised so far, durable or not yet."""
+        watching = self.core.watching
+        told = (event.told for event in (*watching._recent, *watching._pending))
         return [entry.record.kind for entry in told if isinstance(entry, AlertEntry)]
 
 
