@@ -52,7 +52,9 @@ class Told:
         self._reached: OrderedDict[str, Decimal] = OrderedDict()
 
     def note_order(self, report: OrderReport) -> None:
-        """The report was told."""
+        """The report was told; an older word than the latest changes nothing."""
+        if self.is_outdated(report):
+            return
         shown = _Shown(report.raw_status, report.cum_qty, report.times.venue_time)
         _keep(self._orders, report.venue_order_id, shown, ORDERS_MAX)
 
@@ -73,15 +75,20 @@ class Told:
         """The filled quantity of an order up to which executions were told."""
         return self._reached.get(venue_order_id, Decimal(0))
 
+    def is_outdated(self, report: OrderReport) -> bool:
+        """Whether a later word on the order was told already."""
+        shown, at = self._orders.get(report.venue_order_id), report.times.venue_time
+        if shown is None or shown.venue_time is None or at is None:
+            return False
+        return at < shown.venue_time
+
     def is_news_of_order(self, report: OrderReport) -> bool:
         """Whether the report says more than what was told; an older word is no news."""
         shown = self._orders.get(report.venue_order_id)
         if shown is None:
             return True
-        if (shown.raw_status, shown.cum_qty) == (report.raw_status, report.cum_qty):
-            return False
-        at = report.times.venue_time
-        return at is None or shown.venue_time is None or at >= shown.venue_time
+        same = (shown.raw_status, shown.cum_qty) == (report.raw_status, report.cum_qty)
+        return not same and not self.is_outdated(report)
 
     def is_news_of_execution(self, execution: Execution) -> bool:
         """Whether the execution was not told yet, under this id or another.

@@ -152,6 +152,8 @@ class TradeUpdates:
             return
         self._kept_back.append(update)
         if len(self._kept_back) > self._terms.kept_back_max:
+            # What they said is read by the recovery that this gap begins anew.
+            self._kept_back.clear()
             self._gap("more events than can be kept back during a recovery")
 
     # -- the session -------------------------------------------------------------------------
@@ -184,7 +186,6 @@ class TradeUpdates:
     async def _recover(self) -> None:
         """Read what was missed and begin a session, unless a gap comes in between."""
         gaps = self._gaps
-        self._kept_back.clear()
         recovered = await self._recovery.read(self._read_until)
         if gaps != self._gaps or not self._listening:
             return
@@ -223,10 +224,11 @@ class TradeUpdates:
         self._read(recovered)
 
     def _publish(self, updates: list[Update]) -> None:
-        """Tell events of the stream; executions that were told already are left out."""
+        """Tell events of the stream, without executions that were told and outdated reports."""
         for update in updates:
             new = [e for e in update.executions if self._told.is_news_of_execution(e)]
-            self._sink.publish(*new, update.report)
+            reports = [] if self._told.is_outdated(update.report) else [update.report]
+            self._sink.publish(*new, *reports)
             for execution in new:
                 self._told.note_execution(execution)
             self._told.note_order(update.report)
@@ -234,7 +236,6 @@ class TradeUpdates:
     def _gap(self, reason: str) -> None:
         """End the session at once: from here on something may be missing."""
         self._gaps += 1
-        self._kept_back.clear()
         if self.session_id:
             _log.info("session_ended", session_id=self.session_id, reason=reason)
             self.session_id, self.session_since = "", None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from services.common.adapter.budget import Priority
 from services.common.domain.executions import Side
 from services.common.domain.instruments import Equity
 from services.common.domain.order_spec import OrderSpec, OrderType, TimeInForce
+from services.common.runtime.blocking import RunBlocking
 
 T = TypeVar("T")
 
@@ -52,6 +54,7 @@ class ManualClock:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.at += seconds
+        await asyncio.sleep(0)
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,13 @@ async def inline(fn: Callable[..., T], /, *args: Any, timeout_s: float) -> T:
 class Desk:
     """The parts of the adapter below the gateway, over a scripted venue."""
 
-    def __init__(self, answers: Answers, *, settling_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        answers: Answers,
+        *,
+        settling_s: float = 60.0,
+        run_blocking: RunBlocking = inline,
+    ) -> None:
         self.venue = ScriptedVenue(answers)
         self.clock = ManualClock()
         self.pace = NoPace()
@@ -155,7 +164,7 @@ class Desk:
             Access("http://venue.test", "http://venue.test", "PKTEST", "secret"),
             RestLimits(1.0, 1.0, 2.0),
             clock=self.clock,
-            run_blocking=inline,
+            run_blocking=run_blocking,
             mount=self.venue.mount,
             observe=self.watch,
         )

@@ -1,0 +1,406 @@
+"""Unit tests of the session's rules: a stream by hand, real reading, a venue as the test says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import pytest
+
+from services.alpaca_adapter.recovery import Recovery
+from services.alpaca_adapter.stream import StreamListener
+from services.alpaca_adapter.told import Told
+from services.alpaca_adapter.trade_updates import SyncTerms, TradeUpdates
+from services.common.adapter.port import SessionChanged, VenueEvent
+from services.common.domain.errors import ReadFailed, Reason, Refused, TandemError, Unavailable
+from services.common.domain.executions import Execution
+from services.common.domain.reports import OrderReport
+from tests.unit.alpaca_adapter.wire import (
+    VENUE_ID,
+    Asked,
+    Desk,
+    Reply,
+    fill_json,
+    order_json,
+)
+
+T = TypeVar("T")
+DATE = {"Date": "Mon, 04 Nov 2024 15:00:10 GMT"}
+LISTENING = json.dumps({"stream": "listening", "data": {"streams": ["trade_updates"]}})
+
+
+class HandStream:
+    """A stream that says what the test says."""
+
+    def __init__(self) -> None:
+        self.listener: StreamListener | None = None
+        self.dropped = 0
+        self.orderly = 0
+
+    def open(self, listener: StreamListener) -> HandStream:
+        self.listener = listener
+        return self
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def drop(self) -> None:
+        self.dropped += 1
+
+    def in_order(self) -> None:
+        self.orderly += 1
+
+    def says(self, frame: Any) -> None:
+        """One frame, as JSON unless it is text already."""
+        assert self.listener is not None
+        self.listener.heard(frame if isinstance(frame, str | bytes) else json.dumps(frame))
+
+
+class Gate:
+    """Lets requests to the venue through, or holds those whose path ends so."""
+
+    def __init__(self) -> None:
+        self.held: tuple[str, ...] = ()
+        self.waiting = 0
+
+    async def run_blocking(self, fn: Callable[..., T], /, *args: Any, timeout_s: float) -> T:
+        self.waiting += 1
+        while self.held and args[1].path.endswith(self.held):
+            await asyncio.sleep(0.001)
+        self.waiting -= 1
+        return fn(*args)
+
+
+class Venue:
+    """Orders and fills as REST shows them."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, dict[str, Any]] = {}
+        self.fills: list[dict[str, Any]] = []
+        self.fails = 0
+
+    def answers(self, asked: Asked) -> Reply:
+        if self.fails:
+            self.fails -= 1
+            return Reply(401, {"code": 40110000, "message": "request is not authorized"})
+        if asked.path.endswith("/activities/FILL"):
+            return Reply(200, self.fills, headers=DATE)
+        if asked.path == "/v2/orders":
+            listed = list(self.orders.values())
+            if asked.query["status"] == "open":
+                listed = [o for o in listed if o["status"] in ("new", "partially_filled")]
+            return Reply(200, listed, headers=DATE)
+        found = self.orders.get(asked.path.rpartition("/")[2])
+        return Reply(200, found or {}, headers=DATE)
+
+
+class Scene:
+    """A session keeper with everything around it."""
+
+    def __init__(self, terms: SyncTerms) -> None:
+        self.gate, self.venue, self.stream = Gate(), Venue(), HandStream()
+        self.desk = Desk(self.venue.answers, run_blocking=self.gate.run_blocking)
+        self.events: list[VenueEvent] = []
+        self.admissions = 0
+        self.refusal: TandemError | None = None
+        self.changes = 0
+        told = Told()
+        recovery = Recovery(
+            self.desk.listings,
+            self.desk.translator,
+            told,
+            self.desk.watch,
+            self.desk.clock,
+            overlap_s=120.0,
+            lookback_s=3600.0,
+        )
+        numbers = iter(range(1, 100))
+        self.updates = TradeUpdates(
+            self.stream.open,
+            recovery,
+            self.desk.translator,
+            told,
+            self,
+            self.desk.clock,
+            terms,
+            admit=self.admit,
+            new_session_id=lambda: f"session-{next(numbers)}",
+            on_change=self.changed,
+        )
+
+    def publish(self, *events: VenueEvent) -> None:
+        self.events.extend(events)
+
+    async def admit(self) -> None:
+        self.admissions += 1
+        if self.refusal is not None:
+            raise self.refusal
+        await self.desk.reader.once("/account", within_s=1.0)
+
+    def changed(self) -> None:
+        self.changes += 1
+
+    def quantities(self) -> list[Decimal | None]:
+        return [e.cum_qty for e in self.events if isinstance(e, Execution)]
+
+    def sessions(self) -> list[str]:
+        return [e.session_id for e in self.events if isinstance(e, SessionChanged)]
+
+    async def until(self, check: Callable[[], Any]) -> None:
+        async with asyncio.timeout(5.0):
+            while not check():
+                await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def scene(**terms: Any) -> AsyncIterator[Scene]:
+    """A running scene, not connected yet."""
+    built = Scene(SyncTerms(**{"silence_s": 1e6, "late_event_s": 0.0, "retry_s": 0.01} | terms))
+    running = asyncio.create_task(built.updates.run())
+    await built.until(lambda: built.stream.listener)
+    try:
+        yield built
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def order(filled: str, status: str = "partially_filled", **changed: Any) -> dict[str, Any]:
+    return order_json(qty="9", filled_qty=filled, status=status, **changed)
+
+
+def fill(
+    exec_id: str, qty: str, filled: str, status: str = "partially_filled", **changed: Any
+) -> dict[str, Any]:
+    data = {
+        "event": "fill" if status == "filled" else "partial_fill",
+        "execution_id": exec_id,
+        "price": "399.48",
+        "qty": qty,
+        "order": order(filled, status, **changed),
+        "timestamp": "2024-11-04T15:00:02Z",
+    }
+    return {"stream": "trade_updates", "data": data}
+
+
+async def test_a_session_begins_after_listening_and_a_recovery() -> None:
+    async with scene() as it:
+        assert it.updates.session_id == ""
+        it.venue.orders[VENUE_ID] = order("2")
+        it.venue.fills = [fill_json(qty="2", cum_qty="2")]
+        it.stream.says(LISTENING)
+        await it.until(lambda: it.updates.session_id)
+        assert [type(e) for e in it.events] == [Execution, OrderReport, SessionChanged]
+        assert (it.admissions, it.stream.orderly, it.changes) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "garbage",
+        b"\xff\xfe\xff",
+        "[]",
+        "null",
+        "{}",
+        {"stream": 5},
+        {"stream": "trade_updates"},
+        {"stream": "trade_updates", "data": None},
+        {"stream": "trade_updates", "data": {"event": "fill"}},
+        {"stream": "trade_updates", "data": {"event": "new", "order": []}},
+        {"stream": "trade_updates", "data": {"event": "canceled", "order": order_json()}},
+        {"stream": "listening", "data": {"streams": []}},
+        {"stream": "listening", "data": {}},
+        {"stream": "authorization", "data": {}},
+        '{"stream": "trade_updates", "data": {"a": NaN}}',
+        "[" * 100_000,
+    ],
+    ids=lambda frame: str(frame)[:60],
+)
+async def test_a_frame_that_cant_be_taken_ends_the_session_and_is_recovered(frame: Any) -> None:
+    async with scene() as it:
+        it.stream.says(LISTENING)
+        await it.until(lambda: it.updates.session_id == "session-1")
+        it.stream.says(frame)
+        assert it.updates.session_id == ""
+        await it.until(lambda: it.updates.session_id == "session-2")
+        assert it.sessions() == ["session-1", "", "session-2"]
+
+
+async def test_a_frame_of_another_stream_is_no_gap() -> None:
+    async with scene() as it:
+        it.stream.says(LISTENING)
+        await it.until(lambda: it.updates.session_id)
+        it.stream.says({"stream": "nta_updates", "data": {}})
+        assert it.updates.session_id == "session-1"
+
+
+async def test_a_recovery_across_a_gap_begins_no_session() -> None:
+    async with scene() as it:
+        it.gate.held = ("/FILL",)
+        it.stream.says(LISTENING)
+        # The orders of the first recovery are read, its fills are not.
+        await it.until(lambda: it.gate.waiting and len(it.desk.venue.asked) == 3)
+        it.stream.says("garbage")
+        it.venue.orders[VENUE_ID] = order("1")
+        it.venue.fills = [fill_json(qty="1", cum_qty="1")]
+        it.gate.held = ()
+        await it.until(lambda: it.updates.session_id)
+        assert it.admissions == 2
+        assert it.sessions() == ["session-1"]
+        assert it.quantities() == [Decimal(1)]
+        assert [e.cum_qty for e in it.events if isinstance(e, OrderReport)] == [Decimal(1)]
+
+
+async def test_a_lost_connection_ends_the_session_and_only_listening_brings_it_back() -> None:
+    async with scene() as it:
+        it.stream.says(LISTENING)
+        await it.until(lambda: it.updates.session_id)
+        it.updates.ended("ConnectionClosedError")
+        assert it.updates.session_id == ""
+        await asyncio.sleep(0.05)
+        assert it.updates.session_id == ""
+        it.stream.says(LISTENING)
+        await it.until(lambda: it.updates.session_id == "session-2")
+
+
+async def test_more_events_than_can_be_kept_back_are_a_gap_and_nothing_is_lost() -> None:
+    async with scene(kept_back_max=2) as it:
+        it.stream.says(LISTENING)
+        await it.until(lambda: it.updates.session_id)
+        it.gate.held = ("/orders", "/FILL")
+        it.stream.says("garbage")
+        await it.until(lambda: it.gate.waiting)
+        for number in (1, 2, 3):
+            it.stream.says(fill(f"exec-{number}", "1", str(number)))
+        it.venue.orders[VENUE_ID] = order("3")
+        it.venue.fills = [fill_json(n, qty="1", cum_qty=str(n)) for n in (1, 2, 3)]
+        it.gate.held = ()
+        await it.until(lambda: it.updates.session_id == "session-2")
+        assert it.quantities() == [Decimal(1), Decimal(2), Decimal(3)]
+
+
+async def test_events_kept_back_are_told_once_after_the_recovery_that_shows_them_too() -> None:
+    async with scene() as it:
+        it.stream.says(LISTENING)
+        await it.until(lambda: it.updates.session_id)
+        it.gate.held = ("/orders", "/FILL")
+        it.stream.says("garbage")
+        await it.until(lambda: it.gate.waiting)
+        it.stream.says(fill("exec-1", "1", "1"))
+        it.stream.says(fill("exec-2", "1", "2"))
+        it.venue.orders[VENUE_ID] = order("1")
+        it.venue.fills = [fill_json(1, qty="1", cum_qty="1")]
+        it.gate.held = ()
+        await it.until(lambda: it.updates.session_id == "session-2")
+        assert it.quantities() == [Decimal(1), Decimal(2)]
+        last = [e for e in it.events if isinstance(e, OrderReport)][-1]
+        assert last.cum_qty == Decimal(2)
+
+
+async def test_what_was_kept_back_before_a_lost_connection_is_told_all_the_same() -> None:
+    async with scene() as it:
+        it.gate.held = ("/orders", "/FILL")
+        it.stream.says(LISTENING)
+        await it.until(lambda: it.gate.waiting)
+        it.stream.says(fill("exec-1", "1", "1"))
+        it.updates.ended("ConnectionClosedError")
+        it.stream.says(LISTENING)
+        it.gate.held = ()
+        await it.until(lambda: it.updates.session_id)
+        assert it.quantities() == [Decimal(1)]
+
+
+async def test_an_outdated_word_on_an_order_is_not_told_after_a_later_one() -> None:
+    async with scene() as it:
+        it.stream.says(LISTENING)
+        await it.until(lambda: it.updates.session_id)
+        it.stream.says(fill("exec-2", "1", "2", updated_at="2024-11-04T15:00:05Z"))
+        it.stream.says(fill("exec-1", "1", "1", updated_at="2024-11-04T15:00:04Z"))
+        assert it.quantities() == [Decimal(2), Decimal(1)]
+        reports = [e.cum_qty for e in it.events if isinstance(e, OrderReport)]
+        assert reports == [Decimal(2)]
+
+
+async def test_two_fills_that_claim_one_filled_quantity_are_settled_by_the_venues_list() -> None:
+    async with scene() as it:
+        it.stream.says(LISTENING)
+        await it.until(lambda: it.updates.session_id)
+        # The first event already shows the order as it was after the second.
+        it.stream.says(fill("exec-1", "1", "2"))
+        it.venue.orders[VENUE_ID] = order("2")
+        it.venue.fills = [fill_json(n, qty="1", cum_qty=str(n)) for n in (1, 2)]
+        it.stream.says(fill("exec-2", "1", "2"))
+        await it.until(lambda: it.updates.session_id == "session-2")
+        assert sorted(q for q in it.quantities() if q is not None) == [Decimal(1), Decimal(2)]
+
+
+async def test_fills_that_are_listed_late_are_waited_for_and_then_told() -> None:
+    async with scene(silence_s=1e6) as it:
+        it.stream.says(LISTENING)
+        await it.until(lambda: it.updates.session_id)
+        it.venue.orders[VENUE_ID] = order("2")
+        it.stream.says("garbage")
+        # The order shows two filled; the list of fills is empty, also when read again.
+        await it.until(lambda: it.updates.session_id == "session-2")
+        assert it.quantities() == []
+        assert it.desk.clock.slept[-3:] == [0.25, 0.5, 1.0]
+        it.venue.fills = [fill_json(qty="2", cum_qty="2")]
+        it.desk.clock.at += 10.0  # as long as the next short check is away, and more
+        await it.until(lambda: it.quantities() == [Decimal(2)])
+
+
+async def test_a_connection_that_never_listens_is_dropped() -> None:
+    async with scene(listen_s=0.02) as it:
+        await it.until(lambda: it.stream.dropped >= 2)
+        assert it.updates.session_id == ""
+
+
+async def test_a_failed_admission_is_tried_again() -> None:
+    async with scene() as it:
+        it.refusal = ReadFailed("no answer")
+        it.stream.says(LISTENING)
+        await it.until(lambda: it.admissions >= 3)
+        assert it.updates.session_id == ""
+        it.refusal = None
+        await it.until(lambda: it.updates.session_id)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refused(Reason.WRONG_ACCOUNT_MODE, "not this account"),
+        Unavailable(Reason.CREDENTIALS_REFUSED, "who are you"),
+    ],
+    ids=lambda refusal: refusal.reason.value,
+)
+async def test_what_no_reconnect_mends_ends_the_run(refusal: TandemError) -> None:
+    built = Scene(SyncTerms())
+    built.refusal = refusal
+    running = asyncio.create_task(built.updates.run())
+    await built.until(lambda: built.stream.listener)
+    built.stream.says(LISTENING)
+    with pytest.raises(BaseExceptionGroup) as group:
+        await asyncio.wait_for(running, 5.0)
+    assert group.value.subgroup(lambda error: error is refusal) is not None
+
+
+async def test_refused_credentials_end_the_run_and_are_not_tried_for_ever() -> None:
+    built = Scene(SyncTerms())
+    running = asyncio.create_task(built.updates.run())
+    await built.until(lambda: built.stream.listener)
+    data = {"status": "unauthorized", "action": "authenticate"}
+    built.stream.says({"stream": "authorization", "data": data})
+    with pytest.raises(BaseExceptionGroup) as group:
+        await asyncio.wait_for(running, 5.0)
+    assert group.value.subgroup(Unavailable) is not None
+
+
+async def test_the_end_of_the_run_ends_the_session() -> None:
+    async with scene() as it:
+        it.stream.says(LISTENING)
+        await it.until(lambda: it.updates.session_id)
+    assert it.sessions() == ["session-1", ""]
