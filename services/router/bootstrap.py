@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from services.common.contract.pb import broker_service_pb2_grpc, operations_service_pb2_grpc
 from services.common.contract.status import translate
+from services.common.domain.errors import Refused
 from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.errors import PoolBusyError, PoolTimeoutError, StartupError
 from services.common.runtime.health import Health, HealthBoard
@@ -50,7 +51,11 @@ async def start(lifecycle: Lifecycle) -> None:
     lifecycle.on_close("telemetry", _awaitable(provider.shutdown))
     store = _open_journal(settings)
     lifecycle.on_close("journal store", _awaitable(store.close))
+    run_blocking = _journal_runner(lifecycle, settings)
     journal_tasks = lifecycle.own_tasks("journal", finish_s=settings.commit_timeout_s)
+    opened: list[RouterCore] = []
+    # Closed before its task is awaited, and after all who may still record.
+    lifecycle.on_close("journal", _awaitable(lambda: _close_journal(opened)))
     accounts = [_wire(lifecycle, settings, i) for i in range(len(settings.accounts))]
     link_tasks = lifecycle.own_tasks("links")
     core = RouterCore(
@@ -59,19 +64,26 @@ async def start(lifecycle: Lifecycle) -> None:
         store,
         clock=lifecycle.clock,
         rng=random.SystemRandom(),
-        run_blocking=_journal_runner(lifecycle, settings),
+        run_blocking=run_blocking,
         order_tasks=lifecycle.own_tasks("orders", finish_s=settings.finish_s),
         stop=lambda reason: lifecycle.request_stop(reason, exit_code=1, drain=False),
     )
+    opened.append(core)
+    # What waits for its send is not sent any more; what is out gets `finish_s` to be answered.
+    lifecycle.on_close("leading", _awaitable(core.journal.resign))
     try:
         core.open()
+        journal_tasks.start("writer", core.journal.run(), critical=False)
+        await core.journal.durable()
     except (JournalError, UnreadableRecord) as error:
         raise StartupError(f"TANDEM_ROUTER_JOURNAL_PATH: {error}") from error
-    journal_tasks.start("writer", core.journal.run(), critical=False)
-    lifecycle.on_close("journal", _awaitable(core.journal.close))
-    await core.journal.durable()
     core.start_tasks(link_tasks)
     await _serve(lifecycle, settings, core)
+
+
+def _close_journal(opened: list[RouterCore]) -> None:
+    for core in opened:
+        core.journal.close()
 
 
 def _open_journal(settings: RouterSettings) -> SqliteJournal:
@@ -149,15 +161,24 @@ async def _serve(lifecycle: Lifecycle, settings: RouterSettings, core: RouterCor
 
 async def _show_venues(core: RouterCore, board: HealthBoard) -> None:
     """Publish each venue as a health component of its own, as the journal tells of it."""
-    subscription = core.watching.subscribe("")
-    for entry in core.books.venues.values():
-        _show_venue(entry, board)
     with contextlib.suppress(WatchEnded):
+        while True:
+            with contextlib.suppress(Refused):  # fell behind: begin with what is known now
+                await _follow_venues(core, board)
+    await asyncio.Event().wait()  # draining: nothing more to show
+
+
+async def _follow_venues(core: RouterCore, board: HealthBoard) -> None:
+    subscription = core.watching.subscribe("")
+    try:
+        for entry in core.books.venues.values():
+            _show_venue(entry, board)
         while True:
             event = await subscription.next(_VENUES_WAIT_S)
             if event is not None and isinstance(event.told, VenueEntry):
                 _show_venue(event.told, board)
-    await asyncio.Event().wait()  # draining: nothing more to show
+    finally:
+        core.watching.unsubscribe(subscription)
 
 
 def _show_venue(entry: VenueEntry, board: HealthBoard) -> None:

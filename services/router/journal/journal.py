@@ -93,7 +93,7 @@ class Journal:
 
     @property
     def failure(self) -> JournalError | None:
-        """What ended the writing, None while it works."""
+        """What ended the writing (an end in good order, too), None while it works."""
         return self._failure
 
     @property
@@ -111,7 +111,7 @@ class Journal:
         """Link and apply records, all in one commit; answers with the last one's sequence.
 
         Synchronous: between reading the books and this call no await is needed. Raises
-        JournalError if the journal has failed.
+        JournalError if the journal has failed or is closed.
         """
         if self._failure is not None:
             raise self._failure
@@ -131,10 +131,10 @@ class Journal:
         Canceling the wait changes nothing of the commit.
         """
         wanted = self._head.seq if seq is None else seq
-        if self._failure is not None:
-            raise self._failure
         if wanted <= self._durable.seq:
             return
+        if self._failure is not None:
+            raise self._failure
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append((wanted, future))
         await future
@@ -150,8 +150,25 @@ class Journal:
         return found[0].hash if found and found[0].seq == seq else None
 
     async def run(self) -> None:
-        """Write until `close`; the one task that appends. Ends after a failure, too."""
-        while self._failure is None:
+        """Write until `close`; the one task that appends. Ends after a failure, too.
+
+        However it ends, nobody is left waiting, and nothing can be recorded any more. Canceled,
+        a commit under way may still take place.
+        """
+        try:
+            await self._write()
+        except asyncio.CancelledError:
+            self._end(JournalError(f"{self._store.path}: its writer was stopped"))
+            raise
+        except Exception as error:  # noqa: BLE001 - nobody knows what is on disk
+            failure = error if isinstance(error, JournalError) else CommitFailed(repr(error))
+            self._end(failure)
+            self._on_failure(failure)
+        else:
+            self._end(JournalError(f"{self._store.path}: it is closed"))
+
+    async def _write(self) -> None:
+        while True:
             if not self._pending:
                 if self._closing:
                     return
@@ -159,15 +176,11 @@ class Journal:
                 await self._wake.wait()
                 continue
             batch = list(self._pending)
-            try:
-                await asyncio.shield(
-                    asyncio.ensure_future(
-                        self._run_blocking(lambda batch=batch: self._commit(batch))  # type: ignore[misc]
-                    )
+            await asyncio.shield(
+                asyncio.ensure_future(
+                    self._run_blocking(lambda batch=batch: self._commit(batch))  # type: ignore[misc]
                 )
-            except JournalError as error:
-                self._fail(error)
-                return
+            )
             for _ in batch:
                 self._pending.popleft()
             self._durable = Head(batch[-1].seq, batch[-1].hash)
@@ -200,10 +213,9 @@ class Journal:
                 future.set_result(None)
         self._waiters = still
 
-    def _fail(self, error: JournalError) -> None:
+    def _end(self, error: JournalError) -> None:
         self._failure = error
         for _, future in self._waiters:
             if not future.done():
                 future.set_exception(error)
         self._waiters.clear()
-        self._on_failure(error)
