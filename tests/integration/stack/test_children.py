@@ -86,11 +86,14 @@ async def test_a_child_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None
     )
     assert parent.stdout is not None
     child = int(await asyncio.wait_for(parent.stdout.readline(), 20))
-    await until(lambda: b"ready" in (tmp_path / "log").read_bytes())
-    assert alive(child)
-    parent.kill()
-    await parent.wait()
-    await until(lambda: not alive(child))
+    try:
+        await until(lambda: b"ready" in (tmp_path / "log").read_bytes())
+        parent.kill()
+        await parent.wait()
+        await until(lambda: not alive(child))
+    finally:
+        if alive(child):
+            os.kill(child, signal.SIGKILL)
 
 
 async def test_a_child_whose_parent_has_gone_before_does_not_begin(tmp_path: Path) -> None:

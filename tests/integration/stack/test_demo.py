@@ -100,13 +100,14 @@ def test_books_that_agree_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "ledger",
+    ("held", "ledger"),
     [
-        replace(LEDGER, realised_pnl=Decimal("-50.01")),
-        replace(LEDGER, fills=LEDGER.fills[:1]),
-        replace(LEDGER, open_positions=1),
+        (0, replace(LEDGER, realised_pnl=Decimal("-50.01"))),
+        (0, replace(LEDGER, fills=LEDGER.fills[:1])),
+        (0, replace(LEDGER, open_positions=1)),
+        (1, LEDGER),
     ],
 )
-def test_books_that_do_not_agree_fail_the_demo(ledger: VenueLedger) -> None:
+def test_books_that_do_not_agree_fail_the_demo(held: int, ledger: VenueLedger) -> None:
     with pytest.raises(StackFailed, match="do not agree"):
-        compare(console(), ROUND_TRIP, 0, ledger)
+        compare(console(), ROUND_TRIP, held, ledger)

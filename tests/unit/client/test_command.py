@@ -150,13 +150,17 @@ async def test_a_wait_that_ends_first_is_told_apart(tandem: Tandem) -> None:
 async def test_a_rejected_order_exits_1_with_the_cause(tandem: Tandem, broker: SmallBroker) -> None:
     async def reject(context: Any) -> None:
         cause = orders_pb2.OrderCause(
-            reason=errors_pb2.ERROR_REASON_INSUFFICIENT_BUYING_POWER, message="not enough\x1b[2J"
+            reason=errors_pb2.ERROR_REASON_INSUFFICIENT_BUYING_POWER,
+            message="not enough\x1b[2J" + " cash" * 60,
         )
         broker.put("my-1", types_pb2.ORDER_STATUS_REJECTED, cause=cause)
 
     broker.on_submit = reject
     ran = await tandem(*SUBMIT, "--id", "my-1")
-    assert (ran.code, ran.err) == (1, "refused: INSUFFICIENT_BUYING_POWER not enough [2J\n")
+    cause = "INSUFFICIENT_BUYING_POWER not enough [2J" + " cash" * 60
+    assert (ran.code, ran.err) == (1, f"refused: {cause}\n")
+    assert ran.out.endswith(f"{cause}\n")
+    assert ran.out.count("\n") == 1
 
 
 async def test_an_order_in_doubt_exits_3_and_says_where_to_look(
@@ -321,6 +325,7 @@ async def test_lists_are_tables_or_one_document(tandem: Tandem, broker: SmallBro
         assert (ran.code, ran.err) == (0, "")
         assert words in ran.out
         assert (await tandem(*command, "--json")).document
+    assert "unrealised" not in (await tandem("positions")).out  # no price, no column
     listed = (await tandem("positions", "--json")).document
     assert listed["positions"][0]["qty"] == "-1"
 

@@ -42,11 +42,12 @@ class Session:
         return OperationsClient(self.operations_address, deadline_s=self.deadline_s)
 
     def show(self, answer: Any, rendered: Callable[[], RenderableType]) -> None:
-        """Write the answer: one JSON document on one line, or a table."""
-        if self.as_json:
-            self.line(documents.write(answer))
+        """Write the answer: one JSON document on one line, or a table; text stays on one line."""
+        shown = documents.write(answer) if self.as_json else rendered()
+        if isinstance(shown, str):
+            self.line(shown)
         else:
-            tables.console().print(rendered())
+            tables.console().print(shown)
 
     def line(self, text: str) -> None:
         """Write one line, at once."""

@@ -49,16 +49,25 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], title: str = "") -> Table:
-    """A table; a column whose name begins with ">" is of figures and goes to the right."""
+    """A table, without the columns in which no row says anything.
+
+    A column whose name begins with ">" is of figures and goes to the right.
+    """
+    filled = list(rows)
+    shown = [n for n in range(len(columns)) if any(_says(row[n]) for row in filled)]
     made = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
-    for column in columns:
+    for column in (columns[n] for n in shown):
         right = column.startswith(">")
         made.add_column(
             column.removeprefix(">"), justify="right" if right else "left", overflow="fold"
         )
-    for row in rows:
-        made.add_row(*row)
+    for row in filled:
+        made.add_row(*(row[n] for n in shown))
     return made
+
+
+def _says(cell: Cell) -> bool:
+    return str(cell) not in ("", words.NOTHING)
 
 
 def styled(state: OrderStatus | VenueState | TradingState) -> Text:
@@ -103,8 +112,9 @@ def order(shown: Order) -> RenderableType:
         ("venue says", plain(shown.raw_status)),
         ("cause", words.cause(shown.cause)),
         ("cancel asked", "yes" if shown.cancel_requested else ""),
-        ("created", moment(shown.created.received_time or shown.created.venue_time)),
-        ("updated", moment(shown.updated.venue_time or shown.updated.received_time)),
+        ("created", moment(shown.created.received_time)),
+        ("updated", moment(shown.updated.received_time)),
+        ("venue's time", moment(shown.updated.venue_time)),
     ]
     grid = Table.grid(padding=(0, 2))
     for name, value in facts:
