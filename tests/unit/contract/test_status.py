@@ -145,6 +145,15 @@ def test_each_venues_cause_is_told_in_order() -> None:
     assert [v.subject for v in quota.violations] == ["venue:alpaca", "venue:interactive_brokers"]
 
 
+def test_a_quota_without_a_venue_is_that_of_requests() -> None:
+    quota = details(to_status(Refused(Reason.BUDGET_EXHAUSTED, "none left")))["QuotaFailure"]
+    assert quota == error_details_pb2.QuotaFailure(
+        violations=[
+            error_details_pb2.QuotaFailure.Violation(subject="requests", description="none left")
+        ]
+    )
+
+
 @pytest.mark.parametrize(
     ("retry_after_s", "seconds", "nanos"),
     [(1.5, 1, 500_000_000), (0.0, 0, 0), (-3.0, 0, 0), (1e12, 86_400, 0)],
