@@ -19,7 +19,6 @@ from services.router.api.broker_service import BrokerServicer
 from services.router.api.operations_service import OperationsServicer
 from services.router.books.books import Books
 from services.router.books.watching import Watching
-from services.router.journal import codec
 from services.router.journal.journal import Journal, RunBlocking
 from services.router.journal.records import (
     EpochTaken,
@@ -28,7 +27,8 @@ from services.router.journal.records import (
     TradingState,
     TradingStateSet,
 )
-from services.router.journal.store import Head, JournalError, JournalStore, check_chain
+from services.router.journal.replay import read_back
+from services.router.journal.store import Head, JournalError, JournalStore
 from services.router.routing.accounts import AccountLinks
 from services.router.routing.care import Care, CareSettings, Nudge, doubt_orphans
 from services.router.routing.desk import Desk
@@ -158,10 +158,8 @@ class RouterCore:
         Raises JournalError or UnreadableRecord: this router may not lead on this journal.
         """
         head = Head()
-        for entry in check_chain(self._store.entries()):
-            seq, at, record = codec.decode(entry.data)
-            self.watching.note(self.books.apply(seq, at, record))
-            head = Head(entry.seq, entry.hash)
+        for head, at, record in read_back(self._store.entries()):
+            self.watching.note(self.books.apply(head.seq, at, record))
         self.watching.durable(head.seq)
         self.journal.start(head, self._store.take_epoch())
         self.journal.record(*self._first_records())

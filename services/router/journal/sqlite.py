@@ -19,6 +19,7 @@ from services.router.journal.store import (
     CommitFailed,
     Entry,
     EpochLost,
+    JournalCorrupt,
     JournalError,
     JournalLocked,
 )
@@ -40,12 +41,16 @@ class SqliteJournal:
     """`JournalStore` on SQLite. Used from one thread at a time.
 
     `vfs` names a SQLite file layer; tests pass one that sees the order of writes and syncs.
+    Opening raises JournalLocked if another process has it, JournalError if it can't be opened.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, vfs: str | None = None) -> None:
         self._path = Path(path)
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _lock(self._path.with_name(self._path.name + ".lock"))
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = _lock(self._path.with_name(self._path.name + ".lock"))
+        except OSError as error:
+            raise JournalError(f"{self._path}: can't be opened: {error}") from error
         try:
             self._db = apsw.Connection(str(self._path), vfs=vfs)
             self._db.set_busy_timeout(_BUSY_TIMEOUT_MS)
@@ -68,17 +73,25 @@ class SqliteJournal:
     def entries(self, after_seq: int = 0) -> Iterator[Entry]:
         last = after_seq
         while True:  # page by page, so that an append between pages is not shut out
-            rows = list(
-                self._db.execute(
-                    "SELECT seq, data, hash FROM entries WHERE seq > ? ORDER BY seq LIMIT ?",
-                    (last, _PAGE_LEN),
-                )
-            )
-            for seq, data, digest in rows:
-                yield Entry(seq, data, digest)
-            if len(rows) < _PAGE_LEN:
+            page = self._page(last)
+            yield from page
+            if len(page) < _PAGE_LEN:
                 return
-            last = rows[-1][0]
+            last = page[-1].seq
+
+    def _page(self, after_seq: int) -> list[Entry]:
+        try:
+            rows = self._db.execute(
+                "SELECT seq, data, hash FROM entries WHERE seq > ? ORDER BY seq LIMIT ?",
+                (after_seq, _PAGE_LEN),
+            )
+            page = [Entry(*row) for row in rows]
+        except apsw.Error as error:
+            raise JournalCorrupt(f"{self._path}: can't be read: {error}") from error
+        for entry in page:
+            if not isinstance(entry.data, bytes) or not isinstance(entry.hash, bytes):
+                raise JournalCorrupt(f"{self._path}: entry {entry.seq} is not made of bytes")
+        return page
 
     def take_epoch(self) -> int:
         try:
