@@ -96,7 +96,7 @@ def guide(addresses: Addresses, options: RunOptions, *, earlier: bool) -> str:
         "",
         "Tandem is up. Ctrl-C ends it. In another terminal:",
         "",
-        *(f"  {line}" for line in _commands(addresses)),
+        *(f"  {line}" for line in _commands(addresses, paper=options.paper)),
         "",
         f"State and logs are in {options.state} and are taken up by the next run.",
     ]
@@ -113,18 +113,24 @@ def guide(addresses: Addresses, options: RunOptions, *, earlier: bool) -> str:
     return "\n".join(lines)
 
 
-def _commands(addresses: Addresses) -> list[str]:
+def _commands(addresses: Addresses, *, paper: bool) -> list[str]:
     variables = []
     if addresses.router != "127.0.0.1:50050":
         variables.append(f"export TANDEM_ADDRESS={addresses.router}")
     if addresses.operations != "127.0.0.1:50060":
         variables.append(f"export TANDEM_OPERATIONS_ADDRESS={addresses.operations}")
     tandem = ".venv/bin/tandem"
+    symbols, order = (
+        "SPY SPY241115P00400000",
+        "sell 1 SPY241115P00400000 --limit 8.50 --intent open",
+    )
+    if paper:  # where that put has expired, and nothing should fill by chance
+        symbols, order = "SPY", "buy 1 SPY --limit 100"
     return [
         *variables,
         f"{tandem} status",
-        f"{tandem} quotes SPY SPY241115P00400000",
-        f"{tandem} submit sell 1 SPY241115P00400000 --limit 8.50 --intent open --id my-1 --wait 30",
+        f"{tandem} quotes {symbols}",
+        f"{tandem} submit {order} --id my-1 --wait 10",
         f"{tandem} order my-1",
         f"{tandem} positions",
         f"{tandem} watch",

@@ -119,9 +119,12 @@ class Stack:
 
     async def end(self) -> None:
         """End all children, the last started first; each in a bounded time."""
-        while self._children:
-            await self._children[-1].end(_END_GRACE_S)
-            self._children.pop()
+        try:
+            while self._children:
+                await self._children[-1].end(_END_GRACE_S)
+                self._children.pop()
+        finally:
+            self.kill()  # if that was cut short
 
     def kill(self) -> None:
         """Kill all children at once."""
