@@ -37,7 +37,7 @@ async def watch_events(
             if event is None:
                 yield heartbeat(clock.now(), last_token)
                 continue
-            last_token = watching.token(event.seq)
+            last_token = watching.token(event)
             if request.account_id in ("", event.account_id) or event.account_id == "":
                 yield event_to_wire(event, last_token, _tag(event, tags))
     finally:

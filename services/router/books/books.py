@@ -118,7 +118,11 @@ class Books:
     def apply(self, seq: int, at: datetime, record: Record) -> list[BookEvent]:
         """Fold one record in; answers with what it gives to tell."""
         account_id = getattr(record, "account_id", "")
-        return [BookEvent(seq, at, account_id, told) for told in self._fold(seq, at, record)]
+        told = list(self._fold(seq, at, record))
+        return [
+            BookEvent(seq, at, account_id, one, part=part % len(told))
+            for part, one in enumerate(told, start=1)
+        ]
 
     def _fold(self, seq: int, at: datetime, record: Record) -> Iterable[Told]:
         match record:

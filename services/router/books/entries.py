@@ -90,9 +90,14 @@ Told = (
 
 @dataclass(frozen=True, slots=True)
 class BookEvent:
-    """One thing to tell, with the journal sequence of the record it comes of."""
+    """One thing to tell, with the journal sequence of the record it comes of.
+
+    A record may give several: `part` numbers them from 1, and is 0 for the last, with which the
+    whole record is told.
+    """
 
     seq: int
     at: datetime
     account_id: str
     told: Told
+    part: int = 0

@@ -1,8 +1,9 @@
 """Telling the books' events to those who watch, durable ones only, with resume.
 
-A token is `{journal_id}.{sequence}`: resume after that record. Recent events are kept, also over
-a restart (replay fills the ring again); an older token is refused, so that nobody misses anything
-without knowing: they list, and watch from the list's token.
+A token is `{journal_id}.{sequence}`: resume after that record, or `{journal_id}.{sequence}.{part}`
+after that event of a record that gives several. Recent events are kept, also over a restart (replay
+fills the ring again); an older token is refused, so that nobody misses anything without knowing:
+they list, and watch from the list's token.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from collections import deque
 from services.common.domain.errors import InvalidRequest, Reason, Refused
 from services.router.books.entries import BookEvent
 
-_TOKEN = re.compile(r"([0-9a-f-]{1,64})\.([0-9]{1,18})", re.ASCII)
+_TOKEN = re.compile(r"([0-9a-f-]{1,64})\.([0-9]{1,18})(?:\.([1-9][0-9]{0,3}))?", re.ASCII)
+_WHOLE = 10_000
+"""The part of a record that is told in full; more than any record has."""
 
 
 class WatchEnded(Exception):
@@ -74,7 +77,7 @@ class Watching:
         self._queue_len_max = queue_len_max
         self._pending: deque[BookEvent] = deque()
         self._recent: deque[BookEvent] = deque()
-        self._forgotten_seq = 0
+        self._forgotten = (0, _WHOLE)
         self._durable_seq = 0
         self._subscriptions: set[Subscription] = set()
         self.journal_id = ""
@@ -92,21 +95,23 @@ class Watching:
             for subscription in self._subscriptions:
                 subscription.put(event)
         while len(self._recent) > self._keep:
-            self._forgotten_seq = self._recent.popleft().seq
+            self._forgotten = _place(self._recent.popleft())
 
-    def token(self, seq: int | None = None) -> str:
-        """The token to resume after `seq`, or after all that is durable now."""
-        return f"{self.journal_id}.{self._durable_seq if seq is None else seq}"
+    def token(self, event: BookEvent | None = None) -> str:
+        """The token to resume after `event`, or after all that is durable now."""
+        if event is None:
+            return f"{self.journal_id}.{self._durable_seq}"
+        return f"{self.journal_id}.{event.seq}" + (f".{event.part}" if event.part else "")
 
     def subscribe(self, token: str) -> Subscription:
         """Begin after `token`, or now if it is empty. The caller must `unsubscribe`.
 
         Raises InvalidRequest INVALID_TOKEN, Refused TOKEN_EXPIRED.
         """
-        after = self._parse(token) if token else self._durable_seq
+        after = self._parse(token) if token else (self._durable_seq, _WHOLE)
         subscription = Subscription(self._queue_len_max + self._keep)
         for event in self._recent:
-            if event.seq > after:
+            if _place(event) > after:
                 subscription.put(event)
         self._subscriptions.add(subscription)
         return subscription
@@ -120,15 +125,21 @@ class Watching:
         for subscription in self._subscriptions:
             subscription.close()
 
-    def _parse(self, token: str) -> int:
+    def _parse(self, token: str) -> tuple[int, int]:
         match = _TOKEN.fullmatch(token)
         if match is None:
             raise InvalidRequest(
                 "resume_token", "not a token of this service", reason=Reason.INVALID_TOKEN
             )
-        seq = int(match[2])
-        if match[1] != self.journal_id or seq < self._forgotten_seq or seq > self._durable_seq:
+        place = int(match[2]), int(match[3] or _WHOLE)
+        ours = match[1] == self.journal_id and place[0] <= self._durable_seq
+        if not ours or place < self._forgotten:
             raise Refused(
                 Reason.TOKEN_EXPIRED, "resume_token: too old; list, then watch from there"
             )
-        return seq
+        return place
+
+
+def _place(event: BookEvent) -> tuple[int, int]:
+    """Where an event stands among all: by its record, and by its part of that."""
+    return event.seq, event.part or _WHOLE

@@ -1,0 +1,232 @@
+"""A simulated Alpaca, its adapter and the router as real processes: what these tests stand on."""
+
+from __future__ import annotations
+
+import asyncio
+import operator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from tandem_client import (
+    Alert,
+    OperationsClient,
+    Order,
+    OrderSpec,
+    OrderStatus,
+    OrderType,
+    Side,
+    TandemClient,
+    TimeInForce,
+    VenueStatus,
+    parse_symbol,
+)
+
+from stack import programs
+from stack.children import Program
+from stack.programs import Ports, simulated_venue
+from tests.integration.system.parts import WAIT_S, Part, eventually, free_port, scrubbed
+from tests.integration.system.venue import Fill, VenueControl
+
+ACCOUNT: Final = programs.ACCOUNT_ID
+VENUE: Final = programs.VENUE
+TOTAL_TIMEOUT_S: Final = 1.5
+
+# Waits of production, made short; what is not here has its default.
+_SIMULATOR: Final = {"TANDEM_SIM_ALPACA_RATE_LIMIT": "0", "TANDEM_SIM_ALPACA_CASH": "10000000"}
+_ADAPTER: Final = {
+    "TANDEM_ALPACA_REST__TOTAL_TIMEOUT_S": str(TOTAL_TIMEOUT_S),
+    "TANDEM_ALPACA_REST__READ_TIMEOUT_S": str(TOTAL_TIMEOUT_S),
+    "TANDEM_ALPACA_REST__READ_DEADLINE_S": "2",
+    "TANDEM_ALPACA_REST__PROBE_TIMEOUT_S": "0.5",
+    "TANDEM_ALPACA_REST__PROBE_INTERVAL_S": "0.5",
+    "TANDEM_ALPACA_SYNC__BACKOFF_MIN_S": "0.05",
+    "TANDEM_ALPACA_SYNC__BACKOFF_MAX_S": "0.2",
+    "TANDEM_ALPACA_SYNC__SILENCE_S": "1",
+    "TANDEM_ALPACA_SYNC__LATE_EVENT_S": "0.2",
+    "TANDEM_ALPACA_SYNC__OVERLAP_S": "5",
+    "TANDEM_ALPACA_PACING__LIMIT": "100000",
+    "TANDEM_ALPACA_DATA_PACING__LIMIT": "100000",
+    "TANDEM_ALPACA_DRAIN_S": "0",
+}
+_ROUTER: Final = {
+    "TANDEM_ROUTER_RECONNECT_MAX_S": "0.4",
+    "TANDEM_ROUTER_REVIEW_S": "0.5",
+    "TANDEM_ROUTER_HEARTBEAT_S": "1",
+    "TANDEM_ROUTER_SILENCE_MAX_S": "3",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The three programs on ports of their own, with their state in `folder`."""
+
+    ports: Ports
+    folder: Path
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Programs:
+        """Programs that nobody else's ports or state get in the way of."""
+        for name in ("adapter", "router", "logs"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        names = ("router", "operations", "adapter", "simulator", "control")
+        return cls(Ports(**{name: free_port() for name in names}), folder)
+
+    def simulator(self, *, seed: int = 1) -> Program:
+        """The venue; its seed makes its ids."""
+        inherited = {**scrubbed(), **_SIMULATOR}
+        return programs.simulator(inherited, self.ports, seed=seed, skip_closed=False)
+
+    def adapter(self, **changed: str) -> Program:
+        """The adapter; `changed` are variables that go before those of the stack."""
+        venue = simulated_venue(self.ports.simulator)
+        program = programs.adapter({**scrubbed(), **_ADAPTER}, self.ports, self.folder, venue)
+        return _with(program, changed)
+
+    def router(self, **changed: str) -> Program:
+        """The router; `changed` as above."""
+        venue = simulated_venue(self.ports.simulator)
+        address = f"127.0.0.1:{self.ports.adapter}"
+        inherited = {**scrubbed(), **_ROUTER}
+        return _with(programs.router(inherited, self.ports, self.folder, venue, address), changed)
+
+
+def _with(program: Program, changed: Mapping[str, str]) -> Program:
+    """The program with other variables; an empty value takes one away."""
+    merged = {**program.environment, **changed}
+    kept = {name: value for name, value in merged.items() if value}
+    return Program(program.name, program.module, program.arguments, kept)
+
+
+class Trio:
+    """The three of them, and clients of each. Made by `running`."""
+
+    def __init__(self, made: Programs) -> None:
+        logs = made.folder / "logs"
+        self.programs = made
+        self.simulator = Part(made.simulator(), logs, says_ready)
+        self.adapter = Part(made.adapter(), logs, says_ready)
+        self.router = Part(made.router(), logs, is_router_up)
+        self.venue = VenueControl(f"127.0.0.1:{made.ports.control}")
+        self.address = f"127.0.0.1:{made.ports.router}"
+        self.operations_address = f"127.0.0.1:{made.ports.operations}"
+        self.adapter_address = f"127.0.0.1:{made.ports.adapter}"
+        self.client = TandemClient(self.address, deadline_s=20.0)
+        self.operations = OperationsClient(self.operations_address)
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, folder: Path) -> AsyncIterator[Trio]:
+        """Start all three and wait until orders can be sent; end all, whatever happens."""
+        trio = cls(Programs.in_folder(folder))
+        async with AsyncExitStack() as owned:
+            for part in (trio.simulator, trio.adapter, trio.router):
+                owned.push_async_callback(part.end)
+            owned.push_async_callback(trio.client.close)
+            owned.push_async_callback(trio.operations.close)
+            await trio.simulator.start()
+            trio.adapter.begin()
+            await trio.router.start()
+            await trio.open_for_entries()
+            yield trio
+
+    async def status(self) -> VenueStatus:
+        """The one venue as the router tells of it."""
+        (venue,) = (await self.client.status()).venues
+        return venue
+
+    async def open_for_entries(self) -> VenueStatus:
+        """Wait until the router sends entries to the venue."""
+        return await eventually(self.status, lambda venue: venue.ready)
+
+    async def closed_for_entries(self) -> VenueStatus:
+        """Wait until it has noticed that it can't."""
+        return await eventually(self.status, lambda venue: not venue.ready)
+
+    async def order(self, client_order_id: str) -> Order:
+        """The order as the router has it; it must be known there."""
+        found = (await self.client.order(client_order_id)).order
+        assert found is not None, f"{client_order_id} is not known"
+        return found
+
+    async def becomes(self, client_order_id: str, *statuses: OrderStatus) -> Order:
+        """Wait until the order has one of these statuses."""
+        return await eventually(
+            lambda: self.order(client_order_id), lambda order: order.status in statuses
+        )
+
+    async def first_alert(self, token: str) -> Alert:
+        """The first alert after `token`; waits for it."""
+        async with asyncio.timeout(WAIT_S), aclosing(self.client.watch(token)) as events:
+            async for event in events:
+                if isinstance(event.what, Alert):
+                    return event.what
+        raise AssertionError("a watch does not end")
+
+    async def books_agree(self) -> None:
+        """Wait until what the router has booked is what the venue's ledger says, fill by fill."""
+        await eventually(self._differences, operator.not_)
+
+    async def _differences(self) -> list[str]:
+        booked = [
+            Fill(e.placement_id, _symbol(e), e.side.name, e.last_qty, e.last_px, e.cum_qty)
+            for e in (await self.client.executions().all()).items
+        ]
+        filled = await self.venue.fills()
+        differences = [f"not booked: {fill}" for fill in filled if fill not in booked]
+        differences += [f"not at the venue: {fill}" for fill in booked if fill not in filled]
+        if len(booked) != len(set(booked)):
+            differences.append(f"booked twice: {booked}")
+        return differences
+
+    async def held(self) -> dict[str, Decimal]:
+        """What the router's books hold, by symbol."""
+        positions = (await self.client.positions().all()).items
+        return {_symbol(position): position.qty for position in positions}
+
+
+def _symbol(record: Any) -> str:
+    return str(record.instrument.symbol)
+
+
+def says_ready(line: Mapping[str, Any]) -> bool:
+    """Whether a line of the simulator's or the adapter's log says that it can be used."""
+    return line.get("event") == "ready"
+
+
+def is_router_up(line: Mapping[str, Any]) -> bool:
+    """Whether a line of the router's log says that it can be used."""
+    return line.get("setting") == "TANDEM_ROUTER_OPERATIONS_LISTEN"
+
+
+def shares(
+    client_order_id: str, side: Side, price: str, *, qty: str = "1", symbol: str = "SPY"
+) -> OrderSpec:
+    """A limit order of shares."""
+    return OrderSpec(
+        client_order_id=client_order_id,
+        instrument=parse_symbol(symbol),
+        side=side,
+        order_qty=Decimal(qty),
+        order_type=OrderType.LIMIT,
+        time_in_force=TimeInForce.DAY,
+        limit_price=Decimal(price),
+    )
+
+
+def fills_now(client_order_id: str, qty: str = "1") -> OrderSpec:
+    """An entry that the market fills at once: SPY is offered at 400.02."""
+    return shares(client_order_id, Side.BUY, "401", qty=qty)
+
+
+def rests(client_order_id: str, qty: str = "1") -> OrderSpec:
+    """An entry that works until somebody fills it."""
+    return shares(client_order_id, Side.BUY, "300", qty=qty)
+
+
+def exit_now(client_order_id: str, qty: str = "1") -> OrderSpec:
+    """An order that sells shares that are held, at once: SPY is bid at 399.98."""
+    return shares(client_order_id, Side.SELL, "399", qty=qty)
