@@ -71,7 +71,8 @@ class AdapterProcess:
         self._wiring = wiring
         settings = self._settings()
         clock, rng = wiring.clock, wiring.rng
-        store_pool = VirtualPool(1, slot_wait_s=5.0, rng=rng)
+        disk = wiring.disk
+        store_pool = VirtualPool(1, slot_wait_s=5.0, rng=rng, delay_s=lambda: disk.delay_s)
         self.store = FenceStore.open(
             settings.fence_store_path, clock, store_pool.run, vfs=wiring.disk.vfs
         )

@@ -54,7 +54,8 @@ def _change(content: bytearray, offset: int, data: bytes | None) -> None:
 class Disk:
     """One node's disk. `folder` holds the files of the present incarnation, `vfs` goes to SQLite.
 
-    `on_io` (if set) is called before each write and sync with its number, from 1.
+    `on_io` (if set) is called before each write and sync with its number, from 1. `delay_s` is for
+    who waits for the disk: how much longer it takes at present.
     """
 
     def __init__(self, root: Path, node: str, rng: random.Random) -> None:
@@ -64,7 +65,9 @@ class Disk:
         self._life = 1
         self._contents: dict[str, _Content] = {}
         self._io_count = 0
+        self._closed = False
         self.on_io: Callable[[int], None] | None = None
+        self.delay_s = 0.0
         self.vfs = f"simulated-disk-{next(_numbers)}"
         self._vfs = _Vfs(self)
         self._make_folder()
@@ -92,7 +95,8 @@ class Disk:
         return any(text in content.durable for content in self._contents.values())
 
     def close(self) -> None:
-        """Give the file layer's name back. Files that are still open stay usable."""
+        """The disk is not looked at any more; whoever still has a file open may close it."""
+        self._closed = True
         self._vfs.unregister()
 
     def _make_folder(self) -> None:
@@ -114,6 +118,8 @@ class Disk:
 
     def io(self, life: int) -> None:
         """Count a write or sync; raises for files of an earlier life."""
+        if self._closed:
+            return
         self._io_count += 1
         if self.on_io is not None:
             self.on_io(self._io_count)

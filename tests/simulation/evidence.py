@@ -91,10 +91,17 @@ def check_alarms(records: list[Record]) -> Iterator[Finding]:
             yield Finding(Kind.NOISE, f"{record.kind}: {record.message}")
 
 
-def check_quarantine(books: Books) -> Iterator[Finding]:
-    """Nothing is in quarantine: no fault puts a stranger's order or a false fill at a venue."""
+def check_quarantine(books: Books, by_hand: set[str]) -> Iterator[Finding]:
+    """In quarantine are the orders that were placed by hand, all of them and nothing else."""
     for kept in books.quarantine.values():
-        yield Finding(Kind.NOISE, f"{kept.record.quarantine_id}: {kept.record.reason}")
+        about = kept.record.order or kept.record.execution
+        if about is None or about.venue_order_id not in by_hand:
+            yield Finding(Kind.NOISE, f"{kept.record.quarantine_id}: {kept.record.reason}")
+    shown = {
+        kept.record.order.venue_order_id for kept in books.quarantine.values() if kept.record.order
+    }
+    for venue_order_id in sorted(by_hand - shown):
+        yield Finding(Kind.LOSS, f"{venue_order_id}, placed by hand, is not in quarantine")
 
 
 def records_of(entries: list[Entry]) -> list[Record]:

@@ -9,12 +9,14 @@ from decimal import Decimal
 from typing import Any, Final
 
 from simulators.control.control import SimulatorControl
+from simulators.venue.orders import Side
 from tests.simulation.schedule import PlannedFault
 from tests.simulation.world import ROUTER, TRADER, World, adapter_of
 
 _POST: Final = {"method": "POST", "path": "/v2/orders"}
 _DELETE: Final = {"method": "DELETE", "path": "/v2/orders/*"}
 _GET: Final = {"method": "GET", "path": "/v2/*"}
+_BY_CLIENT_ID: Final = {"method": "GET", "path": "/v2/orders:by_client_order_id"}
 
 _MOVES: Final = (
     ("SPY", "399.98", "400.02", "1.00"),
@@ -73,12 +75,21 @@ def heal(world: World) -> None:
     world.network.heal_all()
     for node in world.nodes.values():
         node.disk.on_io = None
+        node.disk.delay_s = 0.0
         node.start()
 
 
 def _error_after(s: Strike) -> None:
     status, body = s.rng.choice((500, 502, 503, 504)), s.rng.choice(("json", "html", "empty"))
     s.request(_POST, kind="status", status=status, when="after", body=body)
+
+
+def _refusal_after(s: Strike) -> None:
+    """A refusal that is none: the order is there. Mostly it can't be looked up at once either."""
+    status, reads = s.rng.choice((403, 422)), s.rng.choice((0, 5, 15))
+    s.request(_POST, kind="status", status=status, when="after")
+    if reads:
+        s.request(_BY_CLIENT_ID, reads, kind="status", status=503)
 
 
 def _error_before(s: Strike) -> None:
@@ -148,9 +159,22 @@ def _move_market(s: Strike) -> None:
         s.later(s.rng.uniform(0.1, 5.0), lambda c=control, q=back: c.set_quote(*q))  # type: ignore[misc]
 
 
+def _by_hand(s: Strike) -> None:
+    """Somebody else trades the account: at once, or with an order that rests."""
+    price = s.rng.choice((None, Decimal("390.00")))
+    s.control.place_by_hand("SPY", Side.BUY, Decimal(s.rng.randint(1, 3)), price)
+
+
+def _slow_disk(s: Strike) -> None:
+    disk = s.world.nodes[s.rng.choice((ROUTER, s.adapter))].disk
+    disk.delay_s = s.rng.choice((0.05, 0.5, 3.0))
+    s.later(s.rng.uniform(1.0, 10.0), lambda: setattr(disk, "delay_s", 0.0))
+
+
 KINDS: Final[dict[str, Callable[[Strike], None]]] = {
     "venue.lose_reply": lambda s: s.request(_POST, kind="drop_reply", ends=s.ends()),
     "venue.error_after_effect": _error_after,
+    "venue.refusal_after_effect": _refusal_after,
     "venue.error_before_effect": _error_before,
     "venue.too_many_requests": lambda s: s.request(
         {"method": "*", "path": "/v2/*"}, s.rng.randint(1, 5), kind="status", status=429
@@ -182,4 +206,6 @@ KINDS: Final[dict[str, Callable[[Strike], None]]] = {
     "crash.adapter_between_steps": lambda s: _crash_between_steps(s, s.adapter),
     "crash.adapter_in_io": lambda s: _crash_in_io(s, s.adapter),
     "market.move": _move_market,
+    "hand.order": _by_hand,
+    "disk.slow": _slow_disk,
 }

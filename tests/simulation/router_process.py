@@ -7,7 +7,11 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from services.common.contract.pb import broker_service_pb2_grpc, operations_service_pb2_grpc
+from services.common.contract.pb import (
+    broker_service_pb2,
+    broker_service_pb2_grpc,
+    operations_service_pb2_grpc,
+)
 from services.common.contract.status import translate
 from services.common.runtime.clock import Clock
 from services.common.runtime.interceptors import client_interceptors, server_interceptors
@@ -20,6 +24,7 @@ from services.router.routing.venue_client import ClientSettings, VenueClient
 from tests.simulation.adapter_process import ACCOUNT_ID
 from tests.simulation.disk import Disk
 from tests.simulation.local_grpc.channel import LocalChannel
+from tests.simulation.local_grpc.frames import Begin
 from tests.simulation.local_grpc.server import LocalServer
 from tests.simulation.network import Network
 from tests.simulation.virtual_pool import VirtualPool
@@ -43,7 +48,10 @@ class AdapterAddress:
 
 @dataclass(frozen=True, slots=True)
 class RouterWiring:
-    """What one life of the router is given; `exits` is called when its process would end."""
+    """What one life of the router is given.
+
+    `exits` is called when its process would end, `submits` with each placement_id as it is sent.
+    """
 
     adapters: Sequence[AdapterAddress]
     network: Network
@@ -51,6 +59,7 @@ class RouterWiring:
     clock: Clock
     rng: random.Random
     exits: Callable[[str], None]
+    submits: Callable[[str], None]
 
 
 class RouterProcess:
@@ -59,7 +68,10 @@ class RouterProcess:
     def __init__(self, wiring: RouterWiring) -> None:
         self._wiring = wiring
         self.journal_store = SqliteJournal(wiring.disk.folder / "journal.db", vfs=wiring.disk.vfs)
-        pool = VirtualPool(1, slot_wait_s=_COMMIT_TIMEOUT_S, rng=wiring.rng)
+        disk = wiring.disk
+        pool = VirtualPool(
+            1, slot_wait_s=_COMMIT_TIMEOUT_S, rng=wiring.rng, delay_s=lambda: disk.delay_s
+        )
         self._tasks = TaskOwner("router", self._critical_end)
         self.core = RouterCore(
             CoreSettings(
@@ -103,9 +115,15 @@ class RouterProcess:
             adapter.port,
             rng=self._wiring.rng,
             interceptors=client_interceptors(_MARGIN_S, _READ_TIMEOUT_S),
+            on_begin=self._sent,
         )
         client = VenueClient(ACCOUNT_ID, adapter.name, channel, ClientSettings())
         return VenueWiring(adapter.name, adapter.tag, client)
+
+    def _sent(self, begin: Begin) -> None:
+        if begin.method.endswith("/SubmitOrder"):
+            request = broker_service_pb2.SubmitOrderRequest.FromString(begin.message)
+            self._wiring.submits(request.order.client_order_id)
 
     def _critical_end(self, name: str, error: BaseException | None) -> None:
         self._wiring.exits(f"task {name} ended: {error!r}")

@@ -81,6 +81,7 @@ def run_schedule(schedule: Schedule, *, verbose: bool = False) -> Outcome:
             for unhandled in loop.unhandled:
                 outcome.findings.append(Finding(Kind.NOISE, f"unhandled: {unhandled}"))
         finally:
+            acting.close()
             with _logs(shown=False):
                 loop.close()
     return outcome
@@ -93,12 +94,13 @@ class Acting:
         self._schedule = schedule
         self._outcome = outcome
         self._folder = folder
+        self._made: World | None = None
 
     async def act(self) -> None:
         """The whole of it."""
         schedule = self._schedule
         self._loop = asyncio.get_running_loop()
-        self._world = world = World(schedule.seed, schedule.venues, self._folder)
+        world = self._made = World(schedule.seed, schedule.venues, self._folder)
         self._trader = world.trader.run(Trader, schedule, world.network, world.rng("trader"))
         self._watch()
         world.start()
@@ -114,7 +116,16 @@ class Acting:
         await trading
         await self._quiet()
         self._check()
-        world.close()
+
+    def close(self) -> None:
+        """Give back what is outside of the loop."""
+        if self._made is not None:
+            self._made.close()
+
+    @property
+    def _world(self) -> World:
+        assert self._made is not None
+        return self._made
 
     def _watch(self) -> None:
         """Let the checkers see every step."""
@@ -125,7 +136,8 @@ class Acting:
             venue.simulated.venue.subscribe(
                 lambda event, name=venue.name: self._exposure.venue_event(name, event)  # type: ignore[misc]
             )
-        world.on_request = self._intent.leaves
+        world.on_submit = self._intent.leaves_router
+        world.on_request = self._intent.leaves_adapter
         self._seen_seq = 0
         assert isinstance(self._loop, VirtualLoop)
         self._loop.after_step = self._after_step
@@ -196,11 +208,25 @@ class Acting:
         outcome, core = self._outcome, router.core
         outcome.findings += check_journal(core, router.journal_store)
         outcome.findings += check_alarms(records_of(list(router.journal_store.entries())))
-        outcome.findings += check_quarantine(core.books)
+        outcome.findings += check_quarantine(core.books, self._by_hand())
+        outcome.findings += [
+            Finding(Kind.NOISE, f"{client_order_id}: {answer}", at_s)
+            for at_s, client_order_id, answer in self._trader.answers
+            if answer.startswith("INTERNAL")
+        ]
         for node in self._world.nodes.values():
             for why in node.exits:
                 if why != "fault":
                     self._tell(f"{node.name} ended: {why}")
+
+    def _by_hand(self) -> set[str]:
+        """The venue's ids of orders that the router can't know."""
+        return {
+            order["venue_order_id"]
+            for venue in self._world.venues.values()
+            for order in venue.simulated.control.ledger()["orders"]
+            if order["by_hand"]
+        }
 
     def _digest(self, ledgers: dict[str, Any], router: RouterProcess) -> None:
         made = hashlib.sha256(json.dumps(ledgers, sort_keys=True).encode())
@@ -235,12 +261,19 @@ class Acting:
 
 @contextlib.contextmanager
 def _no_collector() -> Iterator[None]:
-    """Finalisers at the collector's pleasure would make two runs differ."""
-    gc.collect()
+    """Finalisers at the collector's pleasure would make two runs differ.
+
+    What was there before is frozen meanwhile: looking through all of it would take longer than
+    the run.
+    """
+    gc.freeze()
     gc.disable()
     try:
         yield
     finally:
+        with _logs(shown=False):
+            gc.collect()
+        gc.unfreeze()
         gc.enable()
 
 

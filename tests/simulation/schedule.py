@@ -27,6 +27,7 @@ FAULTS: Final = (
     "venue.lose_reply",
     "venue.lose_reply",
     "venue.error_after_effect",
+    "venue.refusal_after_effect",
     "venue.error_before_effect",
     "venue.too_many_requests",
     "venue.late_effect",
@@ -56,6 +57,8 @@ FAULTS: Final = (
     "crash.adapter_between_steps",
     "crash.adapter_in_io",
     "market.move",
+    "hand.order",
+    "disk.slow",
 )
 """Kinds of faults; one that stands twice comes twice as often. `faults.py` says what they do."""
 
@@ -112,17 +115,31 @@ def make_schedule(seed: int) -> Schedule:
 
 
 def _orders(rng: random.Random, seed: int) -> tuple[PlannedOrder, ...]:
-    """At least two entries, an exit, a canceled order and repeats of some."""
-    entries = [_entry(rng, f"s{seed}-e{i}", marketable=True) for i in range(rng.randint(2, 3))]
-    resting = [_entry(rng, f"s{seed}-r{i}", marketable=False) for i in range(rng.randint(1, 2))]
+    """Three or four entries, a canceled order or two, an exit or more, and repeats of some."""
+    markets = rng.sample(_MARKET, k=6)
+    resting_count = rng.randint(1, 2)
+    entries = [
+        _entry(rng, f"s{seed}-e{i}", market, marketable=True)
+        for i, market in enumerate(markets[: rng.randint(3, 4)])
+    ]
+    resting = [
+        _entry(rng, f"s{seed}-r{i}", market, marketable=False)
+        for i, market in enumerate(markets[-resting_count:])
+    ]
     exits = [_exit(rng, f"s{seed}-x{i}", entry) for i, entry in enumerate(entries)]
     kept = exits[: rng.randint(1, len(exits))]
     orders = [*entries, *[_canceled(rng, order) for order in resting], *kept]
     return tuple(sorted((_repeated(rng, o) for o in orders), key=lambda order: order.at_s))
 
 
-def _entry(rng: random.Random, client_order_id: str, *, marketable: bool) -> PlannedOrder:
-    symbol, bid, ask, most = rng.choice(_MARKET)
+def _entry(
+    rng: random.Random,
+    client_order_id: str,
+    market: tuple[str, str, str, int],
+    *,
+    marketable: bool,
+) -> PlannedOrder:
+    symbol, bid, ask, most = market
     is_option = len(symbol) > 6
     sells = is_option and "P0" in symbol and marketable and rng.random() < 0.3
     if sells:

@@ -25,7 +25,10 @@ _START_S = (0.00005, 0.002)
 
 
 class VirtualPool:
-    """At most `slots` calls at once; `run` is the `RunBlocking` of adapter and router."""
+    """At most `slots` calls at once; `run` is the `RunBlocking` of adapter and router.
+
+    `delay_s` tells how long what is called takes besides, now.
+    """
 
     def __init__(
         self,
@@ -34,7 +37,9 @@ class VirtualPool:
         slot_wait_s: float,
         rng: random.Random,
         on_late: OnLate | None = None,
+        delay_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        self._delay_s = delay_s
         self._free = asyncio.Semaphore(slots)
         self._slots = slots
         self._slot_wait_s = slot_wait_s
@@ -68,7 +73,7 @@ class VirtualPool:
     async def _thread(
         self, fn: Callable[..., Any], args: tuple[Any, ...]
     ) -> tuple[Any, BaseException | None]:
-        await asyncio.sleep(self._rng.uniform(*_START_S))
+        await asyncio.sleep(self._rng.uniform(*_START_S) + self._delay_s())
         outcome: tuple[Any, BaseException | None]
         try:
             outcome = await _in_greenlet(fn, args), None

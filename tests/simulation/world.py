@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -44,7 +44,8 @@ def adapter_of(venue: str) -> str:
 class World:
     """Built inside the running loop; `start` brings it up, `close` gives back what is outside.
 
-    All randomness comes from `seed`, each part having its own stream.
+    All randomness comes from `seed`, each part having its own stream. `on_submit` is told of each
+    placement that leaves the router, `on_request` of each request that leaves an adapter.
     """
 
     def __init__(self, seed: int, venues: Sequence[str], folder: Path) -> None:
@@ -56,6 +57,7 @@ class World:
         self.network = Network(self.rng("network"), self._ports(venues))
         loop.sockets = ByteSockets(self.network)
         self.on_request: Leaves = lambda *_: None
+        self.on_submit: Callable[[str], None] = lambda _: None
         self.trader = Incarnation(TRADER)
         self.venues = {
             name: build_venue(name, _VENUE_PORT + i, seed) for i, name in enumerate(venues)
@@ -123,7 +125,8 @@ class World:
             self._disk(ROUTER),
             self.clock,
             self.rng(ROUTER),
-            lambda reason: self.router.exit(reason),
+            exits=lambda reason: self.router.exit(reason),
+            submits=lambda placement_id: self.on_submit(placement_id),
         )
         make = partial(RouterProcess, wiring)
         return Node(ROUTER, self.network, wiring.disk, make, _run_router)

@@ -138,17 +138,28 @@ def _shown(fill: Fill) -> str:
 
 
 def _check_positions(ledgers: Ledgers, account: Account) -> Iterator[Finding]:
-    there = {
-        (venue, position["symbol"]): Decimal(position["qty"])
-        for venue, ledger in ledgers.items()
-        for owner in ledger["accounts"].values()
-        for position in owner["positions"]
-    }
+    """What the fills of our orders come to, and the venue's own word where nobody else traded."""
+    there: dict[tuple[str, str], Decimal] = {}
+    for fill in ledger_fills(ledgers):
+        key = (fill.venue, fill.symbol)
+        there[key] = there.get(key, Decimal(0)) + fill.qty * (1 if fill.side == "BUY" else -1)
+    for venue, ledger in ledgers.items():
+        if not any(order["by_hand"] for order in ledger["orders"]):
+            ours = {symbol: qty for (v, symbol), qty in there.items() if v == venue and qty}
+            assert ours == _stated(ledger), "the ledger contradicts itself"
     held = {(p.venue, p.symbol): p.qty for p in account.positions if p.qty}
     for key in sorted(there.keys() | held.keys()):
         if there.get(key, 0) != held.get(key, 0):
             text = f"{key[1]} at {key[0]}: {there.get(key, 0)}, booked are {held.get(key, 0)}"
             yield Finding(Kind.WRONG, text)
+
+
+def _stated(ledger: Mapping[str, Any]) -> dict[str, Decimal]:
+    return {
+        position["symbol"]: Decimal(position["qty"])
+        for owner in ledger["accounts"].values()
+        for position in owner["positions"]
+    }
 
 
 def _check_profit(account: Account, multipliers: Mapping[str, int]) -> Iterator[Finding]:

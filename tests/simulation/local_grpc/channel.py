@@ -35,7 +35,10 @@ _CONNECT_S: Final = 20.0
 
 
 class LocalChannel(grpc.aio.Channel):
-    """Quacks like grpc.aio's channel as far as generated stubs and this project's code need."""
+    """Quacks like grpc.aio's channel as far as generated stubs and this project's code need.
+
+    `on_begin` is told of each call right before its first byte leaves.
+    """
 
     def __init__(
         self,
@@ -44,7 +47,9 @@ class LocalChannel(grpc.aio.Channel):
         *,
         rng: random.Random,
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+        on_begin: Callable[[Begin], None] = lambda _: None,
     ) -> None:
+        self._on_begin = on_begin
         self._network = network
         self._port = port
         self._rng = rng
@@ -189,6 +194,7 @@ class LocalChannel(grpc.aio.Channel):
         self._calls[stream_id] = call
         call.send_cancel = lambda: end.send(Cancel(stream_id))
         call.add_done_callback(self._ended)
+        self._on_begin(call.begin)
         end.send(call.begin)
 
     def _ended(self, call: LocalCall) -> None:
