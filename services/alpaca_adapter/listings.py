@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import quote
 
 from services.alpaca_adapter import wire_fields
 from services.alpaca_adapter.reads import Reader
@@ -37,7 +38,7 @@ class Listings:
 
     async def order_by_id(self, venue_order_id: str, until: float | None = None) -> Record | None:
         """The order of an id of Alpaca's, None if Alpaca says that there is none."""
-        order = await self._reader.find(f"/orders/{venue_order_id}", until=until)
+        order = await self._reader.find(f"/orders/{quote(venue_order_id, safe='')}", until=until)
         return self._checked(order, "id", venue_order_id)
 
     async def orders(

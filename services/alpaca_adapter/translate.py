@@ -31,17 +31,17 @@ _ORDER_TYPES: Final = {"market": OrderType.MARKET, "limit": OrderType.LIMIT}
 _TIMES_IN_FORCE: Final = {"day": TimeInForce.DAY, "gtc": TimeInForce.GTC}
 _INTENTS: Final = {intent.value.lower(): intent for intent in PositionIntent}
 _FILLS: Final = frozenset({"fill", "partial_fill"})
+_REVISIONS: Final = frozenset({"trade_bust", "trade_correct"})
 _NO_INTENT_SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One event of trade_updates: its executions, its order (None if it has none we can read)."""
+    """One event of trade_updates: its executions, and its order as it then was."""
 
     event: str
     executions: tuple[Execution, ...]
     report: OrderReport
-    at: datetime | None
 
 
 class Translator:
@@ -106,8 +106,10 @@ class Translator:
             executions = (
                 self._leg_executions(legs, order) if legs else (self._execution(fields, order),)
             )
-        at = wire_fields.time(fields, "timestamp") or report.times.venue_time
-        return Update(event, executions, report, at)
+        if event in _REVISIONS:
+            # Alpaca's account stream is not known to carry them; what they revise stays as told.
+            _log.error("execution_revised_by_venue", event_name=event, client_id=report.client_id)
+        return Update(event, executions, report)
 
     def activity_execution(self, activity: Any, client_id: str) -> Execution | None:
         """An execution from a FILL activity; None for an asset that Tandem does not trade."""
