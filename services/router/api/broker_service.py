@@ -22,6 +22,7 @@ from services.common.runtime.telemetry import current_traceparent
 from services.router.api.balances import read_account
 from services.router.api.not_served import BROKER_METHODS, not_served
 from services.router.api.paging import page_of
+from services.router.api.told import once_durable
 from services.router.api.views import (
     account_to_wire,
     between,
@@ -93,14 +94,14 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
         account = self._account_of(request.account_id)
         if bool(request.client_order_id) == bool(request.venue_order_id):
             raise InvalidRequest("client_order_id", "give either this or venue_order_id")
-        await self._journal.durable()
         entry = self._find(account, request)
-        as_of = timestamp_to_wire(self._clock.now())
-        if entry is None:
-            return pb.GetOrderResponse(lookup=pb.ORDER_LOOKUP_ABSENT, as_of=as_of)
-        return pb.GetOrderResponse(
-            lookup=pb.ORDER_LOOKUP_FOUND, order=entry_to_wire(entry), as_of=as_of
+        reply = pb.GetOrderResponse(
+            lookup=pb.ORDER_LOOKUP_ABSENT, as_of=timestamp_to_wire(self._clock.now())
         )
+        if entry is not None:
+            reply.lookup = pb.ORDER_LOOKUP_FOUND
+            reply.order.CopyFrom(entry_to_wire(entry))
+        return await once_durable(self._journal, reply)
 
     def _find(self, account: AccountLinks, request: pb.GetOrderRequest) -> OrderEntry | None:
         if request.client_order_id:
@@ -115,7 +116,6 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
 
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> Any:
         account = self._account_of(request.account_id)
-        await self._journal.durable()
         fits = order_filter(request)
         entries = sorted(
             (e for e in self._entries(account.account_id, request.filter) if fits(e)),
@@ -123,12 +123,13 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
             reverse=True,
         )
         page, token = page_of(entries, request.page, lambda entry: entry.first_seq)
-        return pb.ListOrdersResponse(
+        reply = pb.ListOrdersResponse(
             orders=map(entry_to_wire, page),
             next_page_token=token,
             as_of=timestamp_to_wire(self._clock.now()),
             watch_token=self._watching.token(),
         )
+        return await once_durable(self._journal, reply)
 
     def _entries(self, account_id: str, order_filter: int) -> Iterable[OrderEntry]:
         if order_filter in (pb.ORDER_FILTER_OPEN, pb.ORDER_FILTER_IN_DOUBT):
@@ -137,7 +138,6 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
 
     async def ListExecutions(self, request: pb.ListExecutionsRequest, context: Any) -> Any:
         account = self._account_of(request.account_id)
-        await self._journal.durable()
         order_id = request.client_order_id
         after = optional_timestamp_from_wire(request, "after", "after")
         before = optional_timestamp_from_wire(request, "before", "before")
@@ -150,12 +150,13 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
             and between(booked.execution.times.venue_time, after, before)
         )
         page, token = page_of(found, request.page, lambda booked: booked.seq)
-        return pb.ListExecutionsResponse(
+        reply = pb.ListExecutionsResponse(
             executions=map(booked_to_wire, page),
             next_page_token=token,
             as_of=timestamp_to_wire(self._clock.now()),
             watch_token=self._watching.token(),
         )
+        return await once_durable(self._journal, reply)
 
     # -- account -----------------------------------------------------------------------------
 
@@ -164,29 +165,27 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
 
     async def ListPositions(self, request: pb.ListPositionsRequest, context: Any) -> Any:
         account = self._account_of(request.account_id)
-        await self._journal.durable()
-        held = sorted(
-            (
-                position
-                for position in self._books.held(account.account_id)
-                if request.venue in ("", position.venue)
-            ),
-            key=lambda position: (position.instrument.key, position.venue),
-        )
-        numbered = list(enumerate(reversed(held)))[::-1]
-        page, token = page_of(numbered, request.page, lambda item: item[0])
-        return pb.ListPositionsResponse(
+        # Positions are never forgotten, so their numbers stay while others open and close.
+        numbered = [
+            (number, position)
+            for number, position in enumerate(self._books.positions.values())
+            if position.account_id == account.account_id
+            and position.lots
+            and request.venue in ("", position.venue)
+        ]
+        page, token = page_of(reversed(numbered), request.page, lambda item: item[0])
+        reply = pb.ListPositionsResponse(
             positions=[held_to_wire(position) for _, position in page],
             next_page_token=token,
             as_of=timestamp_to_wire(self._clock.now()),
             watch_token=self._watching.token(),
         )
+        return await once_durable(self._journal, reply)
 
     async def GetPosition(self, request: pb.GetPositionRequest, context: Any) -> Any:
         account = self._account_of(request.account_id)
         instrument = instrument_from_wire(request.instrument, "instrument")
-        await self._journal.durable()
-        return pb.GetPositionResponse(
+        reply = pb.GetPositionResponse(
             positions=[
                 held_to_wire(position)
                 for position in self._books.held(account.account_id)
@@ -194,6 +193,7 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
             ],
             as_of=timestamp_to_wire(self._clock.now()),
         )
+        return await once_durable(self._journal, reply)
 
     # -- venues ------------------------------------------------------------------------------
 
@@ -213,10 +213,9 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: Any) -> Any:
         accounts = self._accounts_of(request.account_id)
-        await self._journal.durable()
         ids = [account.account_id for account in accounts]
         last = self._books.last_failover
-        return pb.GetStatusResponse(
+        reply = pb.GetStatusResponse(
             venues=[link_to_wire(link, self._books) for a in accounts for link in a.links],
             trading_state=gate_to_wire(strictest_gate(self._books, request.account_id)),
             as_of=timestamp_to_wire(self._clock.now()),
@@ -225,6 +224,7 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
             in_doubt_count=sum(count_in_doubt(self._books, i) for i in ids),
             quarantined_count=sum(count_quarantined(self._books, i) for i in ids),
         )
+        return await once_durable(self._journal, reply)
 
     async def ListAccounts(self, request: pb.ListAccountsRequest, context: Any) -> Any:
         return pb.ListAccountsResponse(

@@ -17,6 +17,7 @@ from services.common.domain.order_status import OrderStatus
 from services.common.runtime.clock import Clock
 from services.router.api.not_served import OPERATIONS_METHODS, not_served
 from services.router.api.paging import page_of
+from services.router.api.told import once_durable
 from services.router.api.views import (
     account_to_wire,
     count_in_doubt,
@@ -56,9 +57,8 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
         self._started: datetime = clock.now()
 
     async def GetFleet(self, request: pb.GetFleetRequest, context: Any) -> Any:
-        await self._journal.durable()
         books, head = self._books, self._journal.head
-        return pb.GetFleetResponse(
+        reply = pb.GetFleetResponse(
             accounts=map(self._fleet_account, self._desk.accounts.values()),
             journal_id=books.journal_id,
             generation=books.generation,
@@ -70,6 +70,7 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
             failover_count=books.failover_count,
             last_failover=optional_timestamp_to_wire(books.last_failover),
         )
+        return await once_durable(self._journal, reply)
 
     def _fleet_account(self, account: AccountLinks) -> pb.FleetAccount:
         account_id = account.account_id
@@ -92,15 +93,14 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
         reason = _text(request.reason, "reason", required=True)
         actor = _text(request.actor, "actor", required=False) or "operator"
         try:
-            seq = self._journal.record(TradingStateSet(request.account_id, state, reason, actor))
-            await self._journal.durable(seq)
+            self._journal.record(TradingStateSet(request.account_id, state, reason, actor))
         except JournalError as error:
             raise not_durable(error) from error
         gate = self._books.gates[request.account_id]
-        return pb.SetTradingStateResponse(change=gate_to_wire(gate))
+        reply = pb.SetTradingStateResponse(change=gate_to_wire(gate))
+        return await once_durable(self._journal, reply)
 
     async def ListInDoubtOrders(self, request: pb.ListInDoubtOrdersRequest, context: Any) -> Any:
-        await self._journal.durable()
         entries = [
             entry
             for account_id in self._ids(request.account_id)
@@ -109,17 +109,18 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
         ]
         entries.sort(key=lambda entry: entry.first_seq)  # oldest doubt first
         page, token = page_of(entries, request.page, lambda entry: -entry.first_seq)
-        return pb.ListInDoubtOrdersResponse(orders=map(entry_to_wire, page), next_page_token=token)
+        reply = pb.ListInDoubtOrdersResponse(orders=map(entry_to_wire, page), next_page_token=token)
+        return await once_durable(self._journal, reply)
 
     async def ListQuarantined(self, request: pb.ListQuarantinedRequest, context: Any) -> Any:
-        await self._journal.durable()
         ids = self._ids(request.account_id)
         kept = [k for k in self._books.quarantine.values() if k.record.account_id in ids]
         numbered = [(-number, record) for number, record in enumerate(kept)]
         page, token = page_of(numbered, request.page, lambda item: item[0])
-        return pb.ListQuarantinedResponse(
+        reply = pb.ListQuarantinedResponse(
             records=[quarantined_to_wire(record) for _, record in page], next_page_token=token
         )
+        return await once_durable(self._journal, reply)
 
     def _ids(self, account_id: str) -> list[str]:
         if not account_id:

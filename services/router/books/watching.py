@@ -80,6 +80,7 @@ class Watching:
         self._forgotten = (0, _WHOLE)
         self._durable_seq = 0
         self._subscriptions: set[Subscription] = set()
+        self._closed = False
         self.journal_id = ""
 
     def note(self, events: list[BookEvent]) -> None:
@@ -114,6 +115,8 @@ class Watching:
             if _place(event) > after:
                 subscription.put(event)
         self._subscriptions.add(subscription)
+        if self._closed:
+            subscription.close()
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -122,6 +125,7 @@ class Watching:
 
     def close(self) -> None:
         """End all streams; each watcher can resume from its last token."""
+        self._closed = True
         for subscription in self._subscriptions:
             subscription.close()
 

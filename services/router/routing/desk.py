@@ -160,8 +160,7 @@ class Desk:
     async def _answer(self, key: OrderKey) -> OrderEntry:
         """Wait for the order's task, then for its record; an unplaced order is an error."""
         await self._worked(key)
-        await self._durable(key)
-        entry = self._books.orders[key]
+        entry = await self._durable(key)
         if entry.order.status is OrderStatus.UNPLACED:
             raise _unplaced(entry, self._passed_over.get(key, ()))
         self._passed_over.pop(key, None)
@@ -178,11 +177,14 @@ class Desk:
         if (error := task.result()) is not None:
             raise error
 
-    async def _durable(self, key: OrderKey) -> None:
+    async def _durable(self, key: OrderKey) -> OrderEntry:
+        """The order as it is now, once that is on disk: what comes while we wait is not told."""
+        entry = self._books.orders[key]
         try:
-            await self._journal.durable(self._books.orders[key].seq)
+            await self._journal.durable(entry.seq)
         except JournalError as error:
             raise OutcomeUnknown(f"the journal has failed: {error}") from error
+        return entry
 
     # -- cancels -----------------------------------------------------------------------------
 
@@ -207,8 +209,7 @@ class Desk:
             except JournalError as error:
                 raise not_durable(error) from error
         await self._carried_out(key)
-        await self._durable(key)
-        return self._books.orders[key]
+        return await self._durable(key)
 
     async def _carried_out(self, key: OrderKey) -> None:
         """Pass the cancel on from a task of the desk, and wait for that."""
@@ -216,8 +217,11 @@ class Desk:
             return
         task = self._tasks.start(f"cancel {key[1]}", self._carry_out(key), critical=False)
         await asyncio.wait({task})
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, JournalError):
+            raise OutcomeUnknown(f"the journal has failed: {error}") from error
+        raise error
 
     async def _carry_out(self, key: OrderKey) -> None:
         working = self._working.get(key)
