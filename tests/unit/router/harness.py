@@ -7,18 +7,20 @@ import functools
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from services.common.domain.order_spec import OrderSpec
+from services.common.domain.executions import Side
+from services.common.domain.order_spec import OrderSpec, PositionIntent
 from services.common.runtime.tasks import TaskOwner
 from services.router.books.entries import AlertEntry, OrderEntry
 from services.router.core import AccountWiring, CoreSettings, RouterCore, VenueWiring
 from services.router.journal.sqlite import SqliteJournal
 from services.router.routing.care import CareSettings
 from tests.unit.adapter.virtual_time import run_virtual, virtual_clock
-from tests.unit.domain.orders import NOW
+from tests.unit.domain.orders import NOW, spec
 from tests.unit.router.scripted_port import ScriptedPort
 
 TAGS = {"alpaca": "al", "second": "sd"}
@@ -121,3 +123,22 @@ def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
         run_virtual(test(*arguments, **named))
 
     return run
+
+
+def closing(**changes: object) -> OrderSpec:
+    made = spec(
+        client_order_id="o-2",
+        side=Side.BUY,
+        position_intent=PositionIntent.BUY_TO_CLOSE,
+        limit_price=Decimal("9.00"),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+async def held_short(running: Running, qty: str = "10", venue: str = "alpaca") -> None:
+    """Sell puts to open at a venue, and have them filled."""
+    await running.submit(spec(client_order_id="open", venue_pin=venue))
+    port = running.ports[venue]
+    placed = port.sent[-1].client_order_id
+    port.fill(placed, "e-open", qty, qty)
+    await until(lambda: running.core.books.held("main") and running.order("open").order.cum_qty)
