@@ -154,7 +154,10 @@ async def _serve(lifecycle: Lifecycle, settings: RouterSettings, core: RouterCor
     lifecycle.on_drain("router", _awaitable(core.drain))
     for server in (trading, operating):
         await server.start()
-        lifecycle.on_close(f"server {server.address}", partial(server.stop, settings.stop_grace_s))
+        stop = partial(server.stop, settings.stop_grace_s)
+        # Longer than the grace: calls that it cuts off are no failure to close.
+        limit_s = settings.stop_grace_s + lifecycle.limits.closer_s
+        lifecycle.on_close(f"server {server.address}", stop, limit_s)
     lifecycle.own_tasks("health").start("venues", _show_venues(core, board), critical=True)
     board.set_ready()
 
