@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import Enum
 
 
@@ -24,3 +25,9 @@ class OnCancel(Enum):
     ACCEPT = "the venue takes the request; the order is pending cancel"
     NOT_SENT = "it never leaves"
     DOUBT = "no answer comes; the venue took the request"
+
+
+def within(moment: datetime | None, after: datetime | None, before: datetime | None) -> bool:
+    """Whether after ≤ moment < before."""
+    assert moment is not None
+    return (after is None or moment >= after) and (before is None or moment < before)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -50,7 +50,7 @@ from services.common.domain.reports import (
     VenueStatus,
 )
 from services.common.runtime.clock import Clock
-from tests.conformance.fakes.scripts import OnCancel, OnSubmit
+from tests.conformance.fakes.scripts import OnCancel, OnSubmit, within
 
 __all__ = ["FakeVenueGateway", "OnCancel", "OnSubmit"]
 
@@ -247,7 +247,7 @@ class FakeVenueGateway:
             for held in self._held.values()
             if not (query.open_only and held.report.status in TERMINAL)
             and (query.instrument is None or held.report.instrument == query.instrument)
-            and _within(held.report.created, query.after, query.before)
+            and within(held.report.created, query.after, query.before)
         ]
         return tuple(reversed(fitting))
 
@@ -257,7 +257,7 @@ class FakeVenueGateway:
             execution
             for execution in self._executions
             if query.venue_order_id in ("", execution.venue_order_id)
-            and _within(execution.times.venue_time, query.after, query.before)
+            and within(execution.times.venue_time, query.after, query.before)
         ]
         return tuple(reversed(fitting))
 
@@ -395,8 +395,3 @@ def _same_order(known: _Held, spec: OrderSpec) -> OrderReport:
     if known.content_hash != spec.content_hash():
         raise Refused(Reason.CLIENT_ORDER_ID_REUSED, f"{spec.client_order_id} is another order")
     return known.report
-
-
-def _within(moment: datetime | None, after: datetime | None, before: datetime | None) -> bool:
-    assert moment is not None
-    return (after is None or moment >= after) and (before is None or moment < before)
