@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from services.common.domain.errors import ReadFailed
 from services.common.domain.order_spec import OrderSpec
 from services.router.books.books import Books
-from services.router.routing.cover import VenueFacts, needs_cover
+from services.router.routing.cover import VenueFacts, needs_cover, sells_cover
 from services.router.routing.link import VenueLink
 from services.router.routing.plan import Facts
 from services.router.routing.venue import VenueView
@@ -34,13 +34,20 @@ class AccountLinks:
 
 
 async def read_facts(account: AccountLinks, spec: OrderSpec, books: Books) -> Facts:
-    """Read each venue's statement if the order needs cover; none older than the books.
+    """Read each venue's statement if the order needs or sells cover; none older than the books.
 
     Never raises: a venue that can't be read is a ReadFailed among the facts.
     """
-    if not needs_cover(spec) or account.allow_uncovered:
+    if account.allow_uncovered:
         return {}
-    links = [link for link in account.links if link.view().takes_entries]
+    links = [
+        link
+        for link in account.links
+        if link.view().takes_entries
+        and (needs_cover(spec) or sells_cover(spec, books, account.account_id, link.name))
+    ]
+    if not links:
+        return {}
     for _ in range(_ATTEMPTS_MAX):
         before = len(books.executions)
         read = await asyncio.gather(*(_read_venue(link) for link in links))

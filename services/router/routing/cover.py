@@ -1,9 +1,13 @@
 """Cover: what an order that opens a short option must have behind it at the venue it goes to.
 
 A short put needs its strike in cash, a short call its shares, at that venue and free of what is
-held or ordered there already. Both the venue's fresh statement and our books are asked, and the
-stricter figure counts, since either may be the one that has not heard of the latest fill. Long
-legs don't count as cover yet: an order that relies on them is refused.
+held or ordered there already; and shares that stand behind short calls are not for sale. Both the
+venue's fresh statement and our books are asked, and the stricter figure counts, since either may
+be the one that has not heard of the latest fill. Long legs don't count as cover yet: an order that
+relies on them is refused.
+
+A contract is what its symbol says. A venue is sent nothing else, so multiplier and underlying as a
+client states them prove nothing: where they differ from the standard, no cover can be shown.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.common.domain.amounts import format_decimal, mul, sub, total
+from services.common.domain.amounts import add, format_decimal, mul, sub, total
 from services.common.domain.errors import Reason, Refused
 from services.common.domain.executions import Side
 from services.common.domain.instruments import Equity, Instrument, OptionContract, OptionRight
@@ -22,6 +26,7 @@ from services.common.domain.reports import Balance, VenuePosition
 from services.router.books.books import Books
 
 ZERO = Decimal(0)
+_STANDARD_MULTIPLIER = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,65 +45,113 @@ def needs_cover(spec: OrderSpec) -> bool:
     )
 
 
+def sells_cover(spec: OrderSpec, books: Books, account_id: str, venue: str) -> bool:
+    """Whether the order sells shares of which some stand behind short calls at the venue."""
+    return (
+        isinstance(spec.instrument, Equity)
+        and spec.side is Side.SELL
+        and promised_shares(books, account_id, venue, spec.instrument.symbol) > 0
+    )
+
+
 def missing_cover(
     spec: OrderSpec, books: Books, account_id: str, venue: str, facts: VenueFacts
 ) -> str | None:
-    """None if the venue has free cover for the order, else what is missing, in words."""
+    """None if the venue has free what the order needs or sells, else what is missing, in words.
+
+    Raises Refused NO_COVER for a contract on terms of which nobody but the client has told.
+    """
     contract = spec.instrument
-    assert isinstance(contract, OptionContract)
-    if contract.right is OptionRight.PUT:
-        needed = mul(mul(contract.strike, contract.multiplier), spec.order_qty)
-        free = _free_cash(books, account_id, venue, facts)
-        if free is None:
-            return f"{venue} does not state its cash"
-        what = "cash"
+    if isinstance(contract, Equity):
+        needed, underlying = spec.order_qty, contract.symbol
     else:
-        underlying = underlying_of(contract)
+        underlying = _standard_underlying(contract)
+        if contract.right is OptionRight.PUT:
+            return _missing_cash(spec, contract, books, account_id, venue, facts)
         needed = mul(contract.multiplier, spec.order_qty)
-        free = _free_shares(books, account_id, venue, facts, underlying)
-        what = f"shares of {underlying}"
+    free = _free_shares(books, account_id, venue, facts, underlying)
+    return _shortfall(venue, free, needed, f"shares of {underlying}")
+
+
+def _missing_cash(
+    spec: OrderSpec,
+    contract: OptionContract,
+    books: Books,
+    account_id: str,
+    venue: str,
+    facts: VenueFacts,
+) -> str | None:
+    cash = facts.balance.cash
+    if cash is None or cash.currency != contract.currency:
+        return f"{venue} does not state its cash in {contract.currency}"
+    ordered = _ordered_cash(books, account_id, venue)
+    if ordered is None:
+        return f"{venue} works a market order, and nobody knows what cash that will take"
+    needed = mul(mul(contract.strike, contract.multiplier), spec.order_qty)
+    free = _free_cash(books, account_id, venue, facts, sub(cash.amount, ordered))
+    return _shortfall(venue, free, needed, "cash")
+
+
+def _shortfall(venue: str, free: Decimal, needed: Decimal, what: str) -> str | None:
     if free >= needed:
         return None
     shown, wanted = format_decimal(max(free, ZERO)), format_decimal(needed)
     return f"{venue} has {shown} of the {wanted} in {what} free that the order needs"
 
 
-def underlying_of(contract: OptionContract) -> str:
-    """The underlying's ticker; Refused NO_COVER if nobody told it and it can't be inferred."""
-    known = contract.underlying or guess_underlying(contract.root)
-    if known is None:
+def _standard_underlying(contract: OptionContract) -> str:
+    """The underlying's ticker of a standard contract; Refused NO_COVER for any other."""
+    known = guess_underlying(contract.root)
+    if known is None or contract.underlying not in (None, known):
         raise Refused(
             Reason.NO_COVER,
             f"the shares behind {contract.occ} are not known: no cover can be shown",
         )
+    if contract.multiplier != _STANDARD_MULTIPLIER:
+        raise Refused(
+            Reason.NO_COVER,
+            f"{contract.occ} with a multiplier of {contract.multiplier} is not standard: "
+            "no cover can be shown",
+        )
     return known
 
 
-def _free_cash(books: Books, account_id: str, venue: str, facts: VenueFacts) -> Decimal | None:
-    if facts.balance.cash is None:
-        return None
+def _free_cash(
+    books: Books, account_id: str, venue: str, facts: VenueFacts, unordered: Decimal
+) -> Decimal:
     held = _short_held(books, account_id, venue, facts.positions)
     secured = total(
         mul(mul(c.strike, c.multiplier), qty) for c, qty in held if c.right is OptionRight.PUT
     )
-    free = sub(sub(facts.balance.cash.amount, secured), _ordered_cash(books, account_id, venue))
+    free = sub(unordered, secured)
     # The venue's own figure knows of holds that we can't see; it may only lower ours.
     own = facts.balance.options_buying_power
     return free if own is None else min(free, own.amount)
 
 
-def _ordered_cash(books: Books, account_id: str, venue: str) -> Decimal:
-    """Cash that open orders at the venue may still take: new short puts, and purchases."""
+def _ordered_cash(books: Books, account_id: str, venue: str) -> Decimal | None:
+    """Cash that open orders at the venue may still take: new short puts, and purchases.
+
+    None if nobody can know: a purchase at the market is open.
+    """
     needed = ZERO
     for spec, leaves in _open_at(books, account_id, venue):
         contract = spec.instrument
         if needs_cover(spec) and isinstance(contract, OptionContract):
             if contract.right is OptionRight.PUT:
-                needed += mul(mul(contract.strike, contract.multiplier), leaves)
-        elif spec.side is Side.BUY and spec.limit_price is not None:
-            size = contract.multiplier if isinstance(contract, OptionContract) else Decimal(1)
-            needed += mul(mul(spec.limit_price, size), leaves)
+                needed = add(needed, mul(mul(contract.strike, _size(contract)), leaves))
+        elif spec.side is Side.BUY:
+            if spec.limit_price is None:
+                return None
+            needed = add(needed, mul(mul(spec.limit_price, _size(contract)), leaves))
     return needed
+
+
+def _size(instrument: Instrument) -> Decimal:
+    """Units that one contract or share stands for; a client's word can't make a contract small."""
+    if isinstance(instrument, Equity):
+        return Decimal(1)
+    return max(instrument.multiplier, _STANDARD_MULTIPLIER)
 
 
 def _free_shares(
@@ -140,9 +193,9 @@ def promised_shares(
         ):
             calls.append((contract, leaves))
     return total(
-        mul(contract.multiplier, qty)
+        mul(_size(contract), qty)
         for contract, qty in calls
-        if (contract.underlying or guess_underlying(contract.root)) == underlying
+        if (guess_underlying(contract.root) or contract.underlying) == underlying
     )
 
 

@@ -25,7 +25,13 @@ from services.common.domain.instruments import Equity
 from services.common.domain.order_spec import OrderSpec
 from services.router.books.books import Books
 from services.router.risk.gate import Role
-from services.router.routing.cover import VenueFacts, missing_cover, needs_cover, promised_shares
+from services.router.routing.cover import (
+    VenueFacts,
+    missing_cover,
+    needs_cover,
+    promised_shares,
+    sells_cover,
+)
 from services.router.routing.venue import VenueView
 
 Facts = Mapping[str, VenueFacts | ReadFailed]
@@ -178,11 +184,10 @@ def _plan_entry(
     ordered = sorted(views, key=lambda view: view.name != first)  # stable: preference is kept
     if spec.venue_pin:
         ordered = [view for view in ordered if view.name == spec.venue_pin]
-    covered = needs_cover(spec) and not allow_uncovered
     candidates, passed = [], []
     for view in ordered:
         cause = _unavailable(view) if not view.takes_entries else None
-        if cause is None and covered:
+        if cause is None and not allow_uncovered:
             cause = _uncovered(spec, account_id, books, view, facts)
         if cause is None:
             candidates.append(view)
@@ -204,13 +209,12 @@ def _refuse_for_cover(spec: OrderSpec, passed: Sequence[VenueCause]) -> None:
     if all(c.reason is Reason.NO_COVER for c in passed):
         raise Refused(
             Reason.NO_COVER,
-            f"{spec.instrument.key} needs cover: {shown}",
+            f"{spec.instrument.key}: no free cover: {shown}",
             venue_causes=tuple(passed),
         )
     raise Refused(
         Reason.COVER_ELSEWHERE,
-        f"{spec.instrument.key} needs cover, and none of the venues that can be reached has it: "
-        f"{shown}",
+        f"{spec.instrument.key}: no venue that can be reached has free cover: {shown}",
         venue_causes=tuple(passed),
     )
 
@@ -218,6 +222,8 @@ def _refuse_for_cover(spec: OrderSpec, passed: Sequence[VenueCause]) -> None:
 def _uncovered(
     spec: OrderSpec, account_id: str, books: Books, view: VenueView, facts: Facts
 ) -> VenueCause | None:
+    if not (needs_cover(spec) or sells_cover(spec, books, account_id, view.name)):
+        return None
     read = facts.get(view.name)
     if not isinstance(read, VenueFacts):
         why = read.message if read is not None else "its account was not read"
