@@ -88,7 +88,9 @@ class Disk:
         self._life += 1
         self._make_folder()
         for name, content in contents.items():
-            (self.folder / name).write_bytes(content.after_crash(self._rng))
+            found = content.after_crash(self._rng)
+            (self.folder / name).write_bytes(found)
+            self._contents[name] = _Content(found)
 
     def holds(self, text: bytes) -> bool:
         """Whether the text is on the disk for good, in any file."""

@@ -7,7 +7,7 @@ whole, and gives the state that was live, is asked here of the product's own fol
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from services.common.domain.executions import Execution
 from services.common.domain.instruments import multiplier_of
@@ -91,17 +91,22 @@ def check_alarms(records: list[Record]) -> Iterator[Finding]:
             yield Finding(Kind.NOISE, f"{record.kind}: {record.message}")
 
 
-def check_quarantine(books: Books, by_hand: set[str]) -> Iterator[Finding]:
-    """In quarantine are the orders that were placed by hand, all of them and nothing else."""
+def check_quarantine(books: Books, by_hand: Mapping[str, str]) -> Iterator[Finding]:
+    """In quarantine is what was placed by hand, and nothing else.
+
+    `by_hand` maps the venue's ids of such orders to their statuses there. One that is live must be
+    there as an order; of one that has filled unseen, the execution is enough.
+    """
+    shown = set()
     for kept in books.quarantine.values():
         about = kept.record.order or kept.record.execution
         if about is None or about.venue_order_id not in by_hand:
             yield Finding(Kind.NOISE, f"{kept.record.quarantine_id}: {kept.record.reason}")
-    shown = {
-        kept.record.order.venue_order_id for kept in books.quarantine.values() if kept.record.order
-    }
-    for venue_order_id in sorted(by_hand - shown):
-        yield Finding(Kind.LOSS, f"{venue_order_id}, placed by hand, is not in quarantine")
+        else:
+            shown.add(about.venue_order_id)
+    for venue_order_id in sorted(by_hand.keys() - shown):
+        text = f"{venue_order_id}, placed by hand and {by_hand[venue_order_id]}, is not shown"
+        yield Finding(Kind.LOSS, text)
 
 
 def records_of(entries: list[Entry]) -> list[Record]:

@@ -219,10 +219,10 @@ class Acting:
                 if why != "fault":
                     self._tell(f"{node.name} ended: {why}")
 
-    def _by_hand(self) -> set[str]:
-        """The venue's ids of orders that the router can't know."""
+    def _by_hand(self) -> dict[str, str]:
+        """The orders that nobody sent through the router, with their statuses."""
         return {
-            order["venue_order_id"]
+            order["venue_order_id"]: order["status"]
             for venue in self._world.venues.values()
             for order in venue.simulated.control.ledger()["orders"]
             if order["by_hand"]
