@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from services.common.domain.amounts import average_price, total
+from services.common.domain.amounts import add, average_price, sub, total
 from services.common.domain.errors import Cause
 from services.common.domain.executions import ExecType, Execution, Side
 from services.common.domain.order_events import (
@@ -131,7 +131,7 @@ class Order:
         """What the venue says is filled there and is not booked yet."""
         if placement.reported_cum_qty is None:
             return ZERO
-        return max(placement.reported_cum_qty - self.filled_by(placement), ZERO)
+        return max(sub(placement.reported_cum_qty, self.filled_by(placement)), ZERO)
 
     def placement_status(self, placement: Placement) -> OrderStatus:
         """Its status as shown: an end is believed only once its executions add up.
@@ -152,7 +152,7 @@ class Order:
         """What may be live there at most: 0 once proven dead and booked in full."""
         if placement.status in TERMINAL or placement.status is OrderStatus.UNPLACED:
             return self.missing_fills(placement)
-        return max(placement.order_qty - self.filled_by(placement), ZERO)
+        return max(sub(placement.order_qty, self.filled_by(placement)), ZERO)
 
     # -- events ----------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class Order:
         if self.cancel_requested:
             raise IllegalEvent("a placement was planned after a cancel")
         planned = replace(self, placements=(*self.placements, placement))
-        if planned.cum_qty + planned.leaves_qty > self.spec.order_qty:
+        if add(planned.cum_qty, planned.leaves_qty) > self.spec.order_qty:
             raise IllegalEvent("a placement would exceed the order's quantity")
         return planned, Verdict.CHANGED
 

@@ -10,9 +10,9 @@ from services.router.journal.codec import unstructure
 
 
 def digest(books: Books) -> str:
-    """SHA-256 in hex over orders, executions, positions, gates, venues and quarantine."""
+    """SHA-256 in hex over all that the books hold, but for what is found in it twice."""
     content = {
-        "journal": [books.journal_id, books.generation, books.epoch],
+        "journal": [books.journal_id, unstructure(books.created), books.generation, books.epoch],
         "orders": [unstructure(entry) for entry in books.orders.values()],
         "open": [list(key) for key in books.open_orders],
         "executions": [unstructure(booked) for booked in books.executions],
@@ -20,6 +20,7 @@ def digest(books: Books) -> str:
         "gates": [unstructure(gate) for gate in books.gates.values()],
         "venues": [unstructure(venue) for venue in books.venues.values()],
         "quarantine": [unstructure(kept) for kept in books.quarantine.values()],
+        "last_exec_time": [[*key, unstructure(at)] for key, at in books.last_exec_time.items()],
         "failovers": [books.failover_count, unstructure(books.last_failover)],
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))

@@ -48,25 +48,27 @@ class Position:
         """Average price of what is held, None if nothing is."""
         if not self.lots:
             return None
-        return average_price((abs(lot.qty), lot.px) for lot in self.lots)
+        return average_price((lot.qty.copy_abs(), lot.px) for lot in self.lots)
 
     def book(self, execution: Execution) -> Position:
         """The position after an execution: it closes the oldest opposite lots, then opens."""
-        sign = execution.side.sign
+        # Signs are applied by `mul`: Decimal's own minus rounds to the thread's 28 digits.
+        sign = Decimal(execution.side.sign)
         left = execution.last_qty
         multiplier = multiplier_of(self.instrument)
         lots, realized = list(self.lots), self.realized_pnl
         while left > 0 and lots and lots[0].qty * sign < 0:
             lot = lots[0]
-            closed = min(left, abs(lot.qty))
-            gain = mul(mul(closed, sub(execution.last_px, lot.px)), multiplier)
-            realized = add(realized, gain if lot.qty > 0 else -gain)
+            closed = min(left, lot.qty.copy_abs())
+            moved = mul(closed, sign)
+            gain = mul(mul(moved, sub(lot.px, execution.last_px)), multiplier)
+            realized = add(realized, gain)
             left = sub(left, closed)
-            rest = add(lot.qty, closed * sign)
+            rest = add(lot.qty, moved)
             lots[:1] = [replace(lot, qty=rest)] if rest else []
         if left > 0:
-            lots.append(Lot(left * sign, execution.last_px, execution.exec_id))
-        paid = mul(mul(execution.last_qty * sign, execution.last_px), multiplier)
+            lots.append(Lot(mul(left, sign), execution.last_px, execution.exec_id))
+        paid = mul(mul(mul(execution.last_qty, sign), execution.last_px), multiplier)
         return replace(
             self,
             lots=tuple(lots),

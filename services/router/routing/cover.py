@@ -168,7 +168,7 @@ def _free_shares(
         if spec.instrument.key == underlying and spec.side is Side.SELL
     )
     promised = promised_shares(books, account_id, venue, underlying, facts.positions)
-    return sub(sub(stated + sold, promised), ordered)
+    return sub(sub(add(stated, sold), promised), ordered)
 
 
 def promised_shares(
@@ -221,6 +221,6 @@ def _short_held(
     for instrument, qty in [*booked, *((p.instrument, p.qty) for p in stated)]:
         if isinstance(instrument, OptionContract) and qty < 0:
             known = short.get(instrument.key)
-            if known is None or known[1] < -qty:
-                short[instrument.key] = (instrument, -qty)
+            if known is None or known[1] < qty.copy_abs():
+                short[instrument.key] = (instrument, qty.copy_abs())
     return list(short.values())

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.common.domain.amounts import total
+from services.common.domain.amounts import sub, total
 from services.common.domain.errors import (
     Effect,
     NotFound,
@@ -153,7 +153,7 @@ def _free_to_exit(
     Shares behind short calls are not free: selling them would leave the calls naked.
     """
     held = {
-        p.venue: abs(p.qty)
+        p.venue: p.qty.copy_abs()
         for p in books.held(account_id)
         if p.instrument.key == spec.instrument.key and p.qty * spec.side.sign < 0
     }
@@ -164,10 +164,12 @@ def _free_to_exit(
             continue
         for placement in entry.order.placements:
             if placement.venue in free:
-                free[placement.venue] -= entry.order.may_be_live(placement)
+                live = entry.order.may_be_live(placement)
+                free[placement.venue] = sub(free[placement.venue], live)
     if isinstance(spec.instrument, Equity) and spec.side is Side.SELL and not allow_uncovered:
         for venue in free:
-            free[venue] -= promised_shares(books, account_id, venue, spec.instrument.symbol)
+            promised = promised_shares(books, account_id, venue, spec.instrument.symbol)
+            free[venue] = sub(free[venue], promised)
     return {venue: max(qty, Decimal(0)) for venue, qty in free.items()}, held
 
 

@@ -1,0 +1,136 @@
+"""The digest: equal for equal books, and another after any change in them."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.common.domain.errors import Effect, Reason, VenueCause
+from services.common.domain.executions import Side
+from services.common.domain.order_spec import PositionIntent
+from services.common.domain.order_status import Signal
+from services.common.domain.reports import VenueState
+from services.router.books.books import Books
+from services.router.books.digest import digest
+from services.router.journal import codec
+from services.router.journal.records import (
+    AlertRaised,
+    EpochTaken,
+    FailedOver,
+    Quarantined,
+    Record,
+    Severity,
+    TradingState,
+    TradingStateSet,
+    VenueStateChanged,
+)
+from tests.unit.domain.orders import NOW, execution, spec
+from tests.unit.router.folded import Folded
+
+CAUSE = VenueCause("alpaca", Reason.RATE_LIMITED, "429", Effect.NONE)
+DERIVED = {"by_placement", "by_venue_order"}
+"""Ways to find an order, made of the orders themselves."""
+
+
+def venue(state: VenueState, session_id: str) -> VenueStateChanged:
+    ready = state is VenueState.UP
+    return VenueStateChanged("main", "alpaca", state, "", ready=ready, session_id=session_id)
+
+
+def rich() -> Folded:
+    """Books with some of everything."""
+    fold = Folded()
+    fold.held(spec(client_order_id="a"))
+    fold.fill(fold.order(spec(client_order_id="b"), "second"), "3")
+    buy = spec(client_order_id="c", side=Side.BUY, position_intent=PositionIntent.BUY_TO_CLOSE)
+    fold.fill(fold.order(replace(buy, order_qty=Decimal(4))), "4", "8.10")
+    fold.order(spec(client_order_id="d"), signal=Signal.DOUBTED)
+    fold.cancel("d")
+    fold.add(
+        FailedOver("main", "b", "alpaca", "second", CAUSE),
+        Quarantined("q-1", "main", "alpaca", "a stranger", execution=execution("x")),
+        venue(VenueState.UP, "session-1"),
+        TradingStateSet("main", TradingState.REDUCING, "test", "me"),
+    )
+    return fold
+
+
+def test_two_folds_of_one_journal_give_the_same() -> None:
+    fold = rich()
+    again = Books()
+    for seq, record in enumerate(fold.records, start=1):
+        data = codec.encode(seq, NOW + timedelta(seconds=seq), record)
+        again.apply(*codec.decode(data))
+    assert digest(again) == digest(fold.books)
+    assert vars(again) == vars(fold.books)
+
+
+RECORDS: list[Record] = [
+    EpochTaken(1, 2, "node"),
+    EpochTaken(2, 1, "node"),
+    TradingStateSet("", TradingState.HALTED, "begun", "tandem"),
+    TradingStateSet("", TradingState.ACTIVE, "another reason", "tandem"),
+    FailedOver("main", "a", "alpaca", "second", CAUSE),
+    Quarantined("q-2", "main", "alpaca", "a stranger"),
+    venue(VenueState.DOWN, ""),
+    venue(VenueState.UP, "session-2"),
+]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_a_record_that_changes_the_books_changes_it(record: Record) -> None:
+    fold = rich()
+    before = digest(fold.books)
+    fold.add(record)
+    assert digest(fold.books) != before
+
+
+def test_each_step_of_an_order_changes_it() -> None:
+    fold = Folded()
+    seen = {digest(fold.books)}
+    steps: list[Any] = [
+        lambda: fold.order(spec(), signal=None),
+        lambda: fold.fill("o-1~al~1.0", "4"),
+        lambda: fold.fill("o-1~al~1.0", "3", "8.60"),
+        lambda: fold.cancel("o-1"),
+    ]
+    for step in steps:
+        step()
+        seen.add(digest(fold.books))
+    assert len(seen) == 1 + len(steps)
+
+
+def test_an_alert_is_told_and_changes_nothing() -> None:
+    fold = rich()
+    before = digest(fold.books)
+    fold.add(AlertRaised("TEST", Severity.INFO, ""))
+    assert digest(fold.books) == before
+
+
+def altered(value: Any) -> Any:
+    """The same thing, different."""
+    if isinstance(value, dict):
+        return dict(list(value.items())[1:])
+    if isinstance(value, list):
+        return value[1:]
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, str):
+        return f"{value}1"
+    return value + timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize("name", sorted(set(vars(Books())) - DERIVED))
+def test_nothing_in_the_books_escapes_it(name: str) -> None:
+    fold = rich()
+    before = digest(fold.books)
+    other = copy.copy(fold.books)
+    value = getattr(other, name)
+    assert value, "the books of this test have some of everything"
+    setattr(other, name, altered(value))
+    assert digest(other) != before
