@@ -22,6 +22,7 @@ from services.common.adapter.adapter_servicer import AdapterServicer
 from services.common.adapter.broker_servicer import BrokerServicer
 from services.common.adapter.capabilities import Capabilities
 from services.common.adapter.feed import EventFeed
+from services.common.adapter.fence_file import FenceFileUnusable
 from services.common.adapter.fence_store import FenceStore
 from services.common.adapter.order_desk import OrderDesk
 from services.common.adapter.pacer import Pacer
@@ -135,13 +136,16 @@ async def _open_store(lifecycle: Lifecycle, settings: AlpacaSettings) -> FenceSt
     """The fence store, with a thread of its own: calls to Alpaca must not keep it waiting."""
     pool = BlockingPool(1, slot_wait_s=_STORE_SLOT_WAIT_S, name="fence-store")
     lifecycle.on_close("fence store thread", lambda: pool.close(settings.fence_write_timeout_s))
-    store = FenceStore.open(
-        settings.fence_store_path,
-        lifecycle.clock,
-        pool.run,
-        routed=not settings.stand_alone,
-        write_timeout_s=settings.fence_write_timeout_s,
-    )
+    try:
+        store = FenceStore.open(
+            settings.fence_store_path,
+            lifecycle.clock,
+            pool.run,
+            routed=not settings.stand_alone,
+            write_timeout_s=settings.fence_write_timeout_s,
+        )
+    except FenceFileUnusable as error:
+        raise StartupError(f"TANDEM_ALPACA_FENCE_STORE_PATH: {error}") from error
     lifecycle.on_close("fence store", _awaitable(store.close))
     return store
 

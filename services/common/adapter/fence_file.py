@@ -81,6 +81,9 @@ class FenceFile:
         `now` becomes its creation time if it is new. Raises FenceFileUnusable with a line for
         the operator.
         """
+        if not path.parent.is_dir():
+            # Not made here: a volume that is not mounted would be hidden under a blank store.
+            raise FenceFileUnusable(f"fence store {path}: there is no folder {path.parent}")
         try:
             connection = apsw.Connection(str(path), vfs=vfs)
             try:

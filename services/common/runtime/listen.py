@@ -3,7 +3,9 @@
 Until connections are encrypted and callers are known, anyone who reaches the port can trade.
 """
 
+import errno
 import ipaddress
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -67,3 +69,26 @@ def require_allowed(address: ListenAddress, setting: str, *, insecure_listen: bo
             f"{setting}: {address} is not a loopback address, and connections are neither "
             f"encrypted nor authenticated yet; set {INSECURE_LISTEN}=1 to listen there anyway"
         )
+
+
+def require_free(address: ListenAddress, setting: str) -> None:
+    """Raise ListenError, with the reason, if nobody could listen on `address` now.
+
+    gRPC itself would fail without a reason, and after a line of its own on stderr.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        # As gRPC does: connections that have just ended don't keep a port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError as error:
+            why = _REASONS.get(error.errno or 0, error.strerror)
+            raise ListenError(f"{setting}: can't listen on {address}: {why}") from error
+
+
+_REASONS = {
+    errno.EADDRINUSE: "the port is in use",
+    errno.EADDRNOTAVAIL: "the address is not one of this machine's",
+    errno.EACCES: "this user may not take that port",
+}

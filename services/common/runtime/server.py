@@ -22,6 +22,7 @@ from services.common.runtime.listen import (
     ListenAddress,
     parse_listen,
     require_allowed,
+    require_free,
 )
 
 _MIB = 1024 * 1024
@@ -84,12 +85,12 @@ class RpcServer:
 
     async def start(self) -> None:
         """Bind and serve. ListenError if the port is taken or the address isn't this machine's."""
+        require_free(self._address, self._setting)
         try:
             self._port = self.grpc.add_insecure_port(str(self._address))
         except RuntimeError as error:
             raise ListenError(
-                f"{self._setting}: can't listen on {self._address}: the port is in use "
-                "or the address is not one of this machine's"
+                f"{self._setting}: can't listen on {self._address}: gRPC was refused"
             ) from error
         await self.grpc.start()
         _log.info("listening", address=self.address, setting=self._setting)

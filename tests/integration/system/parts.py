@@ -15,7 +15,7 @@ from stack import environment
 from stack.children import Child, Program
 
 START_S = 40.0
-END_S = 15.0
+END_S = 35.0
 WAIT_S = 15.0
 _POLL_S = 0.03
 

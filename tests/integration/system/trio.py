@@ -104,12 +104,12 @@ def _with(program: Program, changed: Mapping[str, str]) -> Program:
 class Trio:
     """The three of them, and clients of each. Made by `running`."""
 
-    def __init__(self, made: Programs) -> None:
+    def __init__(self, made: Programs, router: Program) -> None:
         logs = made.folder / "logs"
         self.programs = made
         self.simulator = Part(made.simulator(), logs, says_ready)
         self.adapter = Part(made.adapter(), logs, says_ready)
-        self.router = Part(made.router(), logs, is_router_up)
+        self.router = Part(router, logs, is_router_up)
         self.venue = VenueControl(f"127.0.0.1:{made.ports.control}")
         self.address = f"127.0.0.1:{made.ports.router}"
         self.operations_address = f"127.0.0.1:{made.ports.operations}"
@@ -119,9 +119,13 @@ class Trio:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, folder: Path) -> AsyncIterator[Trio]:
-        """Start all three and wait until orders can be sent; end all, whatever happens."""
-        trio = cls(Programs.in_folder(folder))
+    async def running(cls, folder: Path, **router: str) -> AsyncIterator[Trio]:
+        """Start all three and wait until orders can be sent; end all, whatever happens.
+
+        `router` are variables of the router that go before those of the stack.
+        """
+        made = Programs.in_folder(folder)
+        trio = cls(made, made.router(**router))
         async with AsyncExitStack() as owned:
             for part in (trio.simulator, trio.adapter, trio.router):
                 owned.push_async_callback(part.end)

@@ -49,6 +49,12 @@ async def test_second_server_on_all_addresses_fails_too() -> None:
     await first.stop(0)
 
 
+async def test_an_address_of_another_machine_is_told_apart_from_a_port_in_use() -> None:
+    elsewhere = server_at("192.0.2.1:50050", insecure_listen=True)
+    with pytest.raises(ListenError, match="the address is not one of this machine's"):
+        await elsewhere.start()
+
+
 async def test_port_is_free_again_after_stop() -> None:
     first = server_at("127.0.0.1:0")
     await first.start()

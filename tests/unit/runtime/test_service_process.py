@@ -109,12 +109,7 @@ def test_taken_port_is_one_clear_line(run: Any) -> None:
     second = run(TANDEM_UNIT_LISTEN=address)
     _, err = second.communicate(timeout=10)
     assert second.returncode == 1
-    said = [line for line in err.splitlines() if line.startswith("tandem-unit:")]
-    assert said == [
-        f"tandem-unit: TANDEM_UNIT_LISTEN: can't listen on {address}: the port is in use "
-        "or the address is not one of this machine's"
-    ]
-    assert "Traceback" not in err
+    assert err == f"tandem-unit: TANDEM_UNIT_LISTEN: can't listen on {address}: the port is in use\n"
 
 
 @pytest.mark.parametrize(
