@@ -12,7 +12,7 @@ import pytest
 from services.common.domain.errors import NotFound, OutcomeUnknown, Reason, Refused, Unavailable
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import OrderReport
-from services.router.journal.records import TradingState, TradingStateSet
+from services.router.journal.records import CancelIntended, TradingState, TradingStateSet
 from tests.unit.domain.orders import spec
 from tests.unit.router.harness import Running, router, until, virtual
 from tests.unit.router.scripted_port import ScriptedPort, refuses, report
@@ -149,6 +149,22 @@ async def test_a_cancel_is_durable_before_it_is_passed_on(tmp_path: Path) -> Non
 
         running.alpaca.cancel = checked  # type: ignore[method-assign, assignment]
         await cancel(running)
+        assert durable == [True]
+
+
+@virtual
+async def test_care_too_passes_on_only_what_is_durable(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spec())
+        ask, durable = running.alpaca.cancel, []
+
+        async def checked(*arguments: object) -> object:
+            durable.append(running.core.journal.durable_head.seq >= running.order().seq)
+            return await ask(*arguments)  # type: ignore[arg-type]
+
+        running.alpaca.cancel = checked  # type: ignore[method-assign, assignment]
+        running.core.journal.record(CancelIntended("main", "o-1"))
+        await running.core.care.review(running.core.links["main", "alpaca"])
         assert durable == [True]
 
 
