@@ -21,9 +21,11 @@ from services.router.books.books import Books
 from services.router.books.watching import Watching
 from services.router.journal.journal import Journal, RunBlocking
 from services.router.journal.records import (
+    AlertRaised,
     EpochTaken,
     JournalCreated,
     Record,
+    Severity,
     TradingState,
     TradingStateSet,
 )
@@ -165,6 +167,7 @@ class RouterCore:
         self.journal.record(*self._first_records())
         self.watching.journal_id = self.books.journal_id
         doubt_orphans(self.books, self.intake)
+        self._alarm_missing_venues()
         _log.info(
             "journal_open",
             path=self._store.path,
@@ -173,6 +176,20 @@ class RouterCore:
             generation=self.books.generation,
             open_orders=len(self.books.open_orders),
         )
+
+    def _alarm_missing_venues(self) -> None:
+        """Say which orders nobody looks after: their venues are not in the settings any more."""
+        missing = {
+            (account_id, placement.venue)
+            for account_id, client_order_id in self.books.open_orders
+            for placement in self.books.orders[account_id, client_order_id].order.placements
+            if (account_id, placement.venue) not in self.links
+        }
+        for account_id, venue in sorted(missing):
+            message = f"{account_id} has orders at {venue}, which is not among its venues any more"
+            self.journal.record(
+                AlertRaised("VENUE_MISSING", Severity.CRITICAL, message, account_id, venue)
+            )
 
     def _first_records(self) -> list[Record]:
         books, asked = self.books, self._settings.generation

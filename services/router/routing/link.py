@@ -210,6 +210,7 @@ class VenueLink:
 
     async def _catch_up(self) -> None:
         """Read what happened since the last word: executions first, then orders."""
+        await self._read_status()
         since = self._books.last_exec_time.get((self.account_id, self.name))
         if since is None:
             since = self._in_venue_time(self._books.created)
@@ -221,6 +222,14 @@ class VenueLink:
             self._intake.take_report(report)
         if self.on_session is not None:
             await self.on_session(self)
+
+    async def _read_status(self) -> None:
+        """Ask for the venue's state again: what was read before the stream stood may be old."""
+        before = self._status
+        status = await self.port.status()
+        if self._status is before:  # else the stream has told since
+            self._status = status
+            self._tell_state()
 
     def _in_venue_time(self, moment: datetime | None) -> datetime | None:
         """A wall time by the venue's clock; None, which reads all, if its clock is not known."""

@@ -13,7 +13,7 @@ import pytest
 
 from services.common.domain.errors import ReadFailed, Reason, Refused, TandemError, Unavailable
 from services.common.domain.order_status import OrderStatus, Signal
-from services.common.domain.reports import VenueState
+from services.common.domain.reports import VenueState, VenueStatus
 from services.router.journal.records import TradingState
 from services.router.routing.venue import Claim, Pulse, VenueNews
 from tests.unit.domain.orders import spec
@@ -343,3 +343,46 @@ async def test_a_late_report_of_a_gap_does_not_undo_newer_news(tmp_path: Path) -
         await asyncio.sleep(10)
         assert running.order().order.status is OrderStatus.CANCELED
         assert not running.core.books.quarantine
+
+
+@virtual
+async def test_a_venue_that_came_up_while_the_stream_opened_is_seen_to_be_up(
+    tmp_path: Path,
+) -> None:
+    """The state was asked for before the stream stood: nobody tells of the change in between."""
+    port = LossyPort("alpaca", state=VenueState.DOWN)
+    async with router(tmp_path / "j.db", ports={"alpaca": port}, wait_ready=False) as running:
+        await until(lambda: port.opened)
+        port.state = VenueState.UP
+        await until(lambda: takes_entries(running))
+
+
+@virtual
+async def test_news_of_a_state_beat_an_answer_that_was_under_way(tmp_path: Path) -> None:
+    port = ScriptedPort("alpaca")
+    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
+        ask = port.status
+
+        async def slow() -> VenueStatus:
+            answer = await ask()
+            port.news.put_nowait(replace(answer, state=VenueState.DRAINED))
+            await asyncio.sleep(1)
+            return answer
+
+        port.status = slow  # type: ignore[method-assign]
+        port.news.put_nowait(Pulse("session-2"))
+        await asyncio.sleep(10)
+        link = running.core.links["main", "alpaca"]
+        assert link.session_id == "session-1", "the status said so last"
+        assert not takes_entries(running)
+        assert "DRAINED" in link.view().why_not
+
+
+@virtual
+async def test_open_orders_at_a_venue_that_is_no_longer_configured_are_alarmed(
+    tmp_path: Path,
+) -> None:
+    async with router(tmp_path / "j.db", "alpaca", "second") as running:
+        await running.submit(spec(venue_pin="second"))
+    async with router(tmp_path / "j.db", "alpaca") as running:
+        assert running.kinds().count("VENUE_MISSING") == 1
