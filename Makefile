@@ -19,6 +19,7 @@ IMAGE := protos/baseline.binpb
 # stack; only `make run PAPER=1`, said on the command line, lets them through.
 SCRUBBED := $(filter ALPACA_% APCA_% IB_% TANDEM_% TWS_%,$(.VARIABLES))
 SCRUB := env $(addprefix -u ,$(SCRUBBED))
+SEEDS ?= 0:100
 PAPER_ASKED := $(and $(filter command line,$(origin PAPER)),$(filter 1,$(PAPER)))
 
 .PHONY: help
@@ -44,6 +45,10 @@ run: $(READY) ## Keep the simulated stack up in the foreground (PAPER=1: a real 
 .PHONY: test
 test: $(READY) ## Run the tests
 	@$(SCRUB) $(BIN)/python -m pytest -n auto --maxprocesses=4 $(ARGS)
+
+.PHONY: simulate
+simulate: $(READY) ## Act random schedules in virtual time (SEEDS=0:100, or SEED=7 to replay one)
+	@$(SCRUB) $(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
 
 .PHONY: check
 check: lint types imports generate-check buf ## Run every check that is not a test

@@ -100,3 +100,12 @@ def _imports(tree: ast.Module) -> list[str]:
         elif isinstance(node, ast.ImportFrom):
             names.append(node.module or "")
     return names
+
+
+def test_every_program_has_a_page() -> None:
+    programs = {p.parent.relative_to(ROOT) for p in tracked_files() if p.name == "__main__.py"}
+    assert {Path("services/router"), Path("stack")} <= programs
+    silent = [
+        p for p in programs if not (ROOT / p / "README.md").is_file() and p.parts[0] != "tests"
+    ]
+    assert silent == []
