@@ -87,22 +87,22 @@ class Intake:
         records += self._alerts(verdict, entry, signaled.placement_id, signaled.raw_status)
         records += _doubts(changed, signaled)
         self._journal.record(*records)
-        if signaled.signal is not Signal.CANCEL_REJECTED:
-            # Refused just now: to ask again at once would be refused again, without an end.
-            self._look_after(entry.key, signaled.placement_id)
+        self._look_after(entry.key, signaled)
 
     def take_contradiction(self, entry: OrderEntry, placement_id: str, what: str) -> None:
         """Alarm that somebody's word was wrong which the evidence had refuted before it came."""
         self._journal.record(*self._alerts(Verdict.CONTRADICTION, entry, placement_id, what))
 
-    def _look_after(self, key: OrderKey, placement_id: str) -> None:
+    def _look_after(self, key: OrderKey, signaled: PlacementSignaled) -> None:
         """Call for care if fills are missing or a standing cancel can be passed on."""
         order = self._books.orders[key].order
-        placement = order.placement(placement_id)
+        placement = order.placement(signaled.placement_id)
         assert placement is not None
         stands = order.cancel_requested and placement.status in WORKING
+        # Refused just now: asked again at once, it would be refused again, without an end.
+        waits = signaled.signal is Signal.CANCEL_REJECTED
         pending = placement.status is OrderStatus.PENDING_CANCEL
-        if order.missing_fills(placement) > 0 or (stands and not pending):
+        if order.missing_fills(placement) > 0 or (stands and not pending and not waits):
             self._on_attention()
 
     def take_execution(self, execution: Execution) -> None:

@@ -240,6 +240,19 @@ async def test_a_cancel_that_the_venue_refuses_is_asked_for_at_intervals_only(
 
 
 @virtual
+async def test_fills_that_come_with_a_refused_cancel_are_fetched_at_once(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spec())
+        await cancel(running)
+        port = running.alpaca
+        port.fill(PLACED, "e-1", "4", "4")
+        port.news.get_nowait()  # lost
+        refused = word(port, OrderStatus.PARTIALLY_FILLED, Signal.CANCEL_REJECTED, "4")
+        port.news.put_nowait(refused)
+        await until(lambda: running.order().order.cum_qty == 4, within_s=1.0)
+
+
+@virtual
 async def test_a_standing_cancel_survives_a_restart(tmp_path: Path) -> None:
     port = ScriptedPort("alpaca")
     async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
