@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from services.common.domain.errors import ReadFailed
+from services.common.domain.errors import ReadFailed, Refused
 from services.common.domain.order_spec import OrderSpec
 from services.router.books.books import Books
+from services.router.risk.gate import Role
 from services.router.routing.cover import VenueFacts, needs_cover, sells_cover
 from services.router.routing.link import VenueLink
-from services.router.routing.plan import Facts
+from services.router.routing.plan import Facts, role_of
 from services.router.routing.venue import VenueView
 
 _ATTEMPTS_MAX = 3
@@ -38,14 +39,7 @@ async def read_facts(account: AccountLinks, spec: OrderSpec, books: Books) -> Fa
 
     Never raises: a venue that can't be read is a ReadFailed among the facts.
     """
-    if account.allow_uncovered:
-        return {}
-    links = [
-        link
-        for link in account.links
-        if link.view().takes_entries
-        and (needs_cover(spec) or sells_cover(spec, books, account.account_id, link.name))
-    ]
+    links = [link for link in account.links if _is_asked(link, account, spec, books)]
     if not links:
         return {}
     for _ in range(_ATTEMPTS_MAX):
@@ -55,6 +49,20 @@ async def read_facts(account: AccountLinks, spec: OrderSpec, books: Books) -> Fa
             return dict(zip((link.name for link in links), read, strict=True))
     stale = ReadFailed("fills kept coming while the account was read")
     return dict.fromkeys((link.name for link in links), stale)
+
+
+def _is_asked(link: VenueLink, account: AccountLinks, spec: OrderSpec, books: Books) -> bool:
+    """Whether the plan will look at this venue's statement. An exit is never held up for one."""
+    if account.allow_uncovered or not link.view().takes_entries:
+        return False
+    if needs_cover(spec):
+        return True
+    if not sells_cover(spec, books, account.account_id, link.name):
+        return False
+    try:
+        return role_of(spec, account.account_id, books) is Role.ENTRY
+    except Refused:  # as the plan will say
+        return False
 
 
 async def _read_venue(link: VenueLink) -> VenueFacts | ReadFailed:

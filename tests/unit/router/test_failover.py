@@ -406,3 +406,24 @@ async def test_a_fill_while_the_account_is_read_makes_it_be_read_again(tmp_path:
             await running.submit(spec(client_order_id="o-2", order_qty=Decimal(1)))
         assert refused.value.reason is Reason.NO_COVER
         assert len(reads) == 2
+
+
+@virtual
+async def test_an_exit_is_not_held_up_by_an_account_that_cannot_be_read(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        port = running.alpaca
+        port.held = [VenuePosition("alpaca", "main", instrument("SPY"), Decimal(100))]
+        await running.submit(share_order(order_qty=Decimal(150)))
+        port.fill("o-1~al~1.0", "e-1", "150", "150", px="8.50")
+        call = instrument("SPY241115C00600000")
+        await until(lambda: running.order().order.status is OrderStatus.FILLED)
+        await running.submit(spec(client_order_id="c-1", instrument=call, order_qty=Decimal(1)))
+
+        async def hangs() -> object:
+            await asyncio.sleep(86_400)
+            raise AssertionError
+
+        port.positions = hangs  # type: ignore[method-assign, assignment]
+        sale = share_order(client_order_id="s-1", side=Side.SELL, order_qty=Decimal(50))
+        async with asyncio.timeout(1):
+            await running.submit(sale)
