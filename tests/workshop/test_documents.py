@@ -52,6 +52,24 @@ def test_every_decision_is_listed_and_has_a_status() -> None:
         assert re.search(r"^Status: (accepted|superseded by )", (folder / name).read_text(), re.M)
 
 
+def test_every_test_that_is_named_exists() -> None:
+    named = {c for c in codes((DOCS / "testing.md").read_text("utf-8")) if c.startswith("test_")}
+    written = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text("utf-8"), re.M)
+    }
+    assert named
+    assert named - written == set()
+
+
+def test_every_ring_is_described() -> None:
+    rings = {codes(row[0])[0] for row in rows(section(DOCS / "testing.md", "Rings"))}
+    holders = {p.parent.relative_to(ROOT) for p in tracked_files() if p.name.startswith("test_")}
+    assert {h for h in holders if not any(h.is_relative_to(ring) for ring in rings)} == set()
+    assert {ring for ring in rings if not any(h.is_relative_to(ring) for h in holders)} == set()
+
+
 def test_every_alert_is_in_the_runbook() -> None:
     raised = {kind for path in (ROOT / "services").rglob("*.py") for kind in _alerts(path)}
     table = rows(section(DOCS / "operations.md", "Alerts"))
