@@ -7,7 +7,7 @@ decision (plan, gate) and its record nothing waits, so no other task can come be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from services.common.domain.errors import (
@@ -46,7 +46,7 @@ class Desk:
         self._books = tools.books
         self._tasks = tasks
         self._working: dict[OrderKey, asyncio.Task[TandemError | None]] = {}
-        self._passed_over: dict[OrderKey, Sequence[VenueCause]] = {}
+        self._unplaced: dict[OrderKey, OrderWork] = {}
         self._draining = False
 
     def account(self, account_id: str) -> AccountLinks:
@@ -150,7 +150,7 @@ class Desk:
     ) -> None:
         """Give the order its task; without a placement there is nothing to do."""
         work = OrderWork(self._tools, account, key, plan, list(plan.passed_over))
-        self._passed_over[key] = work.passed_over
+        self._unplaced[key] = work
         if placement is None:
             return
         task = self._tasks.start(f"order {key[1]}", work.run(placement), critical=False)
@@ -162,8 +162,8 @@ class Desk:
         await self._worked(key)
         entry = await self._durable(key)
         if entry.order.status is OrderStatus.UNPLACED:
-            raise _unplaced(entry, self._passed_over.get(key, ()))
-        self._passed_over.pop(key, None)
+            raise _unplaced(entry, self._unplaced.get(key))
+        self._unplaced.pop(key, None)
         return entry
 
     async def _worked(self, key: OrderKey) -> None:
@@ -236,17 +236,21 @@ class Desk:
                 await self._tools.care.cancel(key, placement.placement_id, link)
 
 
-def _unplaced(entry: OrderEntry, passed_over: Sequence[VenueCause]) -> TandemError:
-    """Every venue said "no effect", or none could be tried: say each one's cause."""
+def _unplaced(entry: OrderEntry, work: OrderWork | None) -> TandemError:
+    """Every venue said "no effect", or none could be tried: say each one's cause.
+
+    `work` is the last work on it, None if that was before a restart.
+    """
     tried = tuple(
         VenueCause(p.venue, p.cause.reason, p.cause.message, Effect.NONE, p.placement_id)
         for p in entry.order.placements
         if p.cause is not None
     )
-    causes = (*tried, *passed_over)
+    causes = (*tried, *(work.passed_over if work is not None else ()))
     shown = "; ".join(f"{c.venue}: {c.message}" for c in causes) or "no venue is configured"
     return Unavailable(
         Reason.ALL_VENUES_UNAVAILABLE,
         f"no venue took {entry.order.client_order_id}, nothing is at any venue: {shown}",
         venue_causes=causes,
+        retry_after_s=work.retry_after_s if work is not None else None,
     )

@@ -62,13 +62,17 @@ class WorkTools:
 
 @dataclass(slots=True)
 class OrderWork:
-    """The work on one order. `run` is its task; `passed_over` says why venues were left out."""
+    """The work on one order. `run` is its task; `passed_over` says why venues were left out.
+
+    `retry_after_s` is the shortest wait that a venue asked for when it took nothing, if one did.
+    """
 
     tools: WorkTools
     account: AccountLinks
     key: OrderKey
     plan: Plan
     passed_over: list[VenueCause] = field(default_factory=list)
+    retry_after_s: float | None = None
 
     async def run(self, placement: Placement) -> TandemError | None:
         """Work the order to its first outcome; the error, if this router could not.
@@ -161,6 +165,8 @@ class OrderWork:
         # A read that failed inside a send may have been the reading of its answer.
         none = error.effect is Effect.NONE and not isinstance(error, ReadFailed)
         link.was_overtaken(error)
+        waits_s = [s for s in (self.retry_after_s, error.retry_after_s) if s is not None]
+        self.retry_after_s = min(waits_s, default=None)
         self._signal(placement, Signal.NOT_SENT if none else Signal.DOUBTED, error.cause)
 
     def _require_answer(self, placement: Placement) -> None:
