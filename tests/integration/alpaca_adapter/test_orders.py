@@ -236,6 +236,15 @@ async def test_an_order_whose_answer_is_lost_is_in_doubt_sent_once_and_then_foun
         assert len(orders_there(alpaca)) == 1
 
 
+async def test_an_order_in_doubt_is_proven_when_the_stream_shows_it(alpaca: RunningAlpaca) -> None:
+    async with rig(settings_for(alpaca.url)) as it:
+        fault(alpaca, "POST", kind="delay", delay_after_s=3.0)
+        with pytest.raises(OutcomeUnknown):
+            await it.gateway.submit(limit(A, Side.SELL, "20"), it.check)
+        await eventually(lambda: it.sink.reports(A))
+        assert not it.gateway._parts.unproven.is_open(A)
+
+
 async def test_an_order_that_never_arrived_is_in_doubt_and_then_absent(
     alpaca: RunningAlpaca,
 ) -> None:

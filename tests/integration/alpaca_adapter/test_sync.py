@@ -264,6 +264,14 @@ async def test_the_status_follows_the_session(alpaca: RunningAlpaca) -> None:
         ]
 
 
+async def test_the_end_of_the_run_leaves_no_task_and_no_connection(alpaca: RunningAlpaca) -> None:
+    async with rig(settings_for(alpaca.url)) as it:
+        await resting(it)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    health = await off_loop(alpaca.control, "GET", "/health")
+    assert health["stream_sessions"] == 0
+
+
 # -- who we are ---------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from services.alpaca_adapter.exchange import NoAnswer, NotSent
-from services.alpaca_adapter.rest import Access, AlpacaRest, RestLimits
+from services.alpaca_adapter.rest import Access, AlpacaRest, Api, RestLimits
 from services.common.domain.errors import Reason, Refused
 from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.clock import SystemClock
@@ -234,9 +234,12 @@ async def test_concurrent_calls_each_have_a_connection_of_their_own() -> None:
 
     with raw_server(slow) as server:
         async with rest_at(server.url, slots=4) as rest:
-            calls = [rest.post("/orders", {"n": str(n)}, passes) for n in range(4)]
-            answers = await asyncio.gather(*calls)
-        assert [a.content["n"] for a in answers] == ["0", "1", "2", "3"]
+            for _ in range(2):
+                calls = [rest.post("/orders", {"n": str(n)}, passes) for n in range(4)]
+                answers = await asyncio.gather(*calls)
+                assert [a.content["n"] for a in answers] == ["0", "1", "2", "3"]
+            idle = rest._idle[Api.TRADING]
+            assert len(idle) == len({id(client) for client in idle}) == 4
         assert server.connections == 4
 
 
