@@ -21,6 +21,7 @@ from services.router.journal.records import AlertRaised, Record
 from services.router.journal.store import Entry, JournalCorrupt, JournalStore, check_chain
 from tests.simulation.checkers.finding import Finding, Kind
 from tests.simulation.checkers.settlement import Account, Booked, Fill, Held, Placed
+from tests.simulation.checkers.telling import Standing
 
 # Words that say that somebody lied, which no fault of a schedule makes anybody do.
 _UNEXPLAINED = frozenset({"VENUE_CONTRADICTION", "OVERFILL", "JOURNAL_BEHIND"})
@@ -34,6 +35,18 @@ def account_of(books: Books) -> Account:
         positions=[
             Held(p.venue, p.instrument.key, p.qty, p.realized_pnl) for p in books.positions.values()
         ],
+    )
+
+
+def standing_of(books: Books) -> Standing:
+    """What a watcher must have been told by now."""
+    return Standing(
+        executions=[(b.execution.venue, b.execution.exec_id) for b in books.executions],
+        orders={
+            e.order.client_order_id: (e.order.status.value, e.order.cum_qty)
+            for e in books.orders.values()
+        },
+        positions={(p.venue, p.instrument.key): p.qty for p in books.positions.values()},
     )
 
 

@@ -25,6 +25,7 @@ from tests.simulation.checkers.exposure import ExposureChecker
 from tests.simulation.checkers.finding import Finding, Kind
 from tests.simulation.checkers.intent import IntentChecker
 from tests.simulation.checkers.settlement import check_settlement
+from tests.simulation.checkers.telling import check_told
 from tests.simulation.evidence import (
     account_of,
     check_alarms,
@@ -33,15 +34,17 @@ from tests.simulation.evidence import (
     journal_digest,
     multipliers_of,
     records_of,
+    standing_of,
 )
 from tests.simulation.faults import heal, strike
+from tests.simulation.quiet import Quiet
 from tests.simulation.router_process import RouterProcess
 from tests.simulation.schedule import Schedule, make_schedule
 from tests.simulation.trader import Trader
 from tests.simulation.virtual_loop import VirtualLoop
+from tests.simulation.watcher import Watcher
 from tests.simulation.world import World
 
-_QUIET_S = 45.0
 _SETTLE_MAX_S = 300.0
 
 
@@ -103,7 +106,9 @@ class Acting:
         world = self._made = World(schedule.seed, schedule.venues, self._folder)
         self._trader = world.trader.run(Trader, schedule, world.network, world.rng("trader"))
         self._watch()
+        self._watcher = world.trader.run(Watcher, world.network, world.rng("watcher"))
         world.start()
+        world.trader.spawn(self._watcher.run(), "watcher")
         trading = world.trader.spawn(self._trader.run(), "trader")
         for fault in schedule.faults:
             await self._until(fault.at_s)
@@ -158,27 +163,14 @@ class Acting:
         return None if order is None else Decimal(order.qty)
 
     async def _quiet(self) -> None:
-        """Wait until nothing has changed for a while; not for ever."""
+        """Wait until nothing changes any more and every venue was read since; not for ever."""
+        quiet = Quiet(self._world)
         until = self._loop.time() + _SETTLE_MAX_S
-        seen, since = None, self._loop.time()
         while self._loop.time() < until:
-            now = self._state()
-            if now is None or now != seen:
-                seen, since = now, self._loop.time()
-            elif self._loop.time() - since >= _QUIET_S:
+            if quiet.look(self._loop.time()):
                 return
             await asyncio.sleep(1.0)
         self._found(Kind.UNFINISHED, f"not quiet {_SETTLE_MAX_S:g} s after the last fault")
-
-    def _state(self) -> object:
-        """What must not change any more; None while something is down or behind."""
-        router = self._world.router.process
-        nodes = self._world.nodes.values()
-        if router is None or not all(node.is_up for node in nodes):
-            return None
-        if not all(link.view().takes_entries for link in router.core.links.values()):
-            return None
-        return id(router), router.core.journal.head.seq
 
     # -- the end -----------------------------------------------------------------------------
 
@@ -208,6 +200,7 @@ class Acting:
         outcome, core = self._outcome, router.core
         outcome.findings += check_journal(core, router.journal_store)
         outcome.findings += check_alarms(records_of(list(router.journal_store.entries())))
+        outcome.findings += check_told(self._watcher.told, standing_of(core.books))
         outcome.findings += check_quarantine(core.books, self._by_hand())
         outcome.findings += [
             Finding(Kind.NOISE, f"{client_order_id}: {answer}", at_s)

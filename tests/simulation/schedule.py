@@ -111,6 +111,7 @@ def make_schedule(seed: int) -> Schedule:
     venues = ("alpaca",) if rng.random() < 0.7 else ("alpaca", "alpaca2")
     orders = _orders(rng, seed)
     faults = _faults(rng, venues, [order.at_s for order in orders])
+    orders = _repeated_after_restart(rng, orders, faults)
     return Schedule(seed, venues, orders, faults, heal_at_s=_START_S + _ACTIVE_S + 8.0)
 
 
@@ -194,6 +195,19 @@ def _repeated(rng: random.Random, order: PlannedOrder) -> PlannedOrder:
     if rng.random() < 0.5:
         times.append(rng.uniform(order.at_s, _START_S + _ACTIVE_S))
     return replace(order, again_at_s=tuple(times))
+
+
+def _repeated_after_restart(
+    rng: random.Random, orders: tuple[PlannedOrder, ...], faults: tuple[PlannedFault, ...]
+) -> tuple[PlannedOrder, ...]:
+    """If the router crashes, an order from before is sent again to its next incarnation."""
+    crashes = [fault.at_s for fault in faults if fault.kind.startswith("crash.router")]
+    early = [order for order in orders if crashes and order.at_s < crashes[0]]
+    if not early:
+        return orders
+    chosen = rng.choice(early)
+    again_at_s = (*chosen.again_at_s, crashes[0] + rng.uniform(2.5, 15.0))
+    return tuple(replace(o, again_at_s=again_at_s) if o is chosen else o for o in orders)
 
 
 def _faults(

@@ -1,0 +1,39 @@
+"""The first hundred schedules: nothing doubled, nothing lost, every order as the venue has it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.faults import KINDS
+from tests.simulation.run import run_seed
+from tests.simulation.schedule import FAULTS, make_schedule
+
+SEEDS = 100
+_A_TEST = 10
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, _A_TEST))
+def test_no_schedule_doubles_loses_or_forgets_an_order(first: int) -> None:
+    wrong = []
+    for seed in range(first, first + _A_TEST):
+        outcome = run_seed(seed)
+        wrong += [f"seed {seed}: {finding}" for finding in outcome.findings]
+    replay = "replay with python -m tests.simulation --seed N"
+    assert not wrong, "\n".join([replay, *wrong])
+
+
+def test_every_schedule_has_orders_of_each_sort_and_faults() -> None:
+    for seed in range(SEEDS):
+        schedule = make_schedule(seed)
+        assert len(schedule.orders) >= 5
+        assert any(order.closes for order in schedule.orders)
+        assert any(order.cancel_at_s for order in schedule.orders)
+        assert any(order.again_at_s for order in schedule.orders)
+        assert len(schedule.faults) >= 3
+
+
+def test_the_first_hundred_have_every_kind_of_fault_and_both_numbers_of_venues() -> None:
+    schedules = [make_schedule(seed) for seed in range(SEEDS)]
+    kinds = {fault.kind for schedule in schedules for fault in schedule.faults}
+    assert kinds == set(FAULTS) == set(KINDS)
+    assert {len(schedule.venues) for schedule in schedules} == {1, 2}
