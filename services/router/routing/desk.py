@@ -155,7 +155,13 @@ class Desk:
             return
         task = self._tasks.start(f"order {key[1]}", work.run(placement), critical=False)
         self._working[key] = task
-        task.add_done_callback(lambda _: self._working.pop(key, None))
+        task.add_done_callback(lambda _: self._finished(key))
+
+    def _finished(self, key: OrderKey) -> None:
+        """Forget the work, also if nobody waits for the answer any more."""
+        self._working.pop(key, None)
+        if self._books.orders[key].order.status is not OrderStatus.UNPLACED:
+            self._unplaced.pop(key, None)
 
     async def _answer(self, key: OrderKey) -> OrderEntry:
         """Wait for the order's task, then for its record; an unplaced order is an error."""

@@ -427,3 +427,17 @@ async def test_an_exit_is_not_held_up_by_an_account_that_cannot_be_read(tmp_path
         sale = share_order(client_order_id="s-1", side=Side.SELL, order_qty=Decimal(50))
         async with asyncio.timeout(1):
             await running.submit(sale)
+
+
+@virtual
+async def test_an_order_whose_caller_has_gone_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        running.alpaca.hold = asyncio.Event()
+        for number in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1):
+                    await running.submit(share_order(client_order_id=f"o-{number}"))
+        running.alpaca.hold.set()
+        desk = running.core.desk
+        await until(lambda: not desk._working)
+        assert desk._unplaced == {}
