@@ -33,6 +33,7 @@ from tests.simulation.virtual_loop import VirtualLoop
 BROKER = "tandem.v1.BrokerService"
 MARGIN_S = 0.05
 DEFAULT_S = 20.0
+DETAILS_KEY = "grpc-status-details-bin"
 _PORT = 50051
 
 Handler = Callable[[Any, Any], Awaitable[Any]]
@@ -83,6 +84,7 @@ class Edge:
 
 
 Story = Callable[[Edge], Coroutine[Any, Any, None]]
+Act = Callable[[Story], None]
 
 
 def act_on_real(story: Story) -> None:
@@ -204,3 +206,41 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write(data)
         await writer.drain()
     writer.close()
+
+
+async def failure_of(call: Any) -> grpc.aio.AioRpcError:
+    """How a call fails; an answer fails the test."""
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error
+    raise AssertionError("the call was answered")
+
+
+def has_details(error: grpc.aio.AioRpcError) -> bool:
+    """Whether the error carries a status of our own."""
+    return any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
+
+
+class Hanging:
+    """A handler that hangs, and what becomes of it."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+        self.canceled = asyncio.Event()
+
+    async def __call__(self, request: Any, context: Any) -> Any:
+        self.began.set()
+        try:
+            await asyncio.sleep(100)
+        except asyncio.CancelledError:
+            self.canceled.set()
+            raise
+
+    async def stream(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        yield pb.WatchEventsResponse()
+        await self(request, context)
+
+    async def was_canceled(self) -> bool:
+        async with asyncio.timeout(5):
+            return await self.canceled.wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -20,26 +20,7 @@ from services.common.domain.errors import (
     VenueCause,
 )
 from services.common.runtime.deadlines import remaining_s
-from tests.simulation.edges import Edge, Story, act_on_local, act_on_real
-
-Act = Callable[[Story], None]
-DETAILS_KEY = "grpc-status-details-bin"
-
-
-@pytest.fixture(params=[act_on_real, act_on_local], ids=["grpc", "local"])
-def act(request: pytest.FixtureRequest) -> Act:
-    chosen: Act = request.param
-    return chosen
-
-
-async def failure_of(call: Any) -> grpc.aio.AioRpcError:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return raised.value
-
-
-def has_details(error: grpc.aio.AioRpcError) -> bool:
-    return any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
+from tests.simulation.edges import Act, Edge, Hanging, failure_of, has_details
 
 
 def test_an_answer_arrives_whole(act: Act) -> None:
@@ -153,30 +134,6 @@ def test_an_abort_ends_the_handler_and_the_call(act: Act) -> None:
         assert seen == [(grpc.StatusCode.ABORTED, "no", True)]
 
     act(story)
-
-
-class Hanging:
-    """A handler that hangs, and what becomes of it."""
-
-    def __init__(self) -> None:
-        self.began = asyncio.Event()
-        self.canceled = asyncio.Event()
-
-    async def __call__(self, request: Any, context: Any) -> Any:
-        self.began.set()
-        try:
-            await asyncio.sleep(100)
-        except asyncio.CancelledError:
-            self.canceled.set()
-            raise
-
-    async def stream(self, request: Any, context: Any) -> AsyncIterator[Any]:
-        yield pb.WatchEventsResponse()
-        await self(request, context)
-
-    async def was_canceled(self) -> bool:
-        async with asyncio.timeout(5):
-            return await self.canceled.wait()
 
 
 def test_a_deadline_ends_the_call_without_details_and_cancels_the_handler(act: Act) -> None:
@@ -333,76 +290,6 @@ def test_a_read_that_times_out_is_the_streams_last(act: Act) -> None:
             async with asyncio.timeout(0.2):
                 await call.read()
         assert await call.read() is grpc.aio.EOF
-        assert await handler.was_canceled()
-
-    act(story)
-
-
-def test_a_server_killed_in_a_call_is_unavailable_without_details(act: Act) -> None:
-    async def story(edge: Edge) -> None:
-        handler = Hanging()
-        edge.servicer.get_order = handler
-        call = edge.stub.GetOrder(pb.GetOrderRequest())
-        await handler.began.wait()
-        assert edge.channel.get_state() is grpc.ChannelConnectivity.READY
-        await edge.kill_server()
-        failed = await failure_of(call)
-        assert failed.code() is grpc.StatusCode.UNAVAILABLE
-        assert not has_details(failed)
-        assert isinstance(from_rpc_error(failed, mutation=True), OutcomeUnknown)
-        assert edge.channel.get_state() is not grpc.ChannelConnectivity.READY
-
-    act(story)
-
-
-def test_a_server_killed_in_a_stream_is_unavailable_without_details(act: Act) -> None:
-    async def story(edge: Edge) -> None:
-        edge.servicer.watch = Hanging().stream
-        call = edge.stub.WatchEvents(pb.WatchEventsRequest())
-        await call.read()
-        await edge.kill_server()
-        failed = await failure_of(call.read())
-        assert failed.code() is grpc.StatusCode.UNAVAILABLE
-        assert not has_details(failed)
-
-    act(story)
-
-
-def test_a_call_without_a_server_fails_at_once_and_the_channel_heals_by_itself(act: Act) -> None:
-    async def story(edge: Edge) -> None:
-        await edge.kill_server()
-        assert edge.channel.get_state() is grpc.ChannelConnectivity.IDLE
-        failed = await failure_of(edge.stub.GetOrder(pb.GetOrderRequest()))
-        assert failed.code() is grpc.StatusCode.UNAVAILABLE
-        assert not has_details(failed)
-        assert edge.channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE
-        await edge.start_server()
-        await edge.reaches(grpc.ChannelConnectivity.READY)
-        await edge.stub.GetOrder(pb.GetOrderRequest())
-
-    act(story)
-
-
-def test_an_idle_channel_connects_when_asked_to(act: Act) -> None:
-    async def story(edge: Edge) -> None:
-        assert edge.channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.IDLE
-        await edge.reaches(grpc.ChannelConnectivity.READY)
-        await edge.kill_server()
-        await edge.reaches(grpc.ChannelConnectivity.IDLE)
-
-    act(story)
-
-
-def test_a_closed_channel_takes_no_calls(act: Act) -> None:
-    async def story(edge: Edge) -> None:
-        handler = Hanging()
-        edge.servicer.get_order = handler
-        call = edge.stub.GetOrder(pb.GetOrderRequest())
-        await handler.began.wait()
-        await edge.channel.close()
-        assert edge.channel.get_state() is grpc.ChannelConnectivity.SHUTDOWN
-        with pytest.raises((asyncio.CancelledError, grpc.aio.AioRpcError)):
-            await call
         assert await handler.was_canceled()
 
     act(story)
