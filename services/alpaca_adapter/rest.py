@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 import requests
+import structlog
 from alpaca.common.rest import RESTClient
 from alpaca.data.historical.option import OptionHistoricalDataClient
 from alpaca.data.historical.stock import StockHistoricalDataClient
@@ -36,6 +37,8 @@ from services.common.domain.errors import TandemError
 from services.common.runtime.blocking import RunBlocking
 from services.common.runtime.clock import Clock
 from services.common.runtime.errors import PoolBusyError, PoolTimeoutError
+
+_log = structlog.stdlib.get_logger(__name__)
 
 # What the caller waits beyond the worker's own deadline, so that the worker's word comes first.
 _CALLER_MARGIN_S = 0.5
@@ -147,6 +150,19 @@ class AlpacaRest:
     ) -> Answer:
         exchange = Exchange(total_s, self._clock.monotonic, last_check)
         try:
+            answer = await self._exchange(exchange, request, total_s)
+        except (NotSent, NoAnswer) as error:
+            _log_call(request, exchange, outcome=type(error).__name__, error=str(error))
+            raise
+        request_id = answer.headers.get("x-request-id", "")
+        _log_call(request, exchange, outcome=answer.status, request_id=request_id)
+        if self._observe is not None:
+            self._observe(request.api, answer)
+        return answer
+
+    async def _exchange(self, exchange: Exchange, request: _Request, total_s: float) -> Answer:
+        """The answer to a request; whatever goes wrong says whether anything left."""
+        try:
             answer: Answer = await self._run_blocking(
                 self._work, exchange, request, timeout_s=total_s + _CALLER_MARGIN_S
             )
@@ -165,8 +181,6 @@ class AlpacaRest:
             if not exchange.began or never_connected(error):
                 raise NotSent(_describe(error)) from error
             raise NoAnswer(_describe(error)) from error
-        if self._observe is not None:
-            self._observe(request.api, answer)
         return answer
 
     def _work(self, exchange: Exchange, request: _Request) -> Answer:
@@ -207,6 +221,18 @@ def never_connected(error: BaseException) -> bool:
         return False
     inner = error.args[0]
     return isinstance(inner, MaxRetryError) and isinstance(inner.reason, NewConnectionError)
+
+
+def _log_call(request: _Request, exchange: Exchange, **told: object) -> None:
+    """One line for each call: what may change something always, reads for who looks closely."""
+    write = _log.debug if request.method == "GET" else _log.info
+    write(
+        "alpaca_call",
+        method=request.method,
+        path=request.path,
+        took_s=round(exchange.now() - exchange.began_at, 6),
+        **told,
+    )
 
 
 def _describe(error: BaseException) -> str:
