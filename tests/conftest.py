@@ -1,4 +1,4 @@
-"""What holds for every test: no debug record of gRPC's is made, so none can be kept.
+"""What holds for every test: how they are shared out, and that gRPC makes no debug records.
 
 A gRPC server that was never stopped logs itself, at debug, while it is being freed. pytest keeps
 records; dropping that one later is a use after free, which crashes whichever test comes next.
@@ -7,5 +7,22 @@ records; dropping that one later is a use after free, which crashes whichever te
 from __future__ import annotations
 
 import logging
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+# Their modules stand on processes that take seconds to start: one worker has all tests of one.
+_TOGETHER = "tests/integration/system/"
 
 logging.getLogger("grpc").setLevel(logging.INFO)
+
+
+class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0] if nodeid.startswith(_TOGETHER) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling | None:
+    """Any test goes to any worker, but for the modules that share running processes."""
+    return _Scheduling(config, log) if config.getvalue("dist") == "load" else None

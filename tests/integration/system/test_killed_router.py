@@ -4,15 +4,69 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import dataclass
+from decimal import Decimal
 
 import pytest
-from tandem_client import Event, Execution, Order, OrderSpec, OrderStatus, TandemError
+import pytest_asyncio
+from tandem_client import (
+    Event,
+    Execution,
+    Order,
+    OrderSpec,
+    OrderStatus,
+    OutcomeUnknown,
+    TandemError,
+)
 
 from tests.integration.system.parts import eventually, until
 from tests.integration.system.tandem import tandem
 from tests.integration.system.trio import Trio, fills_now, rests
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("killed router")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was known right before the kill."""
+
+    filled: Order
+    working: Order
+    absent: Order
+    held: dict[str, Decimal]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def before(running: Trio) -> Before:
+    """One kill with an order in each state: settled, working, being sent, sent and unanswered."""
+    trio = running
+    await trio.client.submit(fills_now("filled"))
+    filled = await trio.settles("filled")
+    working, absent = [
+        await trio.client.submit(rests(name, qty="3")) for name in ("working", "absent")
+    ]
+    for order in (working, absent):
+        await trio.venue.fill(order.placement_id, "1", "300")
+    known = Before(
+        filled,
+        await trio.becomes("working", OrderStatus.PARTIALLY_FILLED),
+        await trio.becomes("absent", OrderStatus.PARTIALLY_FILLED),
+        await trio.held(),
+    )
+    await trio.venue.spoil_submit("delay", of="on-its-way", delay_before_s=1.0)
+    await trio.venue.spoil_submit("drop_reply", of="withheld", ends="hang")
+    submitting = [
+        asyncio.create_task(trio.client.submit(rests("on-its-way"))),
+        asyncio.create_task(trio.client.submit(rests("withheld"))),
+    ]
+    await eventually(lambda: trio.venue.submits("on-its-way"))
+    await eventually(lambda: trio.venue.placed("withheld"))
+    await trio.router.kill()
+    ended = await asyncio.gather(*submitting, return_exceptions=True)
+    assert [type(error) for error in ended] == [OutcomeUnknown, OutcomeUnknown]
+    await trio.venue.fill(absent.placement_id, "2", "297")
+    await restarted(trio)
+    return known
 
 
 async def restarted(trio: Trio) -> None:
@@ -20,70 +74,36 @@ async def restarted(trio: Trio) -> None:
     await trio.open_for_entries()
 
 
-async def the_same_again(trio: Trio, spec: OrderSpec) -> Order:
-    """Send it again: the very order, and no second request."""
+async def is_the_same_again(trio: Trio, spec: OrderSpec) -> None:
+    """Sent again it is the very order, and there is no second request at the venue."""
     known = await trio.order(spec.client_order_id)
     again = await trio.client.submit(spec)
-    assert (again.placements, again.created) == (known.placements, known.created)
+    assert [p.placement_id for p in again.placements] == [known.placement_id]
+    assert (again.venue_order_id, again.created) == (known.venue_order_id, known.created)
     assert len(await trio.venue.submits(spec.client_order_id)) == 1
-    return again
 
 
-async def test_a_working_and_a_filled_order_are_as_they_were(trio: Trio) -> None:
-    await trio.client.submit(fills_now("filled"))
-    filled = await eventually(
-        lambda: trio.order("filled"), lambda order: order.raw_status == "filled"
-    )
-    working = await trio.client.submit(rests("working", qty="2"))
-    await trio.venue.fill(working.placement_id, "1", "300")
-    partly = await trio.becomes("working", OrderStatus.PARTIALLY_FILLED)
-    held = await trio.held()
-    await trio.router.kill()
-    await restarted(trio)
-    assert await trio.order("filled") == filled
-    assert await trio.order("working") == partly
-    assert await trio.held() == held
-    await the_same_again(trio, fills_now("filled"))
-    await the_same_again(trio, rests("working", qty="2"))
+async def test_settled_and_working_orders_are_as_they_were(trio: Trio, before: Before) -> None:
+    assert await trio.order("filled") == before.filled
+    assert await trio.order("working") == before.working
+    await is_the_same_again(trio, fills_now("filled"))
+    await is_the_same_again(trio, rests("working", qty="3"))
     await trio.client.cancel("working")
     await trio.becomes("working", OrderStatus.CANCELED)
 
 
-async def test_fills_during_its_absence_are_booked_once(trio: Trio) -> None:
-    order = await trio.client.submit(rests("absent", qty="3"))
-    await trio.venue.fill(order.placement_id, "1", "300")
-    await trio.becomes("absent", OrderStatus.PARTIALLY_FILLED)
-    await trio.router.kill()
-    await trio.venue.fill(order.placement_id, "2", "297")
-    await restarted(trio)
+async def test_fills_during_its_absence_are_booked_once(trio: Trio, before: Before) -> None:
     filled = await trio.becomes("absent", OrderStatus.FILLED)
     booked = (await trio.client.executions(client_order_id="absent").all()).items
     assert [(e.last_qty, e.last_px) for e in booked] == [(2, 297), (1, 300)]
     assert (filled.cum_qty, filled.avg_px, filled.leaves_qty) == (3, 298, 0)
+    assert (await trio.held())["SPY"] == before.held["SPY"] + 2
 
 
-async def test_an_order_that_is_on_its_way_is_found(trio: Trio) -> None:
-    await trio.venue.spoil_submit("delay", of="on-its-way", delay_before_s=1.0)
-    submitting = asyncio.create_task(trio.client.submit(rests("on-its-way")))
-    await eventually(lambda: trio.venue.submits("on-its-way"))
-    await trio.router.kill()
-    with pytest.raises(TandemError):
-        await submitting
-    await restarted(trio)
-    await trio.becomes("on-its-way", OrderStatus.ACCEPTED)
-    await the_same_again(trio, rests("on-its-way"))
-
-
-async def test_an_order_whose_reply_is_withheld_is_found(trio: Trio) -> None:
-    await trio.venue.spoil_submit("drop_reply", of="withheld", ends="hang")
-    submitting = asyncio.create_task(trio.client.submit(fills_now("withheld")))
-    await eventually(lambda: trio.venue.placed("withheld"))
-    await trio.router.kill()
-    with pytest.raises(TandemError):
-        await submitting
-    await restarted(trio)
-    await trio.becomes("withheld", OrderStatus.FILLED)
-    await the_same_again(trio, fills_now("withheld"))
+@pytest.mark.parametrize("name", ["on-its-way", "withheld"])
+async def test_an_order_without_an_answer_is_found(trio: Trio, before: Before, name: str) -> None:
+    await trio.becomes(name, OrderStatus.ACCEPTED)
+    await is_the_same_again(trio, rests(name))
 
 
 async def test_an_order_that_never_left_is_in_doubt_and_not_sent_by_a_restart(trio: Trio) -> None:

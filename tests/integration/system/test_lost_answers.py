@@ -49,8 +49,8 @@ async def test_an_order_whose_answer_is_lost_is_found_and_not_sent_again(
     await trio.venue.spoil_submit(kind, of=name, **action)
     answer = await trio.client.submit(fills_now(name))
     assert answer.status is not OrderStatus.REJECTED
-    filled = await trio.becomes(name, OrderStatus.FILLED)
-    assert (await trio.client.submit(fills_now(name))).placements == filled.placements
+    await trio.becomes(name, OrderStatus.FILLED)
+    assert len((await trio.client.submit(fills_now(name))).placements) == 1
     assert len(await trio.venue.submits(name)) == len(await trio.venue.placed(name)) == 1
 
 

@@ -19,7 +19,7 @@ from stack.children import ROOT, Program
 from tests.integration.system.parts import Part, until
 from tests.integration.system.trio import Programs, Trio, says_ready
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("start-up")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _PATIENCE_S = 40.0
 _FAILED, _SETTING = 1, 2
@@ -95,15 +95,6 @@ async def test_a_misspelled_setting_is_an_error_with_a_suggestion(made: Programs
     assert line.endswith("did you mean TANDEM_ROUTER_JOURNAL_PATH?")
 
 
-async def test_an_adapter_without_its_settings_names_each(made: Programs) -> None:
-    ended = await run(made.adapter(TANDEM_ALPACA_ACCOUNT_ID="", TANDEM_ALPACA_ACCOUNT_TAG=""))
-    assert ended.code == _SETTING
-    assert ended.said == [
-        "tandem-alpaca-adapter: TANDEM_ALPACA_ACCOUNT_ID (file key alpaca.account_id) is missing",
-        "tandem-alpaca-adapter: TANDEM_ALPACA_ACCOUNT_TAG (file key alpaca.account_tag) is missing",
-    ]
-
-
 async def test_an_adapter_without_a_key_names_it(made: Programs) -> None:
     ended = await run(made.adapter(TANDEM_ALPACA_SECRET_KEY=""))
     (line,) = ended.said
@@ -126,15 +117,7 @@ async def test_a_simulator_with_a_bad_flag_names_it(made: Programs) -> None:
     ("changed", "words"),
     [
         ({"TANDEM_ALPACA_MODE": "live"}, "base_url is for paper only"),
-        (
-            {"TANDEM_ALPACA_MODE": "live", "TANDEM_ALPACA_BASE_URL": ""},
-            "the key does not begin with AK",
-        ),
         ({"TANDEM_ALPACA_API_KEY": "AK0LIVE"}, "the key does not begin with PK"),
-        (
-            {"TANDEM_ALPACA_BASE_URL": "https://api.alpaca.markets"},
-            "base_url is Alpaca's live host",
-        ),
     ],
 )
 async def test_an_adapter_whose_settings_mix_paper_and_live_does_not_start(

@@ -162,6 +162,13 @@ class Trio:
             lambda: self.order(client_order_id), lambda order: order.status in statuses
         )
 
+    async def settles(self, client_order_id: str) -> Order:
+        """Wait until the order is filled by the venue's own word, too: no news of it follow."""
+        return await eventually(
+            lambda: self.order(client_order_id),
+            lambda order: order.status is OrderStatus.FILLED and order.raw_status == "filled",
+        )
+
     async def first_alert(self, token: str) -> Alert:
         """The first alert after `token`; waits for it."""
         async with asyncio.timeout(WAIT_S), aclosing(self.client.watch(token)) as events:
