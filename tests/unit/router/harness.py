@@ -20,7 +20,7 @@ from services.router.core import AccountWiring, CoreSettings, RouterCore, VenueW
 from services.router.journal.sqlite import SqliteJournal
 from services.router.routing.care import CareSettings
 from tests.unit.adapter.virtual_time import run_virtual, virtual_clock
-from tests.unit.domain.orders import NOW, spec
+from tests.unit.domain.orders import NOW, instrument, spec
 from tests.unit.router.scripted_port import ScriptedPort
 
 TAGS = {"alpaca": "al", "second": "sd"}
@@ -142,3 +142,9 @@ async def held_short(running: Running, qty: str = "10", venue: str = "alpaca") -
     placed = port.sent[-1].client_order_id
     port.fill(placed, "e-open", qty, qty)
     await until(lambda: running.core.books.held("main") and running.order("open").order.cum_qty)
+
+
+def share_order(**changes: object) -> OrderSpec:
+    """An entry that needs no cover, so that nothing is read for it."""
+    made = replace(spec(), instrument=instrument("SPY"), side=Side.BUY, position_intent=None)
+    return replace(made, **changes)  # type: ignore[arg-type]
