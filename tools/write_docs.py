@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import sys
 import typing
 from collections.abc import Iterator, Sequence
@@ -98,7 +99,9 @@ def _setting_row(settings_class: type[Settings], row: SettingDoc) -> str:
     if row.second_env:
         variable += f", `{row.second_env}`"
     default = "**required**" if row.default is None else f"`{row.default}`" if row.default else "–"
-    cells = (f"`{name}`", variable, _cell(row.type), _cell(default), _cell(row.description))
+    # Which module a type is in differs between Pythons.
+    kind = re.sub(r"\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])", "", row.type)
+    cells = (f"`{name}`", variable, _cell(kind), _cell(default), _cell(row.description))
     return f"| {' | '.join(cells)} |\n"
 
 
