@@ -332,3 +332,24 @@ async def test_an_entry_planned_without_the_preferred_venue_counts_as_a_failover
         await running.submit(share_order())
         assert running.core.books.failover_count == 1
         assert "FAILOVER" in running.kinds()
+
+
+@virtual
+async def test_an_entry_that_would_now_reduce_a_position_does_not_fail_over(
+    tmp_path: Path,
+) -> None:
+    """It was planned as an entry; what it would do by now is for its client to decide."""
+    async with router(tmp_path / "j.db", "alpaca", "second") as running:
+        sale = share_order(client_order_id="s-1", side=Side.SELL, venue_pin="second")
+        await running.submit(sale)
+        running.alpaca.hold = asyncio.Event()
+        running.alpaca.answer = refuses(NOT_SENT)
+        waiting = asyncio.ensure_future(running.submit(share_order()))
+        await until(lambda: running.alpaca.sent)
+        running.second.fill("s-1~sd~1.0", "e-1", "10", "10")
+        await until(lambda: running.order("s-1").order.status is OrderStatus.FILLED)
+        running.alpaca.hold.set()
+        with pytest.raises(Unavailable):
+            await waiting
+        assert [order.client_order_id for order in running.second.sent] == ["s-1~sd~1.0"]
+        assert running.core.books.failover_count == 0
