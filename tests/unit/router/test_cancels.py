@@ -169,6 +169,16 @@ async def test_care_too_passes_on_only_what_is_durable(tmp_path: Path) -> None:
 
 
 @virtual
+async def test_care_passes_nothing_on_for_a_router_that_leads_no_more(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spec())
+        running.core.journal.record(CancelIntended("main", "o-1"))
+        running.core.journal.resign()
+        await running.core.care.review(running.core.links["main", "alpaca"])
+        assert running.alpaca.canceled == []
+
+
+@virtual
 async def test_a_cancel_without_an_answer_is_asked_for_again(tmp_path: Path) -> None:
     async with router(tmp_path / "j.db") as running:
         await running.submit(spec())

@@ -18,6 +18,7 @@ from services.common.domain.errors import (
     TandemError,
     Unavailable,
 )
+from services.common.domain.executions import Side
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import OrderReport

@@ -266,6 +266,15 @@ async def test_a_journal_beside_the_one_that_an_adapter_knows_starts_halted(
 
 
 @virtual
+async def test_an_adapter_that_knows_another_journal_by_name_alone_halts_ours(
+    tmp_path: Path,
+) -> None:
+    port = ScriptedPort("alpaca", claims=[Claim("another", 1, 0, 0, bytes(32))])
+    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
+        assert running.core.books.trading_state("main") is TradingState.HALTED
+
+
+@virtual
 async def test_a_journal_that_goes_on_in_order_is_not_halted(tmp_path: Path) -> None:
     port = ScriptedPort("alpaca")
     for number in range(3):
