@@ -21,7 +21,7 @@ from stack.demo import demo as act
 from stack.foreground import RunOptions
 from stack.foreground import run as keep_up
 from stack.programs import DEFAULT_PORTS, Ports
-from stack.running import Stack
+from stack.running import RESTART_AFTER_S, Stack
 
 _FAILED = 1
 
@@ -42,18 +42,27 @@ def demo() -> None:
 @click.option("--paper", is_flag=True, help="A real paper account instead of the simulator.")
 @click.option("--fresh", is_flag=True, help="Put the state of earlier runs aside.")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="[var/run]")
+@click.option(
+    "--restart-after",
+    "restart_after_s",
+    type=click.FloatRange(min=0),
+    default=RESTART_AFTER_S,
+    metavar="SECONDS",
+    help="When a service that was killed starts again.",
+)
 @click.option("--router-port", default=DEFAULT_PORTS.router)
 @click.option("--operations-port", default=DEFAULT_PORTS.operations)
 @click.option("--adapter-port", default=DEFAULT_PORTS.adapter)
 @click.option("--simulator-port", default=DEFAULT_PORTS.simulator)
 @click.option("--control-port", default=DEFAULT_PORTS.control, help="The simulator's control.")
-def run(paper: bool, fresh: bool, state: Path | None, **ports: int) -> None:
+def run(paper: bool, fresh: bool, state: Path | None, restart_after_s: float, **ports: int) -> None:
     """Keep the stack up in the foreground until Ctrl-C. A port of 0 is any free one."""
     console = tables.console()
     options = RunOptions(
         paper=paper,
         fresh=fresh,
         state=(state or ROOT / "var" / ("paper" if paper else "run")).resolve(),
+        restart_after_s=restart_after_s,
         ports=Ports(**{name.removesuffix("_port"): port for name, port in ports.items()}),
     )
     sys.exit(_guarded(lambda own: keep_up(console, os.environ, options, own)))

@@ -14,7 +14,7 @@ from rich.console import Console
 from stack import environment
 from stack.children import StackFailed
 from stack.programs import PAPER_VENUE, Ports, Venue, simulated_venue
-from stack.running import Addresses, Stack
+from stack.running import RESTART_AFTER_S, Addresses, Stack
 
 _CREDENTIALS: Final = ("TANDEM_ALPACA_API_KEY", "TANDEM_ALPACA_SECRET_KEY")
 _LIVE_KEY: Final = "AK"
@@ -23,22 +23,33 @@ _LIVE_KEY: Final = "AK"
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How to run: `state` is the folder of journal, fence store and logs; `fresh` puts it aside."""
+    """How to run: `state` is the folder of journal, fence store and logs; `fresh` puts it aside.
+
+    A service that is killed starts again after `restart_after_s`.
+    """
 
     paper: bool
     state: Path
     ports: Ports
     fresh: bool = False
+    restart_after_s: float = RESTART_AFTER_S
 
 
 async def run(
     console: Console, environ: Mapping[str, str], options: RunOptions, own: list[Stack]
 ) -> int:
-    """Keep the stack up until a signal. StackFailed if a part can't start or ends by itself."""
+    """Keep the stack up until a signal; services that are killed start again.
+
+    StackFailed if a part can't start or ends by itself.
+    """
     if options.paper:
         check_credentials(environ)
     earlier = _prepare(options)
-    async with Stack(options.state, lambda line: console.print(f"  {line}")) as stack:
+    async with Stack(
+        options.state,
+        lambda line: console.print(f"  {line}"),
+        restart_after_s=options.restart_after_s,
+    ) as stack:
         own.append(stack)
         console.print("Starting:")
         addresses = await _start(stack, environ, options)
@@ -98,7 +109,9 @@ def guide(addresses: Addresses, options: RunOptions, *, earlier: bool) -> str:
         "",
         *(f"  {line}" for line in _commands(addresses, paper=options.paper)),
         "",
-        f"State and logs are in {options.state} and are taken up by the next run.",
+        "Kill the adapter or the router and see what becomes of your orders: it starts again after",
+        f"{options.restart_after_s:g} s. State and logs are in {options.state}",
+        "and are taken up by the next run.",
     ]
     if options.paper:
         lines.append("This is your broker's paper account: orders go to Alpaca.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -18,6 +19,7 @@ from stack.children import Child, Program, StackFailed, describe
 from stack.programs import Ports, Venue
 
 START_TIMEOUT_S: Final = 60.0
+RESTART_AFTER_S: Final = 10.0
 _END_GRACE_S: Final = 20.0
 _POLL_S: Final = 0.05
 
@@ -33,16 +35,29 @@ class Addresses:
     control: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """A service that can be started again where it was; `settings` name its addresses."""
+
+    program: Program
+    settings: tuple[str, ...]
+
+
 class Stack:
     """Owns child processes; `async with` ends them all, in reverse order, whatever happened.
 
-    `told` is called with one line for each step.
+    `told` is called with one line for each step. A service that is killed while `watch` runs is
+    started again after `restart_after_s`.
     """
 
-    def __init__(self, state: Path, told: Callable[[str], None]) -> None:
+    def __init__(
+        self, state: Path, told: Callable[[str], None], *, restart_after_s: float = RESTART_AFTER_S
+    ) -> None:
         self._state = state
         self._told = told
+        self._restart_after_s = restart_after_s
         self._children: list[Child] = []
+        self._services: dict[str, _Service] = {}
 
     async def __aenter__(self) -> Self:
         for folder in ("adapter", "router", "logs"):
@@ -70,17 +85,16 @@ class Stack:
     async def start_adapter(self, inherited: Mapping[str, str], ports: Ports, venue: Venue) -> str:
         """Start the adapter and wait until it serves; its address."""
         program = programs.adapter(inherited, ports, self._state, venue)
-        return await self._start_service(program, "TANDEM_ALPACA_LISTEN")
+        (address,) = await self._start_service(program, "TANDEM_ALPACA_LISTEN")
+        return address
 
     async def start_router(
         self, inherited: Mapping[str, str], ports: Ports, venue: Venue, adapter: str
     ) -> tuple[str, str]:
         """Start the router and wait until it serves; its trading and operations addresses."""
         program = programs.router(inherited, ports, self._state, venue, adapter)
-        trading = await self._start_service(program, "TANDEM_ROUTER_LISTEN")
-        operations = await self._children[-1].says(
-            lambda line: _listening(line, "TANDEM_ROUTER_OPERATIONS_LISTEN"), START_TIMEOUT_S
-        )
+        settings = ("TANDEM_ROUTER_LISTEN", "TANDEM_ROUTER_OPERATIONS_LISTEN")
+        trading, operations = await self._start_service(program, *settings)
         return trading, operations
 
     async def trading_possible(self, router: str) -> None:
@@ -112,10 +126,26 @@ class Stack:
                 raise child.failed(f"has ended by itself ({describe(code)})")
 
     async def watch(self) -> None:
-        """Wait until a child ends by itself, then raise StackFailed."""
+        """Start services again that are killed; StackFailed if a child ends in another way."""
         while True:
+            killed = [child for child in self._children if self._can_go_on_without(child)]
+            for child in killed:
+                await self._start_again(child)
             self.check()
             await asyncio.sleep(_POLL_S)
+
+    def _can_go_on_without(self, child: Child) -> bool:
+        """Whether it was killed and finds its state again; by itself it ends for a reason."""
+        code = child.exit_code()
+        return code is not None and code < 0 and child.name in self._services
+
+    async def _start_again(self, child: Child) -> None:
+        how, pause_s = describe(child.exit_code() or 0), self._restart_after_s
+        self._told(f"the {child.name} has ended ({how}); it starts again in {pause_s:g} s")
+        await asyncio.sleep(pause_s)
+        self._children.remove(child)
+        service = self._services[child.name]
+        await self._start_service(service.program, *service.settings)
 
     async def end(self) -> None:
         """End all children, the last started first; each in a bounded time."""
@@ -137,12 +167,18 @@ class Stack:
         self._children.append(child)
         return child
 
-    async def _start_service(self, program: Program, setting: str) -> str:
+    async def _start_service(self, program: Program, *settings: str) -> list[str]:
         child = self._start(program)
-        address = await child.says(lambda line: _listening(line, setting), START_TIMEOUT_S)
-        await _serving(child, address)
-        self._told(f"{program.name} (process {child.pid}) on {address}")
-        return address
+        addresses = [
+            await child.says(partial(_listening, setting=setting), START_TIMEOUT_S)
+            for setting in settings
+        ]
+        await _serving(child, addresses[0])
+        self._told(f"{program.name} (process {child.pid}) on {addresses[0]}")
+        bound = dict(zip(settings, addresses, strict=True))
+        again = replace(program, environment={**program.environment, **bound})
+        self._services[program.name] = _Service(again, settings)
+        return addresses
 
 
 def _simulator_ready(line: Mapping[str, Any]) -> tuple[str, str] | None:

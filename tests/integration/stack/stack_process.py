@@ -22,6 +22,7 @@ class StackProcess:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.said = ""
+        self._heard_to = 0
 
     @classmethod
     async def start(cls, *arguments: str, environ: Mapping[str, str] | None = None) -> StackProcess:
@@ -40,11 +41,15 @@ class StackProcess:
         """The process ids that it has named."""
         return [int(pid) for pid in _CHILD.findall(self.said)]
 
+    def forget(self) -> None:
+        """Hear only what it says from now on; `said` keeps all."""
+        self._heard_to = len(self.said)
+
     async def hear(self, words: str) -> None:
         """Read until it has said `words`; AssertionError if it ends first."""
         assert self._process.stdout is not None
         async with asyncio.timeout(_PATIENCE_S):
-            while words not in self.said:
+            while words not in self.said[self._heard_to :]:
                 line = await self._process.stdout.readline()
                 assert line, f"ended without saying {words!r}:\n{self.said}"
                 self.said += line.decode()

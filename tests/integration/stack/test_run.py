@@ -1,7 +1,8 @@
-"""`python -m stack run`: stays up, tells of a dead part, and goes on where it was."""
+"""`python -m stack run`: stays up, brings killed services back, and goes on where it was."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -53,19 +54,28 @@ def pid_of(run: StackProcess, name: str) -> int:
 
 
 @pytest.mark.timeout(200)
-async def test_a_dead_part_ends_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
+async def test_a_killed_service_comes_back_and_the_next_run_goes_on(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    async with await StackProcess.start("run", "--state", str(state), *ANY_PORTS) as first:
+    options = ("--state", str(state), "--restart-after", "0.2", *ANY_PORTS)
+    async with await StackProcess.start("run", *options) as first:
         await first.hear("forgets all when it ends")
+        for name in ("Alpaca adapter", "router"):
+            os.kill(pid_of(first, name), signal.SIGKILL)
+            await first.hear(f"the {name} has ended (killed by SIGKILL); it starts again in 0.2 s")
+            first.forget()
+            await first.hear(f"{name} (process")
         async with TandemClient(router_of(first)) as client:
+            await opens(client)
             order = await client.submit_and_wait(SPEC, 20)
         assert order.status is OrderStatus.FILLED
-        os.kill(pid_of(first, "Alpaca adapter"), signal.SIGKILL)
+
+        # A simulated venue that has ended knows nothing of its orders: that can't go on.
+        os.kill(pid_of(first, "simulated Alpaca"), signal.SIGKILL)
         assert await first.end() == 1
-    assert "stack: the Alpaca adapter has ended by itself (killed by SIGKILL)" in first.said
+    assert "stack: the simulated Alpaca has ended by itself (killed by SIGKILL)" in first.said
     assert first.survivors() == []
 
-    async with await StackProcess.start("run", "--state", str(state), *ANY_PORTS) as second:
+    async with await StackProcess.start("run", *options) as second:
         await second.hear("make run ARGS=--fresh")
         async with TandemClient(router_of(second)) as client:
             again = await client.order("my-1")
@@ -76,3 +86,10 @@ async def test_a_dead_part_ends_the_run_and_the_next_one_goes_on(tmp_path: Path)
         assert await second.end() == 130, second.said
     assert second.survivors() == []
     assert "logs" in leftovers(state)
+
+
+async def opens(client: TandemClient) -> None:
+    """Wait until orders can be sent."""
+    async with asyncio.timeout(30):
+        while not all(venue.ready for venue in (await client.status()).venues):
+            await asyncio.sleep(0.05)
