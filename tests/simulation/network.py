@@ -218,9 +218,12 @@ class Network:
 
     def listen(self, port: int, accept: Callable[[End], None]) -> None:
         """Take connections at a port as whoever calls this. OSError if it is taken."""
+        owner = CURRENT.get()
+        if owner is not None and owner.frozen:
+            return  # it died in the middle of this very step
         if port in self._listeners:
             raise OSError(f"port {port} is in use")
-        self._listeners[port] = Listener(accept, CURRENT.get())
+        self._listeners[port] = Listener(accept, owner)
 
     def unlisten(self, port: int) -> None:
         """Take no more connections there."""

@@ -118,20 +118,21 @@ def test_a_handler_sees_its_call(act: Act) -> None:
 
 
 def test_an_abort_ends_the_handler_and_the_call(act: Act) -> None:
-    seen: list[Any] = []
-
     async def story(edge: Edge) -> None:
+        ended: asyncio.Future[tuple[Any, ...]] = asyncio.get_running_loop().create_future()
+
         async def abort(request: Any, context: Any) -> Any:
             try:
                 await context.abort(grpc.StatusCode.ABORTED, "no", (("k", "v"),))
             finally:
-                seen.append((context.code(), context.details(), context.done()))
+                ended.set_result((context.code(), context.details(), context.done()))
 
         edge.servicer.get_order = abort
         failed = await failure_of(edge.stub.GetOrder(pb.GetOrderRequest()))
         assert (failed.code(), failed.details()) == (grpc.StatusCode.ABORTED, "no")
         assert tuple(failed.trailing_metadata() or ()) == (("k", "v"),)
-        assert seen == [(grpc.StatusCode.ABORTED, "no", True)]
+        async with asyncio.timeout(5):
+            assert await ended == (grpc.StatusCode.ABORTED, "no", True)
 
     act(story)
 
