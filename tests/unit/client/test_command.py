@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import io
 import json
 import socket
 from collections.abc import Awaitable, Callable
@@ -12,14 +13,17 @@ from typing import Any
 
 import pytest
 from google.rpc import code_pb2  # type: ignore[import-untyped, unused-ignore]
-from tandem_client.command import main
+from rich.console import Console
+from tandem_client.command import main, tables
 from tandem_client.pb import (
     accounts_pb2,
+    broker_service_pb2,
     errors_pb2,
     events_pb2,
     orders_pb2,
     types_pb2,
 )
+from tandem_client.wire.events import read_status
 
 from tests.unit.client.small_server import (
     ACCOUNT,
@@ -202,6 +206,45 @@ async def test_venues_that_did_not_take_it_are_each_named(
     )
 
 
+async def test_what_the_message_says_of_a_venue_is_not_said_twice(
+    tandem: Tandem, broker: SmallBroker
+) -> None:
+    cause = errors_pb2.VenueCause(
+        venue="alpaca", reason=errors_pb2.ERROR_REASON_VENUE_UNAVAILABLE, message="down"
+    )
+    told = "no venue took it: alpaca: down"
+    broker.before_submit = refusing(
+        failure(code_pb2.UNAVAILABLE, "ALL_VENUES_UNAVAILABLE", told, venue_causes=(cause,))
+    )
+    ran = await tandem(*SUBMIT, "--id", "my-1")
+    assert ran.err == (
+        f"unavailable, nothing happened: ALL_VENUES_UNAVAILABLE: {told}; "
+        "alpaca: VENUE_UNAVAILABLE\n"
+    )
+
+
+async def test_times_of_updates_are_all_by_one_clock(tandem: Tandem, broker: SmallBroker) -> None:
+    """Ours: a venue's may stand elsewhere, and not every update comes of a venue."""
+    broker.put("my-1", types_pb2.ORDER_STATUS_ACCEPTED)
+    updated = broker.orders["my-1"].updated
+    updated.venue_time.FromJsonString("2024-11-04T15:00:19Z")
+    updated.journal_time.FromJsonString("2026-11-22T17:13:08Z")
+    listed, shown = (await tandem("orders")).out, (await tandem("order", "my-1")).out
+    assert "2026-11-22 17:13:08Z" in listed
+    assert "2024-11-04" not in listed
+    assert "2026-11-22 17:13:08Z" in shown
+    assert "2024-11-04 15:00:19Z" in shown  # by its own name
+
+
+async def test_what_is_not_known_of_a_venue_is_left_open() -> None:
+    venue = events_pb2.VenueStatus(venue=types_pb2.Venue(name="alpaca"))
+    report = broker_service_pb2.GetStatusResponse(venues=[venue])
+    console = Console(width=120, file=io.StringIO())
+    console.print(tables.status(read_status(report)))
+    assert isinstance(console.file, io.StringIO)
+    assert "unspecified" not in console.file.getvalue()
+
+
 async def test_an_unknown_effect_exits_3_and_says_where_to_look(
     tandem: Tandem, broker: SmallBroker
 ) -> None:
@@ -230,6 +273,7 @@ async def test_where_nothing_answers_exits_4(tandem: Tandem) -> None:
         (["submit", "sell", "1", SYMBOL, "--limit", "1e400"], "--limit"),
         (["submit", "sell", "1", SYMBOL], "--limit PRICE"),
         (["submit", "sell", "1", SYMBOL, "--limit", "1", "--market"], "--market"),
+        (["submit", "sell", "1", SYMBOL, "--limit", "1"], "--intent open or --intent close"),
         (["submit", "sell", "1", SYMBOL, "--market", "--not-after", "2024-11-04"], "time zone"),
         (["halt"], "--reason"),
         (["no-such-command"], "no-such-command"),

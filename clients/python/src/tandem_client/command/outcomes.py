@@ -59,7 +59,9 @@ def line(error: TandemError, *, look_up: str = "") -> str:
         parts.append(error.field)
     text = ": ".join([*parts, plain(error.message)])
     for cause in error.venue_causes:
-        text += f"; {plain(cause.venue)}: {cause.reason.name} {plain(cause.message)}"
+        text += f"; {plain(cause.venue)}: {cause.reason.name}"
+        if cause.message not in error.message:
+            text += f" {plain(cause.message)}"
     if error.retry_after_s is not None:
         text += f" (try again in {error.retry_after_s:g} s)"
     if look_up and error.effect is Effect.UNKNOWN:

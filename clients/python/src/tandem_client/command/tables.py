@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
 from rich import box
@@ -13,7 +14,7 @@ from rich.text import Text
 from tandem_client.accounts import AccountFigures, Position, Quote, VenueBalance
 from tandem_client.command import words
 from tandem_client.command.words import figure, moment, money, plain, price, symbol
-from tandem_client.enums import OrderStatus, TradingState, VenueState
+from tandem_client.enums import AccountMode, OrderStatus, TradingState, VenueState
 from tandem_client.events import QuarantineRecord, StatusReport
 from tandem_client.orders import Execution, Order
 
@@ -90,12 +91,17 @@ def orders(listed: Iterable[Order]) -> RenderableType:
             words.terms(order.spec),
             words.filled(order),
             plain(order.venue),
-            moment(order.updated.venue_time or order.updated.received_time),
+            moment(_updated(order)),
             words.cause(order.cause),
         ]
         for order in listed
     ]
     return _or_none(table(columns, rows), "no orders")
+
+
+def _updated(shown: Order) -> datetime | None:
+    """When we heard of its latest change; the venue's clock may stand elsewhere."""
+    return shown.updated.journal_time or shown.updated.received_time
 
 
 def order(shown: Order) -> RenderableType:
@@ -113,7 +119,7 @@ def order(shown: Order) -> RenderableType:
         ("cause", words.cause(shown.cause)),
         ("cancel asked", "yes" if shown.cancel_requested else ""),
         ("created", moment(shown.created.received_time)),
-        ("updated", moment(shown.updated.received_time)),
+        ("updated", moment(_updated(shown))),
         ("venue's time", moment(shown.updated.venue_time)),
     ]
     grid = Table.grid(padding=(0, 2))
@@ -204,7 +210,7 @@ def _balance(balance: VenueBalance) -> list[Cell]:
     remarks = [plain(balance.raw_status), *(name for name, is_set in blocks.items() if is_set)]
     return [
         plain(balance.venue),
-        f"{plain(balance.venue_account_id)} {balance.mode.name.lower()}".strip(),
+        f"{plain(balance.venue_account_id)} {_mode(balance.mode)}".strip(),
         money(balance.cash),
         money(balance.equity),
         money(balance.buying_power),
@@ -212,6 +218,10 @@ def _balance(balance: VenueBalance) -> list[Cell]:
         words.NOTHING if balance.options_level is None else str(balance.options_level),
         ", ".join(remark for remark in remarks if remark),
     ]
+
+
+def _mode(mode: AccountMode) -> str:
+    return "" if mode is AccountMode.UNSPECIFIED else mode.name.lower()
 
 
 def quotes(listed: Iterable[Quote], title: str = "") -> RenderableType:
@@ -240,7 +250,7 @@ def status(report: StatusReport) -> RenderableType:
             plain(venue.venue.name),
             styled(venue.state),
             "yes" if venue.ready else Text("no", style=_BAD),
-            venue.venue.mode.name.lower(),
+            _mode(venue.venue.mode),
             words.NOTHING if venue.probe_s is None else f"{venue.probe_s * 1000:.0f} ms",
             _requests(venue.requests_remaining, venue.requests_limit),
             moment(venue.since),

@@ -23,7 +23,7 @@ from tandem_client.enums import (
     TimeInForce,
 )
 from tandem_client.errors import TandemError, WaitTimeout
-from tandem_client.instruments import Instrument
+from tandem_client.instruments import Instrument, Option
 from tandem_client.orders import Order, OrderSpec, new_client_order_id
 
 _INTENTS: Final = {
@@ -81,6 +81,8 @@ async def submit(
     tandem order ID.
     """
     order_type = _order_type(limit, stop, market=market)
+    if intent is None and isinstance(symbol, Option):
+        raise click.UsageError("an option needs --intent open or --intent close")
     spec = OrderSpec(
         client_order_id=_id_for(session, client_order_id),
         instrument=symbol,
