@@ -144,7 +144,7 @@ def test_a_file_of_a_newer_release_is_not_read(store_path: Path) -> None:
 
 
 def test_a_missing_volume_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(FenceFileUnusable, match="there is no folder .*not there$"):
+    with pytest.raises(FenceFileUnusable, match=r"there is no folder .*not there$"):
         FenceStore.open(tmp_path / "not there" / "fence.db", CLOCK, None)  # type: ignore[arg-type]
 
 

@@ -109,7 +109,8 @@ def test_taken_port_is_one_clear_line(run: Any) -> None:
     second = run(TANDEM_UNIT_LISTEN=address)
     _, err = second.communicate(timeout=10)
     assert second.returncode == 1
-    assert err == f"tandem-unit: TANDEM_UNIT_LISTEN: can't listen on {address}: the port is in use\n"
+    why = f"TANDEM_UNIT_LISTEN: can't listen on {address}: the port is in use"
+    assert err == f"tandem-unit: {why}\n"
 
 
 @pytest.mark.parametrize(
