@@ -220,3 +220,34 @@ def test_an_error_without_anything_proves_nothing() -> None:
     error = grpc.RpcError("channel gone")
     assert type(from_rpc_error(error, mutation=True)) is OutcomeUnknown
     assert "channel gone" in from_rpc_error(error, mutation=False).message
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "message"),
+    [
+        (
+            grpc.StatusCode.UNAVAILABLE,
+            "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:50051: "
+            "Failed to connect to remote host: Connection refused",
+            "nothing answers at 127.0.0.1:50051 (Connection refused)",
+        ),
+        (
+            grpc.StatusCode.UNAVAILABLE,
+            "failed to connect to all addresses; last error: UNKNOWN: ipv6:%5B::1%5D:50051: "
+            "Failed to connect to remote host: No route to host",
+            "nothing answers at [::1]:50051 (No route to host)",
+        ),
+        (
+            grpc.StatusCode.UNAVAILABLE,
+            "Stream removed (Socket closed)",
+            "the connection was lost (Socket closed)",
+        ),
+        (grpc.StatusCode.UNAVAILABLE, "Socket closed", "the connection was lost (Socket closed)"),
+        (grpc.StatusCode.UNAVAILABLE, "something new", "UNAVAILABLE: something new"),
+        (grpc.StatusCode.CANCELLED, "Socket closed", "CANCELLED: Socket closed"),
+    ],
+)
+def test_what_grpc_says_of_connections_is_put_into_words_for_a_person(
+    code: grpc.StatusCode, details: str, message: str
+) -> None:
+    assert from_rpc_error(raw_failure(code, message=details), mutation=False).message == message

@@ -8,9 +8,11 @@ nothing happened.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeVar
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -35,6 +37,11 @@ from services.common.domain.errors import (
     VenueCause,
 )
 
+# What gRPC itself says of connections; only the words depend on it, never what is concluded.
+_NO_CONNECTION: Final = re.compile(r"ipv[46]:(\S+): Failed to connect to remote host: (.+)")
+_LOST_CONNECTION: Final = re.compile(
+    r"(?:Stream removed \()?(Socket closed|Connection reset by peer)\)?"
+)
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 
 M = TypeVar("M", bound=Message)
@@ -102,6 +109,12 @@ def _shown(error: grpc.RpcError) -> str:
     code = _code(error)
     details = getattr(error, "details", None)
     text = details() if callable(details) else str(error)
+    if code is grpc.StatusCode.UNAVAILABLE and text:
+        text = unquote(text)
+        if match := _NO_CONNECTION.search(text):
+            return f"nothing answers at {match[1]} ({match[2]})"
+        if match := _LOST_CONNECTION.fullmatch(text):
+            return f"the connection was lost ({match[1]})"
     return f"{'no status' if code is None else code.name}: {text or 'no details'}"
 
 
