@@ -101,9 +101,10 @@ def install() -> None:
         "pip",
         "install",
         "--quiet",
-        "--no-compile",
         "--disable-pip-version-check",
     )
+    # Compiled as it is installed: the tests start some hundred processes, and where bytecode is not
+    # written each of them would compile pandas anew.
     # The build backend comes first and is then used as it is: it is pinned like the rest.
     run(*pip, "-c", "constraints.txt", "setuptools")
     run(*pip, "-c", "constraints.txt", "--no-build-isolation", *DISTRIBUTIONS)
