@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +42,8 @@ async def demo(console: Console, environ: Mapping[str, str], own: list[Stack]) -
     The stack is put into `own`, so that a second signal can kill it.
     """
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
-        async with Stack(Path(folder), lambda line: console.print(f"  {line}")) as stack:
+        told = partial(console.print, soft_wrap=True)
+        async with Stack(Path(folder), lambda line: told(f"  {line}")) as stack:
             own.append(stack)
             console.print("Starting a simulated market, its adapter and the router:")
             router, control = await _start(stack, environ)

@@ -47,13 +47,13 @@ async def run(
     earlier = _prepare(options)
     async with Stack(
         options.state,
-        lambda line: console.print(f"  {line}"),
+        lambda line: console.print(f"  {line}", soft_wrap=True),
         restart_after_s=options.restart_after_s,
     ) as stack:
         own.append(stack)
         console.print("Starting:")
         addresses = await _start(stack, environ, options)
-        console.print(guide(addresses, options, earlier=earlier))
+        show_guide(console, addresses, options, earlier=earlier)
         await stack.watch()
     raise AssertionError("a watch ends by an error only")
 
@@ -101,25 +101,31 @@ def _prepare(options: RunOptions) -> bool:
     return journal.exists()
 
 
-def guide(addresses: Addresses, options: RunOptions, *, earlier: bool) -> str:
-    """How to talk to the stack."""
+def show_guide(
+    console: Console, addresses: Addresses, options: RunOptions, *, earlier: bool
+) -> None:
+    """Say how to talk to the stack; each command stays one line, whatever the terminal's width."""
+    console.print(_guide(addresses, options, earlier=earlier), soft_wrap=True)
+
+
+def _guide(addresses: Addresses, options: RunOptions, *, earlier: bool) -> str:
     lines = [
         "",
         "Tandem is up. Ctrl-C ends it. In another terminal:",
         "",
         *(f"  {line}" for line in _commands(addresses, paper=options.paper)),
         "",
-        "Kill the adapter or the router and see what becomes of your orders: it starts again after",
-        f"{options.restart_after_s:g} s. State and logs are in {options.state}",
-        "and are taken up by the next run.",
+        "Kill the adapter or the router, and see what becomes of your orders. What was",
+        f"killed starts again after {options.restart_after_s:g} s.",
+        f"State and logs are in {options.state}; the next run goes on from there.",
     ]
     if options.paper:
         lines.append("This is your broker's paper account: orders go to Alpaca.")
     elif earlier:
         lines += [
-            "The journal of the last run goes on, but the simulated venue starts anew: what that",
-            "run left open or held is in Tandem's books and not at the venue. To begin anew with",
-            "both: make run ARGS=--fresh (the old state is put aside).",
+            "The journal of the last run goes on, but the simulated venue starts anew: what",
+            "that run left open or held is in Tandem's books and not at the venue. To begin",
+            "anew with both: make run ARGS=--fresh (the old state is put aside).",
         ]
     else:
         lines.append("The simulated venue lives in November 2024 and forgets all when it ends.")

@@ -55,7 +55,8 @@ class Disk:
     """One node's disk. `folder` holds the files of the present incarnation, `vfs` goes to SQLite.
 
     `on_io` (if set) is called before each write and sync with its number, from 1. `delay_s` is for
-    who waits for the disk: how much longer it takes at present.
+    who waits for the disk: how much longer it takes at present. With `fails` every write and sync
+    fails until the next crash.
     """
 
     def __init__(self, root: Path, node: str, rng: random.Random) -> None:
@@ -67,6 +68,7 @@ class Disk:
         self.io_count = 0
         self.on_io: Callable[[int], None] | None = None
         self.delay_s = 0.0
+        self.fails = False
         self.vfs = f"simulated-disk-{next(_numbers)}"
         self._vfs = _Vfs(self)
         self._make_folder()
@@ -83,6 +85,7 @@ class Disk:
 
     def crash(self) -> None:
         """The machine stops: what was not synced is lost, and the old files are nobody's."""
+        self.fails = False
         contents, self._contents = self._contents, {}
         self._life += 1
         self._make_folder()
@@ -118,10 +121,13 @@ class Disk:
 
     def io(self, life: int) -> None:
         """Count a write or sync. What a dead incarnation still does counts for nobody."""
-        if life == self._life:
-            self.io_count += 1
-            if self.on_io is not None:
-                self.on_io(self.io_count)
+        if life != self._life:
+            return
+        self.io_count += 1
+        if self.on_io is not None:
+            self.on_io(self.io_count)
+        if self.fails:
+            raise apsw.FullError("the disk is full")
 
     def sync(self, content: _Content) -> None:
         """What a sync does; a disk that lies overrides it."""

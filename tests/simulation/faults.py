@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from simulators.control.control import SimulatorControl
-from simulators.venue.orders import Side
+from simulators.control.faults import Fault
+from simulators.venue.orders import OrderStatus, Side
+from simulators.venue.refusals import Refusal
+from simulators.venue.trading_calendar import NEW_YORK
 from tests.simulation.schedule import PlannedFault
 from tests.simulation.world import ROUTER, TRADER, World, adapter_of
 
@@ -34,6 +38,16 @@ class Strike:
         self.world = world
         self.venue = fault.venue
         self.rng = random.Random(f"{fault.salt}/{fault.kind}")
+        self.kind = fault.kind
+        self.has_happened = True
+        self._armed: list[Fault] = []
+
+    @property
+    def has_struck(self) -> bool:
+        """Whether anything came of it, by now: a fault that lies in wait may find nobody."""
+        if self._armed:
+            return any(fault.struck for fault in self._armed)
+        return self.has_happened
 
     @property
     def control(self) -> SimulatorControl:
@@ -51,20 +65,24 @@ class Strike:
 
     def request(self, match: dict[str, str], times: int = 1, **action: Any) -> None:
         """Add a fault of requests to the simulator."""
-        self.control.add_fault({"match": match, "times": times, "action": action})
+        fault = {"match": match, "times": times, "action": action}
+        self._armed.append(self.control.add_fault(fault))
 
     def event(self, kind: str, times: int = 1) -> None:
         """Add a fault of stream events to the simulator."""
-        self.control.add_fault({"place": "event", "times": times, "action": {"kind": kind}})
+        fault = {"place": "event", "times": times, "action": {"kind": kind}}
+        self._armed.append(self.control.add_fault(fault))
 
     def ends(self) -> str:
         """How a connection without an answer ends."""
         return self.rng.choice(("close", "reset", "hang"))
 
 
-def strike(world: World, fault: PlannedFault) -> None:
-    """Make one fault happen now."""
-    KINDS[fault.kind](Strike(world, fault))
+def strike(world: World, fault: PlannedFault) -> Strike:
+    """Make one fault happen now, or lie in wait for its victim."""
+    made = Strike(world, fault)
+    KINDS[fault.kind](made)
+    return made
 
 
 def heal(world: World) -> None:
@@ -72,10 +90,12 @@ def heal(world: World) -> None:
     for venue in world.venues.values():
         venue.simulated.control.clear_faults()
         venue.simulated.control.release_events()
+        venue.simulated.control.set_account(trading_blocked=False)
     world.network.heal_all()
     for node in world.nodes.values():
         node.disk.on_io = None
         node.disk.delay_s = 0.0
+        node.disk.fails = False
         node.start()
 
 
@@ -162,7 +182,77 @@ def _move_market(s: Strike) -> None:
 def _by_hand(s: Strike) -> None:
     """Somebody else trades the account: at once, or with an order that rests."""
     price = s.rng.choice((None, Decimal("390.00")))
-    s.control.place_by_hand("SPY", Side.BUY, Decimal(s.rng.randint(1, 3)), price)
+    try:
+        s.control.place_by_hand("SPY", Side.BUY, Decimal(s.rng.randint(1, 3)), price)
+    except Refusal:
+        s.has_happened = False
+
+
+def _close_market(s: Strike) -> None:
+    """The venue's clock jumps to just before or just after the close."""
+    seconds = s.rng.choice((-2, 1))
+    for venue in s.world.venues.values():
+        control = venue.simulated.control
+        closes = control.venue.clock.now().astimezone(NEW_YORK).replace(hour=16, minute=0, second=0)
+        if control.venue.clock.now() < closes:
+            control.set_clock(closes + timedelta(seconds=seconds))
+
+
+def _some_order(s: Strike, *, is_open: bool) -> str | None:
+    """An order of ours at the venue, live or ended without having filled; None if there is none."""
+    found = [
+        order.venue_order_id
+        for order in s.control.venue.desk
+        if not order.asked.by_hand
+        and order.is_open is is_open
+        and order.cum_qty < order.asked.order_qty
+    ]
+    return s.rng.choice(found) if found else None
+
+
+def _reject_later(s: Strike) -> None:
+    order = _some_order(s, is_open=True)
+    s.has_happened = order is not None
+    if order is not None:
+        s.control.reject(order)
+
+
+def _late_fill(s: Strike) -> None:
+    """An order that was canceled fills all the same, in part."""
+    order = _some_order(s, is_open=False)
+    s.has_happened = (
+        order is not None and s.control.venue.desk.get(order).status is OrderStatus.CANCELED
+    )
+    if order is not None and s.has_happened:
+        s.control.fill(order, Decimal(1), even_if_ended=True)
+
+
+def _odd_status(s: Strike) -> None:
+    status = s.rng.choice(("pending_review", "held", "calculated", "something_new"))
+    match = s.rng.choice((_POST, _GET))
+    s.request(match, s.rng.randint(1, 3), kind="order_status", order_status=status)
+
+
+def _credentials(s: Strike) -> None:
+    match = {"method": s.rng.choice(("*", "POST")), "path": "/v2/*"}
+    s.request(match, s.rng.randint(1, 3), kind="status", status=401)
+
+
+def _block_account(s: Strike) -> None:
+    s.control.set_account(trading_blocked=True)
+    control = s.control
+    s.later(s.rng.uniform(1.0, 20.0), lambda: control.set_account(trading_blocked=False))
+
+
+def _set_gate(s: Strike, state: str) -> None:
+    want = s.world.want_trading_state
+    want(state)
+    s.later(s.rng.uniform(1.0, 15.0), lambda: want("ACTIVE"))
+
+
+def _failing_disk(s: Strike) -> None:
+    """The next write of the router's disk fails, and all after it, until it is started anew."""
+    s.world.nodes[ROUTER].disk.fails = True
 
 
 def _slow_disk(s: Strike) -> None:
@@ -207,5 +297,14 @@ KINDS: Final[dict[str, Callable[[Strike], None]]] = {
     "crash.adapter_in_io": lambda s: _crash_in_io(s, s.adapter),
     "market.move": _move_market,
     "hand.order": _by_hand,
+    "market.close": _close_market,
+    "venue.reject_later": _reject_later,
+    "venue.late_fill": _late_fill,
+    "venue.odd_status": _odd_status,
+    "venue.credentials_refused": _credentials,
+    "venue.account_blocked": _block_account,
+    "operator.halt": lambda s: _set_gate(s, "HALTED"),
+    "operator.reduce": lambda s: _set_gate(s, "REDUCING"),
     "disk.slow": _slow_disk,
+    "disk.router_fails": _failing_disk,
 }

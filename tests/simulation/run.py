@@ -10,6 +10,7 @@ import json
 import logging
 import random
 import tempfile
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ import structlog
 from services.common.domain.order_status import OrderStatus
 from tests.simulation.checkers.exposure import ExposureChecker
 from tests.simulation.checkers.finding import Finding, Kind
+from tests.simulation.checkers.gate import GateChecker
 from tests.simulation.checkers.intent import IntentChecker
 from tests.simulation.checkers.settlement import check_settlement
 from tests.simulation.checkers.telling import check_told
@@ -37,6 +39,7 @@ from tests.simulation.evidence import (
     standing_of,
 )
 from tests.simulation.faults import heal, strike
+from tests.simulation.operating import Operator
 from tests.simulation.quiet import Quiet
 from tests.simulation.router_process import RouterProcess
 from tests.simulation.schedule import Schedule, make_schedule
@@ -50,7 +53,10 @@ _SETTLE_MAX_S = 300.0
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a schedule. `digest` is the same for the same seed, always."""
+    """What came of a schedule. `digest` is the same for the same seed, always.
+
+    `faults` counts those that struck, by kind.
+    """
 
     seed: int
     findings: list[Finding] = field(default_factory=list)
@@ -80,10 +86,13 @@ def run_schedule(schedule: Schedule, *, verbose: bool = False) -> Outcome:
         try:
             with _logs(shown=verbose):
                 loop.run_until_complete(acting.act())
+        except Exception as error:  # noqa: BLE001 - a run that breaks is a finding of its seed
+            shown = "".join(traceback.format_exception(error))
+            outcome.findings.append(Finding(Kind.BROKEN, shown, loop.time()))
+        finally:
             outcome.steps, outcome.virtual_s = loop.steps, loop.time()
             for unhandled in loop.unhandled:
                 outcome.findings.append(Finding(Kind.NOISE, f"unhandled: {unhandled}"))
-        finally:
             acting.close()
             with _logs(shown=False):
                 loop.close()
@@ -109,15 +118,19 @@ class Acting:
         self._watcher = world.trader.run(Watcher, world.network, world.rng("watcher"))
         world.start()
         world.trader.spawn(self._watcher.run(), "watcher")
+        operator = world.trader.run(Operator, world.network, world.rng("operator"), self._gate)
+        world.want_trading_state = operator.want
+        world.trader.spawn(operator.run(), "operator")
         trading = world.trader.spawn(self._trader.run(), "trader")
+        strikes = []
         for fault in schedule.faults:
             await self._until(fault.at_s)
             self._tell(f"fault {fault.kind} {fault.venue}")
-            self._outcome.faults[fault.kind] += 1
-            strike(world, fault)
+            strikes.append(strike(world, fault))
         await self._until(schedule.heal_at_s)
         self._tell("all faults end")
         heal(world)
+        self._outcome.faults.update(made.kind for made in strikes if made.has_struck)
         await trading
         await self._quiet()
         self._check()
@@ -141,7 +154,8 @@ class Acting:
             venue.simulated.venue.subscribe(
                 lambda event, name=venue.name: self._exposure.venue_event(name, event)  # type: ignore[misc]
             )
-        world.on_submit = self._intent.leaves_router
+        self._gate = GateChecker(self._is_exit, self._loop.time)
+        world.on_submit = self._on_submit
         world.on_request = self._intent.leaves_adapter
         self._seen_seq = 0
         assert isinstance(self._loop, VirtualLoop)
@@ -157,6 +171,13 @@ class Acting:
             self._exposure.router_order(
                 client_order_id, order.spec.order_qty, order.cum_qty, order.leaves_qty
             )
+
+    def _on_submit(self, placement_id: str) -> None:
+        self._intent.leaves_router(placement_id)
+        self._gate.leaves_router(placement_id)
+
+    def _is_exit(self, client_order_id: str) -> bool:
+        return bool(self._trader.asked[client_order_id].closes)
 
     def _asked_qty(self, client_order_id: str) -> Decimal | None:
         order = self._trader.asked.get(client_order_id)
@@ -176,7 +197,11 @@ class Acting:
 
     def _check(self) -> None:
         outcome, world = self._outcome, self._world
-        outcome.findings += [*self._exposure.findings, *self._intent.findings]
+        outcome.findings += [
+            *self._exposure.findings,
+            *self._intent.findings,
+            *self._gate.findings,
+        ]
         ledgers = {
             name: venue.simulated.control.ledger(with_entries=True)
             for name, venue in world.venues.items()

@@ -15,9 +15,10 @@ from services.alpaca_adapter.listings import Listings
 from services.common.domain.errors import OutcomeUnknown, ReadFailed
 from services.common.domain.order import Order
 from services.common.domain.order_spec import OrderSpec, PlacementId
-from services.common.domain.order_status import Signal
+from services.common.domain.order_status import OrderStatus, Signal
 from services.router.journal.journal import Journal
 from services.router.journal.sqlite import SqliteJournal
+from services.router.routing import desk, work
 from services.router.routing.care import Care
 from services.router.routing.desk import Desk
 from services.router.routing.intake import Intake
@@ -130,6 +131,27 @@ def standing_cancels_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Care, "_pass_cancel_on", nothing)
 
 
+def gate_ignored(patch: pytest.MonkeyPatch) -> None:
+    """Nobody asks the gate."""
+    for module in (desk, work):
+        patch.setattr(module, "check_gate", lambda *_: None)
+
+
+def late_fills_dropped(patch: pytest.MonkeyPatch) -> None:
+    """An order that was canceled can't fill any more."""
+    take_execution = Intake.take_execution
+
+    def deaf(self: Any, execution: Any) -> None:
+        entry, placement_id = self._owner(
+            execution.account_id, execution.venue, execution.client_id, execution.venue_order_id
+        )
+        placement = entry and entry.order.placement(placement_id)
+        if placement is None or placement.status is not OrderStatus.CANCELED:
+            take_execution(self, execution)
+
+    patch.setattr(Intake, "take_execution", deaf)
+
+
 ALL: Final[dict[str, Sabotage]] = {
     sabotage.__name__: sabotage
     for sabotage in (
@@ -142,5 +164,7 @@ ALL: Final[dict[str, Sabotage]] = {
         repeats_taken_for_new,
         orphans_taken_for_not_sent,
         standing_cancels_forgotten,
+        gate_ignored,
+        late_fills_dropped,
     )
 }

@@ -57,8 +57,17 @@ FAULTS: Final = (
     "crash.adapter_between_steps",
     "crash.adapter_in_io",
     "market.move",
+    "market.close",
     "hand.order",
+    "venue.reject_later",
+    "venue.late_fill",
+    "venue.odd_status",
+    "venue.credentials_refused",
+    "venue.account_blocked",
+    "operator.halt",
+    "operator.reduce",
     "disk.slow",
+    "disk.router_fails",
 )
 """Kinds of faults; one that stands twice comes twice as often. `faults.py` says what they do."""
 

@@ -45,7 +45,8 @@ class World:
     """Built inside the running loop; `start` brings it up, `close` gives back what is outside.
 
     All randomness comes from `seed`, each part having its own stream. `on_submit` is told of each
-    placement that leaves the router, `on_request` of each request that leaves an adapter.
+    placement that leaves the router, `on_request` of each request that leaves an adapter;
+    `want_trading_state` reaches the operator.
     """
 
     def __init__(self, seed: int, venues: Sequence[str], folder: Path) -> None:
@@ -58,6 +59,7 @@ class World:
         loop.sockets = ByteSockets(self.network)
         self.on_request: Leaves = lambda *_: None
         self.on_submit: Callable[[str], None] = lambda _: None
+        self.want_trading_state: Callable[[str], None] = lambda _: None
         self.trader = Incarnation(TRADER)
         self.venues = {
             name: build_venue(name, _VENUE_PORT + i, seed) for i, name in enumerate(venues)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import socket
@@ -12,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from stack import interrupts
 from stack.children import ROOT, StackFailed
-from stack.foreground import check_credentials
+from stack.foreground import RunOptions, check_credentials, show_guide
+from stack.programs import DEFAULT_PORTS
+from stack.running import Addresses
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,17 @@ async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     assert ran.code == 1
     assert ran.err.startswith("stack: the simulated Alpaca ended while starting (exit code 1)\n")
     assert f"port {port} on 127.0.0.1 is in use" in ran.err
+
+
+def test_the_guides_commands_are_whole_lines_in_the_narrowest_terminal(tmp_path: Path) -> None:
+    """They are there to be copied."""
+    console = Console(width=30, file=io.StringIO())
+    addresses = Addresses("127.0.0.1:50050", "127.0.0.1:50060", "127.0.0.1:50051")
+    options = RunOptions(paper=False, state=tmp_path, ports=DEFAULT_PORTS)
+    show_guide(console, addresses, options, earlier=False)
+    assert isinstance(console.file, io.StringIO)
+    order = "sell 1 SPY241115P00400000 --limit 8.50 --intent open --id my-1 --wait 10"
+    assert f"  .venv/bin/tandem submit {order}\n" in console.file.getvalue()
 
 
 async def test_wrong_usage_exits_2() -> None:

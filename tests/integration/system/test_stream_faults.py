@@ -76,6 +76,7 @@ async def test_a_fill_that_is_told_after_it_was_found_is_booked_once(trio: Trio)
     await trio.venue.cut_streams()
     filled = await trio.settles("belated")
     await trio.venue.call("POST", "/stream/release")
+    await trio.open_for_entries()
     # A later fill comes by the same stream: when it is booked, the belated ones have been heard.
     await trio.client.submit_and_wait(fills_now("after-belated"), 10)
     assert await trio.order("belated") == filled

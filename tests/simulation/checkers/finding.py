@@ -13,9 +13,11 @@ class Kind(Enum):
     LOSS = "loss"  # an order or a fill of a venue that the router does not know
     EXPOSURE = "exposure"  # more filled or live than was asked for
     INTENT = "intent"  # sent before its intent was on the disk
+    GATE = "gate"  # sent although trading was halted
     WRONG = "wrong"  # the router says of an order or a position what the venue does not
     UNFINISHED = "unfinished"  # still in doubt, or uncanceled, although the venue can be asked
     REPLAY = "replay"  # the journal does not give the state that was live, or replay sent
+    BROKEN = "broken"  # the simulation itself failed
     NOISE = "noise"  # something was alarmed or raised that no fault explains
 
 
