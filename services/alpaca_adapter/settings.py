@@ -146,17 +146,6 @@ class AlpacaSettings(AdapterSettings):
     data_pacing: PacingSettings = setting(
         default_factory=PacingSettings, description="The request limit for market data."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = setting(
-        default="info", description="The least level that is logged."
-    )
-    log_json: bool = setting(
-        default=True, description="Log one JSON object a line; false: lines for a person's eyes."
-    )
-    drain_s: float = setting(
-        default=0.5,
-        ge=0,
-        description="How long health says NOT_SERVING before anything is closed on shutdown.",
-    )
 
     def access(self) -> Access:
         """Hosts and credentials. Raises SettingsError for what is missing or does not fit."""

@@ -133,6 +133,17 @@ class AdapterSettings(Settings):
         default_factory=StreamSettings, description="The event stream."
     )
     lists: ListSettings = setting(default_factory=ListSettings, description="Paged lists.")
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        default="info", description="The least level that is logged."
+    )
+    log_json: bool = setting(
+        default=True, description="Log one JSON object a line; false: lines for a person's eyes."
+    )
+    drain_s: float = setting(
+        default=0.5,
+        ge=0,
+        description="How long health says NOT_SERVING before anything is closed on shutdown.",
+    )
 
     @property
     def account_mode(self) -> AccountMode:
