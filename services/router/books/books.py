@@ -20,6 +20,7 @@ from services.common.domain.order_events import (
     OrderEvent,
     PlacementPlanned,
 )
+from services.common.domain.order_status import WORKING
 from services.router.books.entries import (
     AlertEntry,
     BookedExecution,
@@ -33,6 +34,7 @@ from services.router.books.entries import (
 )
 from services.router.books.positions import Position
 from services.router.journal.records import (
+    NO_VENUE,
     AlertRaised,
     CancelIntended,
     EpochTaken,
@@ -54,7 +56,11 @@ PositionKey = tuple[str, str, str]
 
 
 class Books:
-    """Orders, executions, positions, gate, venues and quarantine. Fields are read, not set."""
+    """Orders, executions, positions, gate, venues and quarantine. Fields are read, not set.
+
+    `outages` names accounts of which it was alarmed that no venue takes their orders, until one
+    can be used again or takes one.
+    """
 
     def __init__(self) -> None:
         self.journal_id = ""
@@ -73,6 +79,7 @@ class Books:
         self.failover_count = 0
         self.last_failover: datetime | None = None
         self.last_exec_time: dict[tuple[str, str], datetime] = {}
+        self.outages: dict[str, None] = {}  # insertion-ordered set
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -141,7 +148,10 @@ class Books:
                 return [self._change(seq, at, key, planned, RecordTimes())]
             case PlacementReported():
                 key = (record.account_id, record.client_order_id)
-                return [self._change(seq, at, key, record.signaled, record.times)]
+                entry = self._change(seq, at, key, record.signaled, record.times)
+                if entry.order.status in WORKING:
+                    self.outages.pop(record.account_id, None)
+                return [entry]
             case ExecutionBooked():
                 return self._book(seq, at, record)
             case CancelIntended():
@@ -154,8 +164,12 @@ class Books:
                 self.quarantine[record.quarantine_id] = QuarantineEntry(record, at)
                 return [self.quarantine[record.quarantine_id]]
             case VenueStateChanged():
+                if record.ready:
+                    self.outages.pop(record.account_id, None)
                 return [self._set_venue(at, record)]
             case AlertRaised():
+                if record.kind == NO_VENUE:
+                    self.outages[record.account_id] = None
                 return [AlertEntry(record, at)]
         return []
 

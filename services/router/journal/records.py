@@ -143,6 +143,10 @@ class VenueStateChanged:
     session_id: str
 
 
+NO_VENUE = "ALL_VENUES_UNAVAILABLE"
+"""The kind of the alert that an account's orders are taken nowhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlertRaised:
     """Something that a person should know."""

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
+import structlog
+
 from services.common.domain.errors import (
     Effect,
     NotFound,
@@ -29,9 +31,11 @@ from services.router.journal.records import CancelIntended, OrderIntended, Recor
 from services.router.journal.store import JournalError
 from services.router.risk.gate import Role, check_gate
 from services.router.routing.accounts import AccountLinks, read_facts
-from services.router.routing.placing import failed_over, intended, new_placement
+from services.router.routing.placing import failed_over, intended, new_placement, no_venue
 from services.router.routing.plan import Plan, plan_order
 from services.router.routing.work import OrderWork, WorkTools, check_not_after, not_durable
+
+_log = structlog.stdlib.get_logger(__name__)
 
 
 class Desk:
@@ -137,7 +141,7 @@ class Desk:
                 if c.venue == preferred and c.reason is Reason.VENUE_UNAVAILABLE
             ]
             if plan.role is Role.ENTRY and passed:
-                records += failed_over(key, passed[0], view.name)
+                records += failed_over(self._books, key, passed[0], view.name)
             records.append(intended(key, placement))
         try:
             self._journal.record(*records)
@@ -168,9 +172,19 @@ class Desk:
         await self._worked(key)
         entry = await self._durable(key)
         if entry.order.status is OrderStatus.UNPLACED:
-            raise _unplaced(entry, self._unplaced.get(key))
+            raise self._taken_nowhere(entry)
         self._unplaced.pop(key, None)
         return entry
+
+    def _taken_nowhere(self, entry: OrderEntry) -> TandemError:
+        """The answer for an order that no venue took; a person hears of it as well."""
+        error = _unplaced(entry, self._unplaced.get(entry.key))
+        try:
+            if self._journal.is_leading:
+                self._journal.record(*no_venue(self._books, entry.key, error.venue_causes))
+        except JournalError as failed:  # the answer is none the less true
+            _log.error("alert_not_recorded", client_order_id=entry.key[1], error=str(failed))
+        return error
 
     async def _worked(self, key: OrderKey) -> None:
         """Wait for the order's task, if it has one; raises what ended it."""

@@ -1,4 +1,4 @@
-"""Making placements and the records of a failover: what the desk and the work have in common."""
+"""Making placements, and the records of a failover and of an outage: what routing has in common."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from services.common.domain.order_spec import OrderSpec, PlacementId
 from services.router.books.books import Books
 from services.router.books.entries import OrderKey
 from services.router.journal.records import (
+    NO_VENUE,
     AlertRaised,
     FailedOver,
     PlacementIntended,
@@ -34,12 +35,12 @@ def intended(key: OrderKey, placement: Placement) -> PlacementIntended:
     return PlacementIntended(key[0], key[1], placement)
 
 
-def failed_over(key: OrderKey, cause: VenueCause, to_venue: str) -> list[Record]:
+def failed_over(books: Books, key: OrderKey, cause: VenueCause, to_venue: str) -> list[Record]:
     """An order goes elsewhere: counted, and told to a person."""
     account_id, client_order_id = key
     message = (
-        f"{client_order_id} goes to {to_venue} because {cause.venue} did not take it: "
-        f"{cause.message}"
+        f"broker failover: {client_order_id} goes to {to_venue} because {cause.venue} did not "
+        f"take it ({cause.message}); failover {books.failover_count + 1} of this journal"
     )
     return [
         FailedOver(account_id, client_order_id, cause.venue, to_venue, cause),
@@ -52,4 +53,23 @@ def failed_over(key: OrderKey, cause: VenueCause, to_venue: str) -> list[Record]
             client_order_id,
             (cause,),
         ),
+    ]
+
+
+def no_venue(books: Books, key: OrderKey, causes: tuple[VenueCause, ...]) -> list[Record]:
+    """An order was taken nowhere: told to a person once, until that has changed."""
+    account_id, client_order_id = key
+    if account_id in books.outages:
+        return []
+    shown = "; ".join(f"{cause.venue}: {cause.message}" for cause in causes)
+    message = f"complete broker failure: no venue took {client_order_id}: {shown}"
+    return [
+        AlertRaised(
+            NO_VENUE,
+            Severity.CRITICAL,
+            message,
+            account_id,
+            client_order_id=client_order_id,
+            venue_causes=causes,
+        )
     ]

@@ -232,7 +232,9 @@ class OrderWork:
         view = again.candidates[0]
         rest.remove(view.name)
         placement = new_placement(tools.books, key, spec, view, tools.clock.now())
-        tools.journal.record(*failed_over(key, cause, view.name), intended(key, placement))
+        tools.journal.record(
+            *failed_over(tools.books, key, cause, view.name), intended(key, placement)
+        )
         return placement
 
 

@@ -17,6 +17,7 @@ from services.common.domain.order_spec import OrderSpec, PositionIntent
 from services.common.runtime.tasks import TaskOwner
 from services.router.books.entries import AlertEntry, OrderEntry
 from services.router.core import AccountWiring, CoreSettings, RouterCore, VenueWiring
+from services.router.journal.records import AlertRaised
 from services.router.journal.sqlite import SqliteJournal
 from services.router.routing.care import CareSettings
 from tests.unit.adapter.virtual_time import run_virtual, virtual_clock
@@ -48,11 +49,16 @@ class Running:
     def order(self, client_order_id: str = "o-1") -> OrderEntry:
         return self.core.books.get("main", client_order_id)
 
-    def kinds(self) -> list[str]:
-        """The alerts raised so far, durable or not yet."""
+    def alerts(self, kind: str = "") -> list[AlertRaised]:
+        """The alerts raised so far, durable or not yet; of one kind, or all."""
         watching = self.core.watching
         told = (event.told for event in (*watching._recent, *watching._pending))
-        return [entry.record.kind for entry in told if isinstance(entry, AlertEntry)]
+        raised = [entry.record for entry in told if isinstance(entry, AlertEntry)]
+        return [alert for alert in raised if kind in ("", alert.kind)]
+
+    def kinds(self) -> list[str]:
+        """What kinds of alerts were raised so far."""
+        return [alert.kind for alert in self.alerts()]
 
 
 async def until(

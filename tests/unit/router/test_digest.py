@@ -19,6 +19,7 @@ from services.router.books.books import Books
 from services.router.books.digest import digest
 from services.router.journal import codec
 from services.router.journal.records import (
+    NO_VENUE,
     AlertRaised,
     EpochTaken,
     FailedOver,
@@ -56,6 +57,7 @@ def rich() -> Folded:
         Quarantined("q-1", "main", "alpaca", "a stranger", execution=execution("x")),
         venue(VenueState.UP, "session-1"),
         TradingStateSet("main", TradingState.REDUCING, "test", "me"),
+        AlertRaised(NO_VENUE, Severity.CRITICAL, "", "second"),
     )
     return fold
 
@@ -76,6 +78,7 @@ RECORDS: list[Record] = [
     TradingStateSet("", TradingState.HALTED, "begun", "tandem"),
     TradingStateSet("", TradingState.ACTIVE, "another reason", "tandem"),
     FailedOver("main", "a", "alpaca", "second", CAUSE),
+    AlertRaised(NO_VENUE, Severity.CRITICAL, "", "main"),
     Quarantined("q-2", "main", "alpaca", "a stranger"),
     venue(VenueState.DOWN, ""),
     venue(VenueState.UP, "session-2"),

@@ -22,7 +22,7 @@ from services.common.domain.executions import Side
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import OrderReport
-from services.router.journal.records import TradingState, TradingStateSet
+from services.router.journal.records import Severity, TradingState, TradingStateSet
 from tests.unit.domain.orders import spec
 from tests.unit.router.harness import Running, router, share_order, until, virtual
 from tests.unit.router.scripted_port import ScriptedPort, accepts, refuses, report
@@ -333,6 +333,38 @@ async def test_an_entry_planned_without_the_preferred_venue_counts_as_a_failover
         await running.submit(share_order())
         assert running.core.books.failover_count == 1
         assert "FAILOVER" in running.kinds()
+
+
+@virtual
+async def test_a_failover_is_told_with_both_venues_the_cause_and_its_number(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db", "alpaca", "second") as running:
+        running.alpaca.answer = refuses(NOT_SENT)
+        await running.submit(share_order())
+        (alert,) = running.alerts("FAILOVER")
+        assert (alert.venue, alert.client_order_id) == ("alpaca", share_order().client_order_id)
+        for part in ("second", "alpaca", "the venue said 429", "failover 1"):
+            assert part in alert.message
+
+
+@virtual
+async def test_no_venue_at_all_is_told_once_until_that_has_changed(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db", "alpaca", "second") as running:
+        for venue in (running.alpaca, running.second):
+            venue.answer = refuses(NOT_SENT)
+        for number in range(3):
+            with pytest.raises(Unavailable) as failed:
+                await running.submit(share_order(client_order_id=f"o-{number}"))
+            assert failed.value.reason is Reason.ALL_VENUES_UNAVAILABLE
+        (alert,) = running.alerts("ALL_VENUES_UNAVAILABLE")
+        assert alert.severity is Severity.CRITICAL
+        assert {cause.venue for cause in alert.venue_causes} == {"alpaca", "second"}
+        assert alert.message.count("the venue said 429") == 2
+        running.alpaca.answer = accepts
+        await running.submit(share_order(client_order_id="taken"))
+        running.alpaca.answer = refuses(NOT_SENT)
+        with pytest.raises(Unavailable):
+            await running.submit(share_order(client_order_id="o-4"))
+        assert len(running.alerts("ALL_VENUES_UNAVAILABLE")) == 2
 
 
 @virtual
