@@ -12,6 +12,7 @@ from services.common.contract.pb import errors_pb2
 from services.common.contract.status import CODES
 from services.common.domain.errors import Reason
 from services.common.domain.order_status import OPEN, OrderStatus
+from services.router.journal import records
 from tests.workshop.repository import DOCS, ROOT, codes, rows, section, tracked_files
 from tools import write_docs
 
@@ -88,6 +89,8 @@ def _alerts(path: Path) -> set[str]:
             continue
         if parts and isinstance(parts[0], ast.Constant) and isinstance(parts[0].value, str):
             kinds.add(parts[0].value)
+        elif parts and isinstance(parts[0], ast.Name) and hasattr(records, parts[0].id):
+            kinds.add(getattr(records, parts[0].id))
     return kinds
 
 
