@@ -35,8 +35,10 @@ from services.alpaca_adapter.transport import DeadlineAdapter
 from services.common.adapter.port import LastCheck
 from services.common.domain.errors import TandemError
 from services.common.runtime.blocking import RunBlocking
+from services.common.runtime.broker_calls import broker_span
 from services.common.runtime.clock import Clock
 from services.common.runtime.errors import PoolBusyError, PoolTimeoutError
+from services.common.runtime.telemetry import HTTP_STATUS_CODE
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -87,6 +89,12 @@ class _Request:
     method: str
     path: str
     data: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """What is called, without the ids in it."""
+        path = "/orders/{order_id}" if self.path.startswith("/orders/") else self.path
+        return f"{self.method} {path}"
 
     def send_by(self, client: RESTClient) -> Any:
         return client._request(self.method, self.path, self.data or None)
@@ -149,13 +157,17 @@ class AlpacaRest:
         self, request: _Request, total_s: float, last_check: LastCheck | None = None
     ) -> Answer:
         exchange = Exchange(total_s, self._clock.monotonic, last_check)
-        try:
-            answer = await self._exchange(exchange, request, total_s)
-        except (NotSent, NoAnswer) as error:
-            _log_call(request, exchange, outcome=type(error).__name__, error=str(error))
-            raise
-        request_id = answer.headers.get("x-request-id", "")
-        _log_call(request, exchange, outcome=answer.status, request_id=request_id)
+        with broker_span("alpaca", request.name, clock=self._clock) as told:
+            try:
+                answer = await self._exchange(exchange, request, total_s)
+            except (NotSent, NoAnswer) as error:
+                _log_call(request, exchange, outcome=type(error).__name__, error=str(error))
+                raise
+            told.attribute(HTTP_STATUS_CODE, answer.status)
+            if not answer.ok:
+                told.failed(str(answer.status))
+            request_id = answer.headers.get("x-request-id", "")
+            _log_call(request, exchange, outcome=answer.status, request_id=request_id)
         if self._observe is not None:
             self._observe(request.api, answer)
         return answer
