@@ -37,8 +37,8 @@ class Activities:
         venue.subscribe(self._heard)
 
     def _heard(self, event: OrderEvent) -> None:
-        execution = event.execution
-        if execution is not None and execution.order.account_id == self._account_id:
+        if event.booking is not None and event.order.account_id == self._account_id:
+            execution = event.booking.execution
             self._fills.append((execution, self._json(execution)))
 
     def list(self, call: Call) -> HttpResponse:

@@ -182,7 +182,7 @@ class TradeUpdates:
                 session.send(frame)
 
     def _update(self, event: OrderEvent) -> dict[str, Any]:
-        execution = event.execution
+        booking = event.booking
         update = {
             "event": event.kind.value,
             # Alpaca gives every event an id under this name, not only fills.
@@ -190,9 +190,9 @@ class TradeUpdates:
             "order": order_json(event.order),
             "timestamp": wire_time(event.at),
         }
-        if execution is not None and event.position_qty is not None:
-            update["execution_id"] = execution.exec_id
-            update["price"] = plain(execution.last_px)
-            update["qty"] = plain(execution.last_qty)
-            update["position_qty"] = plain(event.position_qty)
+        if booking is not None:
+            update["execution_id"] = booking.execution.exec_id
+            update["price"] = plain(booking.execution.last_px)
+            update["qty"] = plain(booking.execution.last_qty)
+            update["position_qty"] = plain(booking.position_qty)
         return update

@@ -12,29 +12,42 @@ from simulators.venue.orders import Execution
 class Position:
     """A holding. `qty` is negative if short; `cost` is what was paid (received if negative).
 
-    Cost is a fraction because the average cost of a part need not be a finite decimal.
+    `fees` are those of what is held, not in the cost. Both are fractions because the average of a
+    part need not be a finite decimal.
     """
 
     instrument: Instrument
     qty: Decimal = Decimal(0)
     cost: Fraction = Fraction(0)
+    fees: Fraction = Fraction(0)
 
     @property
     def avg_px(self) -> Fraction:
         """The average entry price per share; the position must not be flat."""
         return self.cost / (Fraction(self.qty) * Fraction(self.instrument.multiplier))
 
-    def trade(self, signed_qty: Decimal, px: Decimal) -> Fraction:
-        """Books a trade and returns the profit that it realised, before fees."""
+    @property
+    def avg_cost(self) -> Fraction:
+        """What one unit cost, fees and multiplier included; the position must not be flat."""
+        return (self.cost + self.fees) / Fraction(self.qty)
+
+    def trade(self, signed_qty: Decimal, px: Decimal, fee: Decimal) -> tuple[Fraction, Fraction]:
+        """Books a trade and returns the profit that it realised and the fees of what it closed."""
         per_unit = Fraction(px) * Fraction(self.instrument.multiplier)
         closing = Decimal(0)
         if self.qty * signed_qty < 0:
             closing = signed_qty if abs(signed_qty) <= abs(self.qty) else -self.qty
-        released = self.cost * Fraction(-closing) / Fraction(self.qty) if closing else Fraction(0)
+        part = Fraction(-closing) / Fraction(self.qty) if closing else Fraction(0)
+        released, released_fees = self.cost * part, self.fees * part
         opening = signed_qty - closing
+        opening_fee = Fraction(fee) * Fraction(opening) / Fraction(signed_qty)
         self.qty += signed_qty
         self.cost += Fraction(opening) * per_unit - released
-        return Fraction(-closing) * per_unit - released
+        self.fees += opening_fee - released_fees
+        return (
+            Fraction(-closing) * per_unit - released,
+            released_fees + Fraction(fee) - opening_fee,
+        )
 
 
 @dataclass(slots=True)
@@ -56,11 +69,17 @@ class Account:
     last_equity: Decimal = field(default=Decimal(0), init=False)
     positions: dict[str, Position] = field(default_factory=dict)
     realised: Fraction = Fraction(0)
+    realised_fees: Fraction = Fraction(0)
     fees: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
         self.starting_cash = self.cash
         self.last_equity = self.cash
+
+    @property
+    def realised_net(self) -> Fraction:
+        """The realised profit after the fees of what was closed."""
+        return self.realised - self.realised_fees
 
     def position_qty(self, symbol: str) -> Decimal:
         """The signed holding, 0 if there is none."""
@@ -72,7 +91,9 @@ class Account:
         order = execution.order
         position = self.positions.setdefault(order.symbol, Position(order.instrument))
         signed_qty = order.side.sign * execution.last_qty
-        self.realised += position.trade(signed_qty, execution.last_px)
+        profit, fees = position.trade(signed_qty, execution.last_px, execution.fee)
+        self.realised += profit
+        self.realised_fees += fees
         if not position.qty:
             del self.positions[order.symbol]
         moved = -signed_qty * execution.last_px * order.instrument.multiplier - execution.fee

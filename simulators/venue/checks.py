@@ -1,10 +1,11 @@
 """The checks before an order is taken. Pure: raises a Refusal, or returns the position intent.
 
 Rules: Alpaca's documents for options trading (levels, cover, cash security), for crossing zero and
-for wash trades. A later simulator with other rules gets a check of its own.
+for wash trades. What not every broker has is switched in the venue's settings.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -35,7 +36,13 @@ def check_form(asked: NewOrder, instrument: Instrument, at: datetime) -> None:
             raise refusals.BadTimeInForce("fractional orders must be DAY orders")
     if asked.limit_price is not None:
         check_price(asked.limit_price, instrument)
-    if is_option and asked.order_type is OrderType.MARKET and calendar.session_at(at) is None:
+
+
+def check_market_order(asked: NewOrder, instrument: Instrument, at: datetime) -> None:
+    """Options take no market order while the market is closed."""
+    if not isinstance(instrument, OptionContract) or asked.order_type is not OrderType.MARKET:
+        return
+    if calendar.session_at(at) is None:
         raise refusals.MarketClosed("options market orders are only allowed during market hours")
 
 
@@ -73,6 +80,29 @@ def infer_intent(asked: NewOrder, account: Account) -> PositionIntent:
         assert asked.position_intent is not None
         raise refusals.IntentMismatch(inferred.value, asked.position_intent.value)
     return inferred
+
+
+_OPENS = {
+    PositionIntent.SELL_TO_CLOSE: PositionIntent.SELL_TO_OPEN,
+    PositionIntent.BUY_TO_CLOSE: PositionIntent.BUY_TO_OPEN,
+}
+
+
+def split_at_zero(
+    asked: NewOrder, intent: PositionIntent, account: Account, orders: Sequence[Order]
+) -> tuple[PositionIntent, NewOrder]:
+    """What an order that may cross zero does, and the part of it for which means are needed.
+
+    One that goes beyond what is held and free counts as opening: what it needs is what it opens.
+    Until it has ended, all of its open quantity is secured as opening, which is the safe side.
+    """
+    if intent not in _OPENS:
+        return intent, asked
+    held = abs(account.position_qty(asked.symbol))
+    free = max(ZERO, held - held_of_position(account, asked.symbol, orders))
+    if asked.order_qty <= free:
+        return intent, asked
+    return _OPENS[intent], replace(asked, order_qty=asked.order_qty - free)
 
 
 def check_wash_trade(asked: NewOrder, orders: Iterable[Order]) -> None:

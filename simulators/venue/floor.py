@@ -15,7 +15,7 @@ from simulators.venue.instruments import Catalog
 from simulators.venue.matching import marketable_px, partial_qty
 from simulators.venue.order_desk import OrderDesk
 from simulators.venue.orders import WORKING, Execution, Order, OrderStatus
-from simulators.venue.quotes import PriceWalk, Quote, QuoteBook
+from simulators.venue.quotes import PriceWalk, Quote, QuoteBook, QuoteListener
 from simulators.venue.randomness import Randomness
 from simulators.venue.reservations import means_of
 from simulators.venue.settings import VenueSettings
@@ -49,6 +49,7 @@ class Floor:
         self._settings = settings
         self._timetable = Timetable()
         self._stalled: set[str] = set()
+        self._quote_listeners: list[QuoteListener] = []
         self._plan_session_change()
         self._plan_walk_step()
 
@@ -86,6 +87,22 @@ class Floor:
         elif order.status is OrderStatus.PENDING_NEW:
             self._later(self._settings.ack_delay_s, order, self._bring_to_market)
 
+    def subscribe_to_quotes(self, listener: QuoteListener) -> None:
+        """Calls the listener with every new quote, before orders are worked against it."""
+        self._quote_listeners.append(listener)
+
+    def suspend(self, order: Order) -> None:
+        """Keeps an order out of the market."""
+        self._stalled.add(order.venue_order_id)
+
+    def resume(self, order: Order) -> None:
+        """Brings it back, to be acknowledged if it never was, and worked from then on."""
+        self._stalled.discard(order.venue_order_id)
+        if order.status is OrderStatus.PENDING_NEW:
+            self._later(self._settings.ack_delay_s, order, self._bring_to_market)
+        else:
+            self._later(self._settings.fill_delay_s, order, self._match)
+
     def expect_cancel(self, order: Order) -> None:
         """Finishes a pending cancel after a while."""
         self._later(self._settings.cancel_delay_s, order, self._finish_cancel)
@@ -103,6 +120,8 @@ class Floor:
         for quote in quotes:
             self.quotes.put(quote)
             changed.add(quote.symbol)
+            for listener in self._quote_listeners:
+                listener(quote)
         for order in self._desk.open_orders():
             if order.symbol in changed:
                 self._match(order)

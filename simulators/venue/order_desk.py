@@ -7,9 +7,12 @@ from decimal import Decimal
 
 from simulators.venue import refusals
 from simulators.venue.accounts import Account
+from simulators.venue.fees import FeeSchedule
+from simulators.venue.ids import Ids
 from simulators.venue.instruments import Instrument
 from simulators.venue.ledger import CashMovement, Ledger
 from simulators.venue.orders import (
+    Booking,
     EventKind,
     Execution,
     NewOrder,
@@ -18,7 +21,6 @@ from simulators.venue.orders import (
     OrderStatus,
     PositionIntent,
 )
-from simulators.venue.randomness import Randomness
 
 Listener = Callable[[OrderEvent], None]
 
@@ -45,8 +47,9 @@ class Acceptance:
 class OrderDesk:
     """Keeps every order for ever and books its fills; listeners hear of each event in order."""
 
-    def __init__(self, randomness: Randomness, ledger: Ledger) -> None:
-        self._randomness = randomness
+    def __init__(self, ids: Ids, ledger: Ledger, fees: FeeSchedule) -> None:
+        self._ids = ids
+        self._fees = fees
         self._ledger = ledger
         self._orders: dict[str, Order] = {}
         self._open: dict[str, None] = {}
@@ -86,12 +89,12 @@ class OrderDesk:
     def draw_up(self, asked: NewOrder, acceptance: Acceptance) -> Order:
         """The order that was asked for, without keeping it."""
         return Order(
-            venue_order_id=self._randomness.uuid("venue_order_id"),
+            venue_order_id=self._ids.venue_order_id(),
             order_no=len(self._orders) + 1,
             asked=asked,
             instrument=acceptance.instrument,
             position_intent=acceptance.intent,
-            client_order_id=asked.client_order_id or self._randomness.uuid("client_order_id"),
+            client_order_id=asked.client_order_id or self._ids.client_order_id(),
             status=acceptance.status,
             submitted_at=acceptance.at,
             expires_at=acceptance.expires_at,
@@ -122,7 +125,7 @@ class OrderDesk:
         """Books one fill in the order and in the account."""
         filled = order.filled(last_qty, last_px, at)
         execution = Execution(
-            exec_id=self._randomness.uuid("exec_id"),
+            exec_id=self._ids.exec_id(),
             exec_no=len(self._ledger.executions) + 1,
             order=filled,
             last_qty=last_qty,
@@ -130,16 +133,19 @@ class OrderDesk:
             cum_qty=filled.cum_qty,
             leaves_qty=filled.asked.order_qty - filled.cum_qty,
             at=at,
+            fee=self._fees.of_fill(order.instrument, order.cum_qty, last_qty),
         )
         self._keep(filled)
         self._ledger.execution(execution)
+        realised_before = account.realised_net
         moved = account.book(execution)
+        realised = account.realised_net - realised_before
         movement = CashMovement(account.account_id, moved, account.cash, "fill", execution.exec_id)
         self._ledger.cash(at, movement)
         complete = filled.cum_qty == filled.asked.order_qty
-        self._publish(
-            EventKind.FILL if complete else EventKind.PARTIAL_FILL, filled, at, execution, account
-        )
+        position_qty = account.position_qty(order.symbol)
+        kind = EventKind.FILL if complete else EventKind.PARTIAL_FILL
+        self._publish(kind, filled, at, Booking(execution, position_qty, realised))
         return execution
 
     def _keep(self, order: Order) -> None:
@@ -152,12 +158,10 @@ class OrderDesk:
         kind: EventKind,
         order: Order,
         at: datetime,
-        execution: Execution | None = None,
-        account: Account | None = None,
+        booking: Booking | None = None,
     ) -> None:
         self._events += 1
-        position_qty = account.position_qty(order.symbol) if account is not None else None
-        event = OrderEvent(self._events, kind, at, order, execution, position_qty)
+        event = OrderEvent(self._events, kind, at, order, booking)
         self._ledger.event(event)
         for listener in self._listeners:
             listener(event)

@@ -218,15 +218,20 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderEvent:
-    """One thing that happened, with the order as it is after it.
+class Booking:
+    """A fill as it was booked: the position after it, the profit after fees that it realised."""
 
-    `execution` and `position_qty` (the position after it) come with fills only.
-    """
+    execution: Execution
+    position_qty: Decimal
+    realised: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEvent:
+    """One thing that happened, with the order as it is after it; `booking` comes with fills."""
 
     event_no: int
     kind: EventKind
     at: datetime
     order: Order
-    execution: Execution | None = None
-    position_qty: Decimal | None = None
+    booking: Booking | None = None

@@ -1,7 +1,7 @@
 """Quotes: the best bid and ask of each instrument, set by hand or moved by a seeded walk."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -32,6 +32,9 @@ class Quote:
     def mid(self) -> Decimal:
         """Half way between bid and ask, exact."""
         return (self.bid + self.ask) / 2
+
+
+QuoteListener = Callable[[Quote], None]
 
 
 class QuoteBook:

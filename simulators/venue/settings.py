@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from simulators.venue.fees import NO_FEES, FeeSchedule
+
 
 @dataclass(frozen=True, slots=True)
 class VenueSettings:
@@ -9,6 +11,8 @@ class VenueSettings:
 
     unique_client_order_ids: "first" refuses a used id before money and quantity are looked at,
     "last" after them (which comes first at Alpaca is not documented), "off" never.
+    refuses_wash_trades, refuses_to_cross_zero, refuses_option_market_orders_off_hours: rules of
+    Alpaca's that not every broker has.
     """
 
     ack_delay_s: float = 0.02
@@ -20,3 +24,7 @@ class VenueSettings:
     walk_interval_s: float = 1.0
     skip_closed: bool = False
     unique_client_order_ids: str = "first"
+    refuses_wash_trades: bool = True
+    refuses_to_cross_zero: bool = True
+    refuses_option_market_orders_off_hours: bool = True
+    fees: FeeSchedule = NO_FEES

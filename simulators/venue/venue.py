@@ -14,6 +14,7 @@ from simulators.venue import trading_calendar as calendar
 from simulators.venue.accounts import Account
 from simulators.venue.clock import MarketClock
 from simulators.venue.floor import Floor
+from simulators.venue.ids import Ids, RandomIds
 from simulators.venue.instruments import Catalog, Instrument, OptionContract
 from simulators.venue.ledger import Ledger
 from simulators.venue.matching import marketable_px
@@ -28,7 +29,7 @@ from simulators.venue.orders import (
     PositionIntent,
     TimeInForce,
 )
-from simulators.venue.quotes import Quote, QuoteBook
+from simulators.venue.quotes import Quote, QuoteBook, QuoteListener
 from simulators.venue.randomness import Randomness
 from simulators.venue.reservations import Means, means_of
 from simulators.venue.settings import VenueSettings
@@ -46,6 +47,7 @@ class Venue:
         accounts: Iterable[Account],
         randomness: Randomness,
         settings: VenueSettings | None = None,
+        ids: Ids | None = None,
     ) -> None:
         self.clock = clock
         self.catalog = catalog
@@ -53,7 +55,7 @@ class Venue:
         self.accounts = {account.account_id: account for account in accounts}
         self.settings = settings or VenueSettings()
         self.randomness = randomness
-        self.desk = OrderDesk(randomness, self.ledger)
+        self.desk = OrderDesk(ids or RandomIds(randomness), self.ledger, self.settings.fees)
         self._floor = Floor(clock, catalog, self.accounts, self.desk, randomness, self.settings)
 
     @property
@@ -82,6 +84,10 @@ class Venue:
     def subscribe(self, listener: Listener) -> None:
         """Calls the listener with every order event, at once and in order."""
         self.desk.subscribe(listener)
+
+    def subscribe_to_quotes(self, listener: QuoteListener) -> None:
+        """Calls the listener with every new quote, before orders are worked against it."""
+        self._floor.subscribe_to_quotes(listener)
 
     def means(self, account_id: str) -> Means:
         """What the account has and what of it is free."""
@@ -150,11 +156,31 @@ class Venue:
             NoSuchOrder: There is none with this id.
             NotCancelable: It has ended.
         """
+        order = self._open_order(venue_order_id)
+        return self.desk.change(order, OrderStatus.REJECTED, self.now)
+
+    def suspend(self, venue_order_id: str) -> Order:
+        """Keeps an open order out of the market until it is resumed.
+
+        Raises:
+            NoSuchOrder, NotCancelable: There is none with this id, or it has ended.
+        """
+        order = self._open_order(venue_order_id)
+        self._floor.suspend(order)
+        return order
+
+    def resume(self, venue_order_id: str) -> Order:
+        """Brings a suspended order back to market; raises as `suspend` does."""
+        order = self._open_order(venue_order_id)
+        self._floor.resume(order)
+        return self.desk.get(venue_order_id)
+
+    def _open_order(self, venue_order_id: str) -> Order:
         self.advance()
         order = self.desk.get(venue_order_id)
         if not order.is_open:
             raise refusals.NotCancelable(order.status.value)
-        return self.desk.change(order, OrderStatus.REJECTED, self.now)
+        return order
 
     def force_fill(
         self,
@@ -194,12 +220,18 @@ class Venue:
         account = self.accounts[asked.account_id]
         open_orders = self.desk.open_orders(asked.account_id)
         checks.check_form(asked, instrument, self.now)
+        if self.settings.refuses_option_market_orders_off_hours:
+            checks.check_market_order(asked, instrument, self.now)
         if self.settings.unique_client_order_ids == "first":
             self._check_unique(asked)
         checks.check_account(account)
         intent = checks.infer_intent(asked, account)
-        checks.check_wash_trade(asked, open_orders)
-        checks.check_means(asked, instrument, intent, account, open_orders, self.quotes)
+        if self.settings.refuses_wash_trades:
+            checks.check_wash_trade(asked, open_orders)
+        needs = asked
+        if not self.settings.refuses_to_cross_zero:
+            intent, needs = checks.split_at_zero(asked, intent, account, open_orders)
+        checks.check_means(needs, instrument, intent, account, open_orders, self.quotes)
         if self.settings.unique_client_order_ids == "last":
             self._check_unique(asked)
         return intent

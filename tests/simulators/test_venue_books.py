@@ -117,11 +117,13 @@ def test_a_position_that_is_partly_closed_keeps_its_average_exactly() -> None:
 
 def test_a_trade_that_crosses_zero_closes_first_and_opens_the_rest() -> None:
     position = Position(Equity("SPY"))
-    assert position.trade(Decimal(3), Decimal(10)) == 0
-    assert position.trade(Decimal(-5), Decimal(12)) == 6
+    fee = Decimal(1)
+    assert position.trade(Decimal(3), Decimal(10), fee) == (0, 0)
+    assert position.trade(Decimal(-5), Decimal(12), fee) == (6, Fraction(8, 5))
     assert (position.qty, position.cost) == (Decimal(-2), Fraction(-24))
-    assert position.trade(Decimal(2), Decimal(11)) == 2
-    assert (position.qty, position.cost) == (Decimal(0), Fraction(0))
+    assert position.avg_cost == Fraction(118, 10)
+    assert position.trade(Decimal(2), Decimal(11), fee) == (2, Fraction(7, 5))
+    assert (position.qty, position.cost, position.fees) == (0, 0, 0)
 
 
 def test_partial_fills_add_up_and_can_be_switched_off() -> None:
@@ -146,7 +148,7 @@ def test_a_partial_fill_is_an_event_of_its_own() -> None:
     market.wait(1)
     market.venue.force_fill(order, Decimal(1))
     market.venue.force_fill(order, Decimal(1))
-    fills = [event for event in heard if event.execution is not None]
+    fills = [event for event in heard if event.booking is not None]
     assert [event.kind for event in fills] == [EventKind.PARTIAL_FILL, EventKind.FILL]
-    assert [event.position_qty for event in fills] == [-1, -2]
+    assert [event.booking and event.booking.position_qty for event in fills] == [-1, -2]
     assert [event.order.status.value for event in fills] == ["partially_filled", "filled"]
