@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from opentelemetry import metrics, trace
+from opentelemetry import metrics
 from opentelemetry.metrics import Histogram, Meter
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
@@ -60,7 +60,7 @@ def broker_span(
     made = _begun(f"{broker} {call}", attributes, tracer)
     told = BrokerCall(made)
     try:
-        with trace.use_span(made, record_exception=False, set_status_on_exception=False):
+        with telemetry.current(made):
             yield told
     except BaseException as error:
         told.failed(type(error).__qualname__)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import grpc
 import structlog
 from grpc_reflection.v1alpha import reflection
+from opentelemetry.metrics import Meter
 from opentelemetry.trace import Tracer
 
 from services.common.runtime import health
-from services.common.runtime.clock import Clock
+from services.common.runtime.clock import Clock, SystemClock
 from services.common.runtime.errors import ListenError
 from services.common.runtime.health import HealthBoard
 from services.common.runtime.interceptors import (
@@ -17,6 +18,7 @@ from services.common.runtime.interceptors import (
     client_interceptors,
     server_interceptors,
 )
+from services.common.runtime.interceptors.outgoing import OutgoingCalls
 from services.common.runtime.listen import (
     INSECURE_LISTEN,
     ListenAddress,
@@ -109,6 +111,7 @@ def build_server(
     service_names: Iterable[str],
     translate: ErrorTranslator | None = None,
     tracer: Tracer | None = None,
+    meter: Meter | None = None,
 ) -> RpcServer:
     """Make a server with all layers, health and reflection; the caller adds its servicers.
 
@@ -120,7 +123,7 @@ def build_server(
         _log.warning("insecure_listen", address=str(address), allowed_by=INSECURE_LISTEN)
     server = grpc.aio.server(
         interceptors=server_interceptors(
-            clock, options.default_deadline_s, translate=translate, tracer=tracer
+            clock, options.default_deadline_s, translate=translate, tracer=tracer, meter=meter
         ),
         options=_server_options(options),
         maximum_concurrent_rpcs=options.concurrent_rpcs_max,
@@ -138,10 +141,12 @@ def open_channel(
     margin_s: float,
     default_timeout_s: float,
     message_bytes_max: int = 4 * _MIB,
+    calls: OutgoingCalls | None = None,
 ) -> grpc.aio.Channel:
     """Open a channel to another Tandem process; it connects in the background, with back-off.
 
-    Trace context and deadline travel with each call (see `client_interceptors`). No call is
+    Trace context and deadline travel with each call (see `client_interceptors`), and each is in
+    the process's telemetry, by `calls` if there is more to tell of this channel. No call is
     sent again by a policy, none is configured and none is taken from DNS; gRPC's own transparent
     retry is only of calls that the server has not looked at.
     """
@@ -157,7 +162,9 @@ def open_channel(
     return grpc.aio.insecure_channel(
         target,
         options=options,
-        interceptors=client_interceptors(margin_s, default_timeout_s),
+        interceptors=client_interceptors(
+            margin_s, default_timeout_s, calls or OutgoingCalls(SystemClock())
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from services.common.runtime.clock import SystemClock
 from services.common.runtime.health import HealthBoard
+from services.common.runtime.interceptors.outgoing import OutgoingCalls
 from services.common.runtime.logs import configure_logging
 from services.common.runtime.server import RpcServer, ServerOptions, build_server, open_channel
 
@@ -112,6 +113,7 @@ async def serve() -> AsyncIterator[Serve]:
         *,
         default_deadline_s: float = 20.0,
         plain_channel: bool = False,
+        calls: OutgoingCalls | None = None,
         **build: Any,
     ) -> Served:
         clock = SystemClock()
@@ -134,7 +136,7 @@ async def serve() -> AsyncIterator[Serve]:
         channel = (
             grpc.aio.insecure_channel(server.address)
             if plain_channel
-            else open_channel(server.address, margin_s=0.2, default_timeout_s=10.0)
+            else open_channel(server.address, margin_s=0.2, default_timeout_s=10.0, calls=calls)
         )
         served = Served(server, board, channel)
         started.append(served)

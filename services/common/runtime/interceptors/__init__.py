@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import grpc
+from opentelemetry.metrics import Meter
 from opentelemetry.trace import Tracer
 
 from services.common.runtime.clock import Clock
@@ -21,6 +22,7 @@ def server_interceptors(
     *,
     translate: ErrorTranslator | None = None,
     tracer: Tracer | None = None,
+    meter: Meter | None = None,
 ) -> Sequence[grpc.aio.ServerInterceptor]:
     """The layers of a server, outermost first.
 
@@ -30,7 +32,7 @@ def server_interceptors(
     """
     return [
         SanitiseInterceptor(),
-        TracingInterceptor(tracer),
+        TracingInterceptor(clock, tracer, meter),
         AccessLogInterceptor(clock),
         SanitiseInterceptor(translate),
         DeadlineInterceptor(clock, default_deadline_s),

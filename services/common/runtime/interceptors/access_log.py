@@ -1,11 +1,9 @@
 """One log line per call: method, peer, code, duration and whose order it was about."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import structlog
-from google.protobuf.message import Message
 
 from services.common.runtime.clock import Clock
 from services.common.runtime.interceptors.calls import (
@@ -14,11 +12,8 @@ from services.common.runtime.interceptors.calls import (
     RpcCall,
     status_code_of,
 )
+from services.common.runtime.interceptors.subjects import subjects
 
-LOGGED_FIELDS = frozenset({"account_id", "client_order_id", "venue_order_id", "placement_id"})
-"""Request fields that are copied to the log, at the top or one message deeper."""
-
-_VALUE_LEN_MAX = 160
 _FAULTS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS})
 # Probes come every few seconds and would bury the orders.
 _QUIET_SERVICES = ("grpc.health.", "grpc.reflection.")
@@ -34,7 +29,7 @@ class AccessLogInterceptor(LayerInterceptor):
 
     async def around(self, call: RpcCall, proceed: Proceed) -> Any:
         started = self._clock.monotonic()
-        fields = dict(_request_fields(call.request))
+        fields = dict(subjects(call.request))
         with structlog.contextvars.bound_contextvars(rpc=call.method, **fields):
             try:
                 result = await proceed()
@@ -57,13 +52,3 @@ class AccessLogInterceptor(LayerInterceptor):
             code=code.name,
             duration_s=round(self._clock.monotonic() - started, 6),
         )
-
-
-def _request_fields(request: Any, depth: int = 1) -> Iterator[tuple[str, str]]:
-    if not isinstance(request, Message):
-        return
-    for field, value in request.ListFields():
-        if field.name in LOGGED_FIELDS and isinstance(value, str):
-            yield field.name, value[:_VALUE_LEN_MAX]
-        elif depth and isinstance(value, Message):
-            yield from _request_fields(value, depth - 1)
