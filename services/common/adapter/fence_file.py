@@ -13,18 +13,10 @@ from typing import Final
 
 import apsw
 
-from services.common.runtime.errors import StartupError
-
-# "TnFS": tells our file from any other SQLite file that a wrong setting might name.
-_APPLICATION_ID: Final = 0x546E4653
-_SCHEMA_VERSION: Final = 1
-_FULL: Final = 2
+from services.common.adapter import synced_file
+from services.common.adapter.synced_file import FileKind, FileUnusable
 
 _SCHEMA: Final = """
-CREATE TABLE store (
-  only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-  created TEXT NOT NULL
-) STRICT;
 CREATE TABLE claim (
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
   journal_id TEXT NOT NULL,
@@ -41,8 +33,17 @@ CREATE TABLE tombstone (
 """
 
 
-class FenceFileUnusable(StartupError):
-    """The file can't be used: locked by another process, not ours, newer than we are, broken."""
+class FenceFileUnusable(FileUnusable):
+    """The fence store's file can't be used."""
+
+
+_KIND: Final = FileKind(
+    name="fence store",
+    application_id=0x546E4653,  # "TnFS"
+    schema_version=1,
+    schema=_SCHEMA,
+    unusable=FenceFileUnusable,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +82,12 @@ class FenceFile:
         `now` becomes its creation time if it is new. Raises FenceFileUnusable with a line for
         the operator.
         """
-        if not path.parent.is_dir():
-            # Not made here: a volume that is not mounted would be hidden under a blank store.
-            raise FenceFileUnusable(f"fence store {path}: there is no folder {path.parent}")
-        try:
-            connection = apsw.Connection(str(path), vfs=vfs)
-            try:
-                _prepare(connection, path, now)
-            except BaseException:
-                connection.close()
-                raise
-        except apsw.BusyError:
-            raise FenceFileUnusable(
-                f"fence store {path}: locked by another process; each adapter needs its own"
-            ) from None
-        except apsw.Error as error:
-            raise FenceFileUnusable(f"fence store {path}: {error}") from error
+        connection = synced_file.open_synced(_KIND, path, now=now, vfs=vfs)
         return cls(connection)
 
     def created(self) -> datetime:
         """When the file was created; aware, UTC."""
-        return datetime.fromisoformat(self._connection.execute("SELECT created FROM store").get)
+        return synced_file.created(self._connection)
 
     def claim(self) -> FenceClaim | None:
         """The claim that was taken last, None if none ever was."""
@@ -137,36 +123,3 @@ class FenceFile:
     def close(self) -> None:
         """Release the file and its lock."""
         self._connection.close()
-
-
-def _prepare(connection: apsw.Connection, path: Path, now: datetime) -> None:
-    connection.set_busy_timeout(0)
-    # Exclusive before the first read: the lock is then held until close, and no shared memory is
-    # needed, which some volumes don't have.
-    connection.pragma("locking_mode", "exclusive")
-    _require_ours(connection, path)
-    mode = connection.pragma("journal_mode", "wal")
-    connection.pragma("synchronous", "full")
-    connection.pragma("fullfsync", 1)  # without it macOS acknowledges what its disk has cached
-    if mode != "wal" or connection.pragma("synchronous") != _FULL:
-        raise FenceFileUnusable(f"fence store {path}: the volume does not allow synced writes")
-    with connection:
-        # Even on a file that is there already: a write takes the lock now, not at first use.
-        connection.pragma("application_id", _APPLICATION_ID)
-        if connection.pragma("user_version") == 0:
-            connection.execute(_SCHEMA)
-            connection.execute(
-                "INSERT INTO store VALUES (1, ?)", (now.astimezone(UTC).isoformat(),)
-            )
-            connection.pragma("user_version", _SCHEMA_VERSION)
-
-
-def _require_ours(connection: apsw.Connection, path: Path) -> None:
-    version = connection.pragma("user_version")
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
-    if connection.pragma("application_id") != _APPLICATION_ID and (version or tables):
-        raise FenceFileUnusable(f"fence store {path}: the file is something else")
-    if version > _SCHEMA_VERSION:
-        raise FenceFileUnusable(
-            f"fence store {path}: written by a newer release (schema {version})"
-        )

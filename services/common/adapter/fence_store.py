@@ -4,35 +4,26 @@ It keeps when it was created, the newest claim, and the tombstones, in a small f
 its own. What it says is durable before anybody is told. What it is asked right before a write
 (`check`, `is_buried`) is answered from memory, by any thread.
 
-A file that failed once is not trusted again: from then on everything is refused, until a restart
-has read back what is really there. (A repeated fsync may report success for pages that the system
-has thrown away after the first failure.)
+A file that failed once is not trusted again, see `one_writer`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
-
-import apsw
 
 from services.common.adapter.fence_file import FenceClaim, FenceFile
+from services.common.adapter.one_writer import OneWriter, StoreFailed
 from services.common.domain.errors import OutcomeUnknown, Reason, Refused, Unavailable
 from services.common.runtime.blocking import RunBlocking
 from services.common.runtime.clock import Clock
-from services.common.runtime.errors import PoolBusyError, PoolTimeoutError
 
 __all__ = ["FenceClaim", "FenceStore", "FenceStoreFailed"]
 
-T = TypeVar("T")
 
-
-class FenceStoreFailed(Unavailable):
-    """The file could not make a change durable; the store refuses everything until a restart."""
+class FenceStoreFailed(StoreFailed):
+    """The fence store's file failed."""
 
 
 class FenceStore:
@@ -53,16 +44,16 @@ class FenceStore:
     ) -> None:
         self._file = file
         self._clock = clock
-        self._run_blocking = run_blocking
         self._routed = routed
-        self._write_timeout_s = write_timeout_s
+        self._writer = OneWriter(
+            "fence store",
+            run_blocking,
+            write_timeout_s=write_timeout_s,
+            failed=FenceStoreFailed,
+        )
         self._created = file.created()
         self._seen = file.claim()
         self._buried = file.tombstones()
-        self._failure = ""
-        # Held by the thread that writes. A lock of the event loop would not do: a caller that
-        # was canceled lets go of it while its write still runs.
-        self._writing = threading.Lock()
         self._noting = asyncio.Lock()
         self._newest_note: FenceClaim | None = None
 
@@ -100,14 +91,14 @@ class FenceStore:
     @property
     def failure(self) -> str:
         """Why the store refuses everything; empty while it works."""
-        return self._failure
+        return self._writer.failure
 
     def check(self, claim: FenceClaim | None) -> None:
         """Raise Refused (effect NONE) unless a mutation with this claim may go out now.
 
         From memory, at once, from any thread.
         """
-        self._require_working()
+        self._writer.require_working()
         seen = self._seen
         if claim is None:
             if self._routed:
@@ -131,7 +122,7 @@ class FenceStore:
         FenceStoreFailed; OutcomeUnknown if the disk doesn't answer in time. Canceled, the write
         may still take place.
         """
-        return await self._off_loop(lambda: self._take(claim))
+        return await self._writer.run(lambda: self._take(claim))
 
     async def note(self, claim: FenceClaim) -> None:
         """Make the journal head that a mutation carries durable, before the mutation goes out.
@@ -155,27 +146,20 @@ class FenceStore:
 
     async def _note(self, claim: FenceClaim) -> None:
         try:
-            await self._off_loop(lambda: self._take(claim))
+            await self._writer.run(lambda: self._take(claim))
         except OutcomeUnknown as error:
             raise Unavailable(error.reason, error.message) from error
 
     async def bury(self, placement_id: str, evidence: str) -> None:
         """Refuse this id from now on, for good; durable before it returns. Raises as `take`."""
-        await self._off_loop(lambda: self._bury(placement_id, evidence))
+        await self._writer.run(lambda: self._bury(placement_id, evidence))
 
     def close(self) -> None:
         """Release the file, after the write that runs, if any. Blocks.
 
         Raises FenceStoreFailed if the disk fails in it; all that was answered is durable already.
         """
-        with self._writing:
-            self._failure = self._failure or "the fence store is closed"
-            try:
-                self._file.close()
-            except apsw.Error as error:
-                raise FenceStoreFailed(
-                    Reason.JOURNAL_UNAVAILABLE, f"closing the fence store failed: {error}"
-                ) from error
+        self._writer.close(self._file.close)
 
     def _take(self, claim: FenceClaim) -> FenceClaim | None:
         before = self._seen
@@ -183,45 +167,15 @@ class FenceStore:
             _refuse_stale(before, claim)
         higher = before is None or claim.term > before.term
         if higher or (before is not None and claim.head_sequence > before.head_sequence):
-            self._persist(lambda: self._file.save_claim(claim))
+            self._writer.persist(lambda: self._file.save_claim(claim))
             self._seen = claim
         return before
 
     def _bury(self, placement_id: str, evidence: str) -> None:
         if placement_id not in self._buried:
             now = self._clock.now()
-            self._persist(lambda: self._file.save_tombstone(placement_id, evidence, now))
+            self._writer.persist(lambda: self._file.save_tombstone(placement_id, evidence, now))
             self._buried.add(placement_id)
-
-    def _persist(self, save: Callable[[], None]) -> None:
-        try:
-            save()
-        except apsw.Error as error:
-            self._failure = f"a write of the fence store failed: {error}"
-            raise FenceStoreFailed(Reason.JOURNAL_UNAVAILABLE, self._failure) from error
-
-    async def _off_loop(self, work: Callable[[], T]) -> T:
-        self._require_working()
-        try:
-            return await self._run_blocking(self._alone, work, timeout_s=self._write_timeout_s)
-        except PoolBusyError as error:
-            raise Unavailable(
-                Reason.JOURNAL_UNAVAILABLE, "the fence store is busy, nothing was written"
-            ) from error
-        except PoolTimeoutError as error:
-            raise OutcomeUnknown(
-                f"the fence store did not answer within {self._write_timeout_s} s",
-                reason=Reason.JOURNAL_UNAVAILABLE,
-            ) from error
-
-    def _alone(self, work: Callable[[], T]) -> T:
-        with self._writing:
-            self._require_working()
-            return work()
-
-    def _require_working(self) -> None:
-        if self._failure:
-            raise FenceStoreFailed(Reason.JOURNAL_UNAVAILABLE, self._failure)
 
 
 def _refuse_stale(seen: FenceClaim, claim: FenceClaim) -> None:

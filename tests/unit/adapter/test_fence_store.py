@@ -109,7 +109,7 @@ async def test_without_routers_only_given_claims_are_checked(
 
 
 async def test_a_second_opener_is_told_that_the_store_is_locked(
-    store: FenceStore, store_path: Path
+    store: FenceStore, store_path: Path, pool: BlockingPool
 ) -> None:
     program = (
         "import sys; from pathlib import Path; from datetime import datetime, UTC\n"
@@ -123,7 +123,7 @@ async def test_a_second_opener_is_told_that_the_store_is_locked(
     assert ran.returncode == 1
     assert b"locked by another process" in ran.stderr
     with pytest.raises(FenceFileUnusable, match="locked by another process"):
-        FenceStore.open(store_path, CLOCK, store._run_blocking)
+        FenceStore.open(store_path, CLOCK, pool.run)
 
 
 def test_a_file_of_another_kind_is_not_touched(store_path: Path) -> None:
