@@ -91,7 +91,8 @@ class Watcher:
         match event.WhichOneof("kind"):
             case "execution":
                 key = (event.execution.venue, event.execution.exec_id)
-                if key not in self._listed:
+                costed = key in told.executions and event.execution.fees  # told again with its fees
+                if key not in self._listed and not costed:
                     told.executions.append(key)
             case "order":
                 self._take_order(event.order)

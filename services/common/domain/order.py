@@ -20,6 +20,7 @@ from services.common.domain.executions import ExecType, Execution, Side
 from services.common.domain.order_events import (
     CancelRequested,
     ExecutionReported,
+    FeesReported,
     IllegalEvent,
     OrderEvent,
     Placement,
@@ -165,6 +166,8 @@ class Order:
                 return self._signal(event)
             case ExecutionReported():
                 return self._execute(event)
+            case FeesReported():
+                return self._take_fees(event)
             case CancelRequested():
                 if self.cancel_requested:
                     return self, Verdict.DUPLICATE
@@ -233,7 +236,7 @@ class Order:
         placement = self._known(event.placement_id)
         execution = replace(event.execution, client_id=placement.placement_id)
         self._check_execution(execution)
-        if self._is_booked(execution):
+        if self.booked(execution) is not None:
             return self, Verdict.DUPLICATE
         late = placement.status in TERMINAL and self.missing_fills(placement) < execution.last_qty
         execution = replace(execution, late=late)
@@ -277,20 +280,34 @@ class Order:
             if beyond:
                 raise IllegalEvent(f"a price of {execution.last_px} beyond the limit {limit}")
 
-    def _is_booked(self, execution: Execution) -> bool:
-        """By id; and, as stream and query may give one fill two ids, by cumulative quantity."""
+    def booked(self, execution: Execution) -> Execution | None:
+        """The same execution as booked, None if it is not; IllegalEvent if it is and differs.
+
+        By id; and, as stream and query may give one fill two ids, by cumulative quantity.
+        """
         for known in self.executions:
-            if known.key == execution.key:
-                self._check_same(known, execution)
-                return True
-            if (
+            same_place = (
                 known.client_id == execution.client_id
                 and known.cum_qty is not None
                 and known.cum_qty == execution.cum_qty
-            ):
+            )
+            if known.key == execution.key or same_place:
                 self._check_same(known, execution)
-                return True
-        return False
+                return known
+        return None
+
+    def _take_fees(self, event: FeesReported) -> tuple[Order, Verdict]:
+        placed = {e.exec_id: e for e in self.executions if e.client_id == event.placement_id}
+        known = placed.get(event.exec_id)
+        if known is None:
+            raise IllegalEvent(f"fees of execution {event.exec_id}, which is not booked")
+        if not event.fees or known.fees == event.fees:
+            return self, Verdict.DUPLICATE
+        if any(not fee.estimated for fee in known.fees):
+            raise IllegalEvent(f"other fees of execution {event.exec_id} than are booked")
+        costed = replace(known, fees=event.fees)
+        executions = tuple(costed if e is known else e for e in self.executions)
+        return replace(self, executions=executions), Verdict.CHANGED
 
     @staticmethod
     def _check_same(known: Execution, execution: Execution) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import Enum
 
 from services.common.domain.errors import Cause
-from services.common.domain.executions import Execution
+from services.common.domain.executions import Execution, Fee
 from services.common.domain.order_status import OrderStatus, Signal
 
 
@@ -74,8 +74,19 @@ class ExecutionReported:
 
 
 @dataclass(frozen=True, slots=True)
+class FeesReported:
+    """The venue says what a booked execution cost, later than it told of the execution."""
+
+    placement_id: str
+    exec_id: str
+    fees: tuple[Fee, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CancelRequested:
     """A cancel was asked for. It stands until the order has ended, also while in doubt."""
 
 
-OrderEvent = PlacementPlanned | PlacementSignaled | ExecutionReported | CancelRequested
+OrderEvent = (
+    PlacementPlanned | PlacementSignaled | ExecutionReported | FeesReported | CancelRequested
+)

@@ -17,6 +17,7 @@ from services.common.domain.order import Order
 from services.common.domain.order_events import (
     CancelRequested,
     ExecutionReported,
+    FeesReported,
     OrderEvent,
     PlacementPlanned,
 )
@@ -40,6 +41,7 @@ from services.router.journal.records import (
     EpochTaken,
     ExecutionBooked,
     FailedOver,
+    FeesBooked,
     JournalCreated,
     OrderIntended,
     PlacementIntended,
@@ -154,6 +156,8 @@ class Books:
                 return [entry]
             case ExecutionBooked():
                 return self._book(seq, at, record)
+            case FeesBooked():
+                return self._book_fees(seq, at, record)
             case CancelIntended():
                 key = (record.account_id, record.client_order_id)
                 return [self._change(seq, at, key, CancelRequested(), RecordTimes())]
@@ -230,6 +234,19 @@ class Books:
         self.executions.append(booked)
         self._note_time(execution)
         return [booked, entry, self._hold(execution)]
+
+    def _book_fees(self, seq: int, at: datetime, record: FeesBooked) -> list[Told]:
+        key = (record.account_id, record.client_order_id)
+        event = FeesReported(record.placement_id, record.exec_id, record.fees)
+        entry = self._change(seq, at, key, event, self.orders[key].updated)
+        for number in reversed(range(len(self.executions))):  # most are told soon after
+            booked = self.executions[number]
+            known = booked.execution
+            if (known.client_id, known.exec_id) == (record.placement_id, record.exec_id):
+                costed = replace(booked, execution=replace(known, fees=record.fees))
+                self.executions[number] = costed
+                return [costed, entry]
+        raise AssertionError("its order has the execution, so the books have it")
 
     def _hold(self, execution: Execution) -> Position:
         key = (execution.account_id, execution.venue, execution.instrument.key)

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import Enum
 
 from services.common.domain.errors import VenueCause
-from services.common.domain.executions import Execution, RecordTimes
+from services.common.domain.executions import Execution, Fee, RecordTimes
 from services.common.domain.order_events import Placement, PlacementSignaled
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.reports import OrderReport, VenueState
@@ -101,6 +101,17 @@ class ExecutionBooked:
 
 
 @dataclass(frozen=True, slots=True)
+class FeesBooked:
+    """What a booked execution cost, which the venue told later."""
+
+    account_id: str
+    client_order_id: str
+    placement_id: str
+    exec_id: str
+    fees: tuple[Fee, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CancelIntended:
     """A cancel was asked for; it stands until the order has ended."""
 
@@ -168,6 +179,7 @@ Record = (
     | PlacementIntended
     | PlacementReported
     | ExecutionBooked
+    | FeesBooked
     | CancelIntended
     | FailedOver
     | Quarantined

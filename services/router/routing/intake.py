@@ -8,12 +8,14 @@ record is made, and no other task comes between.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from services.common.domain.amounts import format_decimal
 from services.common.domain.executions import ExecType, Execution
 from services.common.domain.order import Order
 from services.common.domain.order_events import (
     ExecutionReported,
+    FeesReported,
     IllegalEvent,
     PlacementSignaled,
     Verdict,
@@ -27,6 +29,7 @@ from services.router.journal.journal import Journal
 from services.router.journal.records import (
     AlertRaised,
     ExecutionBooked,
+    FeesBooked,
     PlacementReported,
     Quarantined,
     Record,
@@ -106,27 +109,37 @@ class Intake:
             self._on_attention()
 
     def take_execution(self, execution: Execution) -> None:
-        """Book an execution once; quarantine it if it is not ours or does not fit."""
+        """Book an execution once, and its fees when they are told; quarantine what is not ours
+        or does not fit."""
         entry, placement_id = self._owner(
             execution.account_id, execution.venue, execution.client_id, execution.venue_order_id
         )
         if entry is None:
             self._quarantine_execution(execution, "an execution of an order that is not ours")
             return
-        try:
-            _, verdict = entry.order.apply(ExecutionReported(placement_id, execution))
-        except IllegalEvent as error:
-            reason = f"{error} ({entry.order.client_order_id})"
-            self._quarantine_execution(execution, reason)
-            return
-        if verdict is Verdict.DUPLICATE:
-            return
         order = entry.order
+        try:
+            _, verdict = order.apply(ExecutionReported(placement_id, execution))
+            if verdict is Verdict.DUPLICATE:
+                self._take_fees(order, placement_id, execution)
+                return
+        except IllegalEvent as error:
+            self._quarantine_execution(execution, f"{error} ({order.client_order_id})")
+            return
         records: list[Record] = [
             ExecutionBooked(order.account_id, order.client_order_id, placement_id, execution)
         ]
         records += self._alerts(verdict, entry, placement_id, execution.exec_id)
         self._journal.record(*records)
+
+    def _take_fees(self, order: Order, placement_id: str, execution: Execution) -> None:
+        """Book the fees of a known execution if they are news. Raises IllegalEvent."""
+        known = order.booked(replace(execution, client_id=placement_id))
+        assert known is not None, "the order has just said that it knows it"
+        told = FeesReported(placement_id, known.exec_id, execution.fees)
+        if order.apply(told)[1] is Verdict.CHANGED:
+            key = order.account_id, order.client_order_id
+            self._journal.record(FeesBooked(*key, placement_id, known.exec_id, execution.fees))
 
     def _owner(
         self, account_id: str, venue: str, client_id: str, venue_order_id: str

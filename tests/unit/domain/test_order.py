@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.common.domain.amounts import Money
 from services.common.domain.errors import Cause, Reason
-from services.common.domain.executions import ExecSource, Side
+from services.common.domain.executions import ExecSource, Fee, Side
 from services.common.domain.order import Order
 from services.common.domain.order_events import (
     CancelRequested,
     ExecutionReported,
+    FeesReported,
     IllegalEvent,
     OrderEvent,
     PlacementPlanned,
@@ -227,3 +229,38 @@ def test_orders_with_equal_content_hash_alike_and_others_do_not() -> None:
     assert same.content_hash() == spec().content_hash()
     assert spec(limit_price=Decimal("8.51")).content_hash() != spec().content_hash()
     assert spec(limit_price=Decimal(0)).content_hash() != spec(limit_price=None).content_hash()
+
+
+# -- fees --
+
+COMMISSION = Fee("COMMISSION", Money(Decimal("0.65"), "USD"))
+
+
+def costed(order: Order, *fees: Fee, exec_id: str = "e-1") -> tuple[Order, Verdict]:
+    return order.apply(FeesReported(PLACEMENT, exec_id, fees))
+
+
+def filled_in_part() -> Order:
+    return after(sent(), filled("e-1", "4", "4"))
+
+
+def test_fees_that_are_told_later_are_added_to_their_execution() -> None:
+    order, _ = costed(filled_in_part(), COMMISSION)
+    assert [e.fees for e in order.executions] == [(COMMISSION,)]
+    assert costed(order, COMMISSION)[1] is Verdict.DUPLICATE
+    assert costed(order)[1] is Verdict.DUPLICATE
+
+
+def test_an_estimate_gives_way_to_the_fee_itself() -> None:
+    order, _ = costed(filled_in_part(), replace(COMMISSION, estimated=True))
+    order, verdict = costed(order, COMMISSION)
+    assert (verdict, order.executions[0].fees) == (Verdict.CHANGED, (COMMISSION,))
+
+
+def test_fees_that_contradict_the_books_are_illegal() -> None:
+    order, _ = costed(filled_in_part(), COMMISSION)
+    dearer = replace(COMMISSION, amount=Money(Decimal("0.70"), "USD"))
+    with pytest.raises(IllegalEvent, match="other fees"):
+        costed(order, dearer)
+    with pytest.raises(IllegalEvent, match="not booked"):
+        costed(order, COMMISSION, exec_id="e-9")

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from services.common.domain.amounts import Money
 from services.common.domain.errors import Reason, Unavailable
-from services.common.domain.executions import ExecSource, ExecType, Execution, Side
+from services.common.domain.executions import ExecSource, ExecType, Execution, Fee, Side
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import OrderReport
+from services.router.books.entries import BookedExecution
 from services.router.journal.records import TradingState
 from tests.unit.domain.orders import execution, instrument, spec
 from tests.unit.router.harness import Running, router, virtual
@@ -118,6 +120,40 @@ async def test_fills_in_any_order_and_number_are_booked_once_each(tmp_path: Path
         assert running.order().order.status is OrderStatus.FILLED
         assert [b.execution.exec_id for b in running.core.books.executions] == ["e-3", "e-1", "e-2"]
         assert not running.core.books.quarantine
+
+
+@virtual
+async def test_a_fee_that_comes_after_its_fill_is_booked_told_and_replayed(tmp_path: Path) -> None:
+    """Some brokers tell the commission later, and a recovery tells fill and fee together again."""
+    fees = (Fee("COMMISSION", Money(Decimal("0.65"), "USD")),)
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spec())
+        for told in (fill("e-1", "4", "4"), fill("e-2", "6", "10")):
+            running.core.intake.take_execution(told)
+        costed = fill("e-1", "4", "4", fees=fees)
+        for told in (costed, costed, fill("e-1", "4", "4")):
+            running.core.intake.take_execution(told)
+        books = running.core.books
+        assert [b.execution.fees for b in books.executions] == [fees, ()]
+        assert [e.fees for e in running.order().order.executions] == [fees, ()]
+        recent = (*running.core.watching._recent, *running.core.watching._pending)
+        told_fees = [e.told.execution.fees for e in recent if isinstance(e.told, BookedExecution)]
+        assert told_fees == [(), (), fees]
+        assert [p.qty for p in books.held("main")] == [-10]
+        assert not books.quarantine
+    async with router(tmp_path / "j.db") as again:
+        assert [b.execution.fees for b in again.core.books.executions] == [fees, ()]
+
+
+@virtual
+async def test_another_fee_than_the_booked_one_is_kept_and_changes_nothing(tmp_path: Path) -> None:
+    fees = (Fee("COMMISSION", Money(Decimal("0.65"), "USD")),)
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spec())
+        for charged in (fees, (Fee("COMMISSION", Money(Decimal(7), "USD")),)):
+            running.core.intake.take_execution(fill("e-1", "4", "4", fees=charged))
+        assert [b.execution.fees for b in running.core.books.executions] == [fees]
+        assert len(list(kept(running))) == 1
 
 
 @virtual

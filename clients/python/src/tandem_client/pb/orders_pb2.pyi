@@ -632,7 +632,9 @@ class Execution(_message.Message):
 
     @_builtins.property
     def fees(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fee]:
-        """Fees known so far."""
+        """Fees known so far. Some brokers tell them later than the execution: then it
+        is told once more, under the same exec_id, with its fees.
+        """
 
     @_builtins.property
     def times(self) -> _types_pb2.RecordTimes:
