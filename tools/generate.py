@@ -47,6 +47,20 @@ def compile_protos(target: Path) -> None:
     (target / "__init__.py").write_text(DOCSTRING, encoding="utf-8")
 
 
+def write(target: Path) -> None:
+    """Put fresh stubs in the place of the old ones; if protoc fails, those stay."""
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        fresh = Path(scratch)
+        compile_protos(fresh)
+        made = {p.name: p.read_bytes() for p in fresh.iterdir()}
+    for name, content in made.items():
+        (target / name).write_bytes(content)
+    for old in target.glob("*.py*"):
+        if old.name not in made:
+            old.unlink()
+
+
 def differences(committed: Path) -> list[str]:
     """Name each stub in `committed` that is missing, extra or not what the protos say."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -68,10 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.check:
             wrong += [f"{target.relative_to(ROOT)}/{name}" for name in differences(target)]
             continue
-        target.mkdir(parents=True, exist_ok=True)
-        for old in target.glob("*.py*"):
-            old.unlink()
-        compile_protos(target)
+        write(target)
     for name in wrong:
         sys.stderr.write(f"not as the protos say, run make generate: {name}\n")
     return 1 if wrong else 0
