@@ -17,11 +17,13 @@ from services.common.domain.errors import Refused
 from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.errors import PoolBusyError, PoolTimeoutError, StartupError
 from services.common.runtime.health import Health, HealthBoard
+from services.common.runtime.interceptors.outgoing import OutgoingCalls
 from services.common.runtime.listen import insecure_listen_allowed
 from services.common.runtime.logs import configure_logging
+from services.common.runtime.observing import default_meter, observe
 from services.common.runtime.server import RpcServer, ServerOptions, build_server, open_channel
 from services.common.runtime.shutdown import Lifecycle
-from services.common.runtime.telemetry import build_tracer_provider, install_tracer_provider
+from services.common.runtime.telemetry import VENUE
 from services.router.books.entries import VenueEntry
 from services.router.books.watching import WatchEnded
 from services.router.core import AccountWiring, CoreSettings, RouterCore, VenueWiring
@@ -29,6 +31,7 @@ from services.router.journal.codec import UnreadableRecord
 from services.router.journal.journal import RunBlocking
 from services.router.journal.sqlite import SqliteJournal
 from services.router.journal.store import CommitFailed, JournalError
+from services.router.meters import TimedJournal
 from services.router.routing.care import CareSettings
 from services.router.routing.link import LinkSettings
 from services.router.routing.venue_client import ClientSettings, VenueClient
@@ -46,9 +49,7 @@ async def start(lifecycle: Lifecycle) -> None:
     settings = RouterSettings.load()
     configure_logging(SERVICE, settings.log_level, json=settings.log_json)
     lifecycle.limits = settings.shutdown_limits()
-    provider = build_tracer_provider(SERVICE)
-    install_tracer_provider(provider)
-    lifecycle.on_close("telemetry", _awaitable(provider.shutdown))
+    observed = await observe(lifecycle, SERVICE, settings)
     store = _open_journal(settings)
     lifecycle.on_close("journal store", _awaitable(store.close))
     run_blocking = _journal_runner(lifecycle, settings)
@@ -61,7 +62,7 @@ async def start(lifecycle: Lifecycle) -> None:
     core = RouterCore(
         _core_settings(settings),
         accounts,
-        store,
+        TimedJournal(store, default_meter(), lifecycle.clock.monotonic),
         clock=lifecycle.clock,
         rng=random.SystemRandom(),
         run_blocking=run_blocking,
@@ -69,6 +70,7 @@ async def start(lifecycle: Lifecycle) -> None:
         stop=lambda reason: lifecycle.request_stop(reason, exit_code=1, drain=False),
     )
     opened.append(core)
+    observed.on_read(core.tell_meters)
     # What waits for its send is not sent any more; what is out gets `finish_s` to be answered.
     lifecycle.on_close("leading", _awaitable(core.journal.resign))
     try:
@@ -120,7 +122,10 @@ def _wire(lifecycle: Lifecycle, settings: RouterSettings, index: int) -> Account
     venues = []
     for venue in account.venues:
         channel = open_channel(
-            venue.address, margin_s=_MARGIN_S, default_timeout_s=settings.read_timeout_s
+            venue.address,
+            margin_s=_MARGIN_S,
+            default_timeout_s=settings.read_timeout_s,
+            calls=OutgoingCalls(lifecycle.clock, {VENUE: venue.name}),
         )
         lifecycle.on_close(f"channel to {venue.name}", channel.close)
         port = VenueClient(account.account_id, venue.name, channel, client)

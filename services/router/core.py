@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from services.common.runtime.clock import Clock
+from services.common.runtime.observing import default_meter
 from services.common.runtime.tasks import TaskOwner
 from services.router.api.broker_service import BrokerServicer
 from services.router.api.operations_service import OperationsServicer
@@ -31,6 +32,7 @@ from services.router.journal.records import (
 )
 from services.router.journal.replay import read_back
 from services.router.journal.store import Head, JournalError, JournalStore
+from services.router.meters import RouterMeters
 from services.router.routing.accounts import AccountLinks
 from services.router.routing.care import Care, CareSettings, Nudge, doubt_orphans
 from services.router.routing.desk import Desk
@@ -96,6 +98,7 @@ class RouterCore:
         self._rng = rng
         self._stop = stop
         self.books = Books()
+        self.meters = RouterMeters(default_meter(), self.books, clock)
         self.watching = Watching(
             keep=settings.events_kept, queue_len_max=settings.watch_queue_len_max
         )
@@ -142,7 +145,9 @@ class RouterCore:
         return AccountLinks(account.account_id, links, account.allow_uncovered)
 
     def _apply(self, seq: int, at: datetime, record: Record) -> None:
+        before = self.meters.status_of(record)
         self.watching.note(self.books.apply(seq, at, record))
+        self.meters.note(record, before)
 
     def _overtaken(self, reason: str) -> None:
         """Another router leads: nothing is sent any more, to no venue, from this moment on."""
@@ -163,6 +168,7 @@ class RouterCore:
         for head, at, record in read_back(self._store.entries()):
             self.watching.note(self.books.apply(head.seq, at, record))
         self.watching.durable(head.seq)
+        self.meters.begin()
         self.journal.start(head, self._store.take_epoch())
         self.journal.record(*self._first_records())
         self.watching.journal_id = self.books.journal_id
@@ -215,6 +221,10 @@ class RouterCore:
             tasks.start(f"link {account_id} {venue}", link.run(), critical=True)
             tasks.start(f"follow {account_id} {venue}", link.follow(), critical=True)
             tasks.start(f"care {account_id} {venue}", self.care.run(link), critical=True)
+
+    def tell_meters(self) -> None:
+        """Set the gauges; before each reading."""
+        self.meters.tell(self.watching.reader_count)
 
     def drain(self) -> None:
         """Take nothing new; end the event streams, which can be resumed elsewhere."""

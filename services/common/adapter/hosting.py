@@ -35,9 +35,10 @@ from services.common.runtime.errors import StartupError
 from services.common.runtime.health import Health, HealthBoard
 from services.common.runtime.listen import insecure_listen_allowed
 from services.common.runtime.logs import configure_logging
+from services.common.runtime.observing import Observed, observe
 from services.common.runtime.server import RpcServer, ServerOptions, build_server
 from services.common.runtime.shutdown import Lifecycle, ShutdownLimits
-from services.common.runtime.telemetry import build_tracer_provider, install_tracer_provider
+from services.common.runtime.telemetry import order_attributes
 
 BROKER: Final = "tandem.v1.BrokerService"
 ADAPTER: Final = "tandem.v1.AdapterService"
@@ -79,7 +80,10 @@ class ShownFeed:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What stands around a gateway. `sink` takes its events, `pacer` is the one for trading."""
+    """What stands around a gateway. `sink` takes its events, `pacer` is the one for trading.
+
+    `observed` reads gauges; an adapter may add its own.
+    """
 
     lifecycle: Lifecycle
     settings: AdapterSettings
@@ -88,6 +92,7 @@ class Host:
     feed: EventFeed
     sink: ShownFeed
     pacer: Pacer
+    observed: Observed
 
 
 async def open_host(
@@ -101,7 +106,7 @@ async def open_host(
 
     `secret_values` are never logged. Raises StartupError for a fence store that can't be used.
     """
-    _configure_process(lifecycle, settings, service, secret_values)
+    observed = await _configure_process(lifecycle, settings, service, secret_values)
     store = await _open_store(lifecycle, settings)
     board = HealthBoard(lifecycle.clock, [BROKER, ADAPTER])
     feed = EventFeed(
@@ -117,6 +122,7 @@ async def open_host(
         feed,
         ShownFeed(feed, board, settings.venue),
         make_pacer(lifecycle.clock, settings.pacing),
+        observed,
     )
 
 
@@ -172,21 +178,20 @@ def awaitable(call: Callable[[], object]) -> Callable[[], Awaitable[object]]:
     return run
 
 
-def _configure_process(
+async def _configure_process(
     lifecycle: Lifecycle,
     settings: AdapterSettings,
     service: str,
     secret_values: Collection[str],
-) -> None:
+) -> Observed:
     configure_logging(
         service, settings.log_level, json=settings.log_json, secret_values=set(secret_values)
     )
     lifecycle.limits = ShutdownLimits(
         drain_s=settings.drain_s, overall_s=settings.drain_s + settings.close_wait_s + _CLOSING_S
     )
-    provider = build_tracer_provider(service)
-    install_tracer_provider(provider)
-    lifecycle.on_close("telemetry", awaitable(provider.shutdown))
+    whose = order_attributes(account_id=settings.account_id, venue=settings.venue)
+    return await observe(lifecycle, service, settings, whose)
 
 
 async def _open_store(lifecycle: Lifecycle, settings: AdapterSettings) -> FenceStore:

@@ -9,7 +9,8 @@ from pydantic import model_validator
 
 from services.common.adapter.budget import BudgetTerms
 from services.common.domain.reports import AccountMode
-from services.common.runtime.config import Settings, SettingsTable, setting
+from services.common.runtime.config import SettingsTable, setting
+from services.common.runtime.service_settings import TelemetrySettings
 
 
 class PacingSettings(SettingsTable):
@@ -85,7 +86,7 @@ class ListSettings(SettingsTable):
     )
 
 
-class AdapterSettings(Settings):
+class AdapterSettings(TelemetrySettings):
     """One venue account behind one adapter process."""
 
     listen: str = setting(description="Address to serve on, host:port.")

@@ -17,7 +17,32 @@ GLOBAL_VARIABLES: Mapping[str, str] = {
 """Environment variables that belong to no section, with their descriptions for the reference."""
 
 
-class ServiceSettings(Settings):
+class TelemetrySettings(Settings):
+    """Where a process tells of itself: spans to a collector, metrics on a page."""
+
+    otlp_endpoint: str = setting(
+        default="",
+        env="TANDEM_OTLP_ENDPOINT",
+        pattern=r"^(https?://[^/?#@\s]+/?)?$",
+        description="OpenTelemetry collector that takes spans by OTLP over HTTP, such as "
+        "http://127.0.0.1:4318. Empty: none are sent.",
+    )
+    otlp_delay_s: float = setting(
+        default=5.0,
+        gt=0,
+        le=60,
+        env="TANDEM_OTLP_DELAY_S",
+        description="Spans that end within so many seconds are sent together.",
+    )
+    metrics_listen: str = setting(
+        default="",
+        description="host:port of the page that Prometheus reads, /metrics; customary ports are "
+        "9464 (router), 9465 (Alpaca adapter), 9466 (IB adapter). Port 0 picks a free one. "
+        "Empty: no page.",
+    )
+
+
+class ServiceSettings(TelemetrySettings):
     """Base of a service's settings."""
 
     log_level: Literal["debug", "info", "warning", "error"] = setting(

@@ -83,6 +83,11 @@ class Watching:
         self._closed = False
         self.journal_id = ""
 
+    @property
+    def reader_count(self) -> int:
+        """How many subscriptions there are now."""
+        return len(self._subscriptions)
+
     def note(self, events: list[BookEvent]) -> None:
         """Take what a record gives to tell; it is told when its record is durable."""
         self._pending.extend(events)

@@ -19,6 +19,7 @@ from services.common.domain.order_events import Placement, PlacementSignaled
 from services.common.domain.order_status import IN_FLIGHT, WORKING, OrderStatus, Signal
 from services.common.domain.reports import Lookup
 from services.common.runtime.clock import Clock
+from services.common.runtime.telemetry import continued
 from services.router.books.books import Books
 from services.router.books.entries import OrderKey
 from services.router.journal.journal import Journal
@@ -107,10 +108,12 @@ class Care:
     async def _look_after(
         self, key: OrderKey, placement: Placement, link: VenueLink, *, looks_up: bool
     ) -> None:
-        if looks_up and placement.status is not OrderStatus.PENDING_NEW:
-            await self.look_up(placement, link)
-        await self._fetch_fills(key, placement.placement_id, link)
-        await self._pass_cancel_on(key, placement.placement_id, link)
+        # What is asked for an order belongs to its trace, also after a restart.
+        with continued(self._books.orders[key].traceparent):
+            if looks_up and placement.status is not OrderStatus.PENDING_NEW:
+                await self.look_up(placement, link)
+            await self._fetch_fills(key, placement.placement_id, link)
+            await self._pass_cancel_on(key, placement.placement_id, link)
 
     def _placements(self, link: VenueLink) -> list[tuple[OrderKey, Placement]]:
         """Placements at the venue that are, or may be, live or not fully booked."""

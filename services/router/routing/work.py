@@ -28,6 +28,7 @@ from services.common.domain.order_events import IllegalEvent, Placement, Placeme
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import OrderReport
+from services.common.runtime import telemetry
 from services.common.runtime.clock import Clock
 from services.router.books.books import Books
 from services.router.books.entries import OrderKey
@@ -80,6 +81,16 @@ class OrderWork:
         That is Unavailable (effect NONE) if the journal failed before the send, OutcomeUnknown
         if it failed after.
         """
+        whose = telemetry.order_attributes(account_id=self.key[0], client_order_id=self.key[1])
+        with telemetry.span("order", attributes=whose) as span:
+            error = await self._run(placement)
+            status = self.tools.books.orders[self.key].order.status
+            span.set_attribute(telemetry.ORDER_STATUS, status.value)
+            if error is not None:
+                telemetry.set_failed(span, error.reason.value)
+            return error
+
+    async def _run(self, placement: Placement) -> TandemError | None:
         try:
             await self._work(placement)
         except TandemError as error:
