@@ -91,6 +91,7 @@ from tandem_client.orders import (
 )
 from tandem_client.pages import Listing, Page, Pages
 from tandem_client.reasons import Effect, Reason, VenueCause
+from tandem_client.tracing import new_traceparent
 from tandem_client.watching import DEFAULT_WATCH, WatchOptions
 
 __all__ = [
@@ -177,6 +178,7 @@ __all__ = [
     "WatchOptions",
     "format_decimal",
     "new_client_order_id",
+    "new_traceparent",
     "parse_decimal",
     "parse_occ",
     "parse_symbol",

@@ -20,6 +20,7 @@ from tandem_client.pages import Page, Pages
 from tandem_client.pb import broker_service_pb2 as pb
 from tandem_client.pb import types_pb2
 from tandem_client.pb.broker_service_pb2_grpc import BrokerServiceStub
+from tandem_client.tracing import Traceparent
 from tandem_client.waiting import submit_and_wait
 from tandem_client.watching import DEFAULT_WATCH, Watch, WatchOptions
 from tandem_client.wire import accounts, events, orders, values
@@ -39,6 +40,9 @@ class TandemClient:
     `connect_timeout_s` of it is spent on connecting. Every method raises `TandemError`s (see
     `tandem_client.errors`). Canceling an awaiting task ends the waiting only: what was sent may
     still happen. No call is ever sent twice by this library.
+
+    Each call (not a watch) carries the trace it belongs to: what `traceparent` gives when it is
+    made, or else OpenTelemetry's current span, if that library is installed.
     """
 
     def __init__(
@@ -48,9 +52,13 @@ class TandemClient:
         account_id: str | None = None,
         deadline_s: float = 10.0,
         connect_timeout_s: float = 2.0,
+        traceparent: Traceparent | None = None,
     ) -> None:
         self._connection = Connection(
-            address, deadline_s=deadline_s, connect_timeout_s=connect_timeout_s
+            address,
+            deadline_s=deadline_s,
+            connect_timeout_s=connect_timeout_s,
+            traceparent=traceparent,
         )
         self._stub: Any = BrokerServiceStub(self._connection.channel)
         self._account_id = account_id

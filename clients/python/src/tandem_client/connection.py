@@ -14,6 +14,7 @@ import grpc
 
 from tandem_client.errors import TandemError, Unreachable
 from tandem_client.reasons import Effect
+from tandem_client.tracing import Traceparent, trace_metadata
 from tandem_client.wire.failures import from_rpc_error
 
 Q = TypeVar("Q")
@@ -43,14 +44,23 @@ class Connection:
     """A channel to `address` (host:port). Made inside a running event loop, closed by `close`.
 
     Each call has a deadline in seconds: its own, or `deadline_s`. Of that, at most
-    `connect_timeout_s` is spent on waiting for a connection.
+    `connect_timeout_s` is spent on waiting for a connection. `traceparent` says which trace it
+    belongs to; without it, it is that of OpenTelemetry's current span.
     """
 
-    def __init__(self, address: str, *, deadline_s: float, connect_timeout_s: float) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        deadline_s: float,
+        connect_timeout_s: float,
+        traceparent: Traceparent | None = None,
+    ) -> None:
         self.address = address
         self.channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
         self._deadline_s = deadline_s
         self._connect_timeout_s = connect_timeout_s
+        self._traceparent = traceparent
 
     async def close(self) -> None:
         """Close the channel; calls under way are canceled."""
@@ -112,9 +122,11 @@ class Connection:
     ) -> Any:
         loop = asyncio.get_running_loop()
         until = loop.time() + (self._deadline_s if deadline_s is None else deadline_s)
+        metadata = trace_metadata(self._traceparent)
         await self.connected(until)
         try:
-            return await method(request, timeout=max(until - loop.time(), 0.001))
+            left_s = max(until - loop.time(), 0.001)
+            return await method(request, timeout=left_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             raise self.failure(error, asked, mutation=mutation) from error
 

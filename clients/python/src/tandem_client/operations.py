@@ -12,6 +12,7 @@ from tandem_client.pages import Page, Pages
 from tandem_client.pb import events_pb2
 from tandem_client.pb import operations_service_pb2 as pb
 from tandem_client.pb.operations_service_pb2_grpc import OperationsServiceStub
+from tandem_client.tracing import Traceparent
 from tandem_client.wire import events, values
 
 DEFAULT_OPERATIONS_ADDRESS = "127.0.0.1:50060"
@@ -21,7 +22,7 @@ _PAGE_SIZE = 500
 class OperationsClient:
     """Speaks to the router's OperationsService. Made inside a running event loop.
 
-    Deadlines, errors and cancellation are those of `TandemClient`.
+    Deadlines, errors, cancellation and traces are those of `TandemClient`.
     """
 
     def __init__(
@@ -30,9 +31,13 @@ class OperationsClient:
         *,
         deadline_s: float = 10.0,
         connect_timeout_s: float = 2.0,
+        traceparent: Traceparent | None = None,
     ) -> None:
         self._connection = Connection(
-            address, deadline_s=deadline_s, connect_timeout_s=connect_timeout_s
+            address,
+            deadline_s=deadline_s,
+            connect_timeout_s=connect_timeout_s,
+            traceparent=traceparent,
         )
         self._stub: Any = OperationsServiceStub(self._connection.channel)
 
