@@ -15,6 +15,11 @@ READY := .venv/.ready
 CLIENT := clients/python
 CODE := $(wildcard services simulators $(CLIENT)/src stack tools tests)
 IMAGE := protos/baseline.binpb
+IMAGES := router=services/router alpaca-adapter=services/alpaca_adapter \
+  ib-adapter=services/ib_adapter simulators=simulators
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+K8S_SETS := base overlays/simulated overlays/paper
+K8S_VERSION := 1.37.0
 
 # Broker variables and Tandem's own settings stay out of the demo, the tests and the simulated
 # stack; only `make run PAPER=1`, said on the command line, lets them through.
@@ -27,7 +32,7 @@ PAPER_ASKED := $(and $(filter command line,$(origin PAPER)),$(filter 1,$(PAPER))
 help: ## Show this help
 	@awk 'BEGIN { FS = ":.*## "; print "make <target>\n" } \
 	  /^## / { printf "\n%s\n", substr($$0, 4) } \
-	  /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+	  /^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
 	@printf '\nPYTHON=<path>    make .venv with that Python (3.11 to 3.13)\n'
 	@printf 'ARGS=<arguments> pass more arguments to pytest or the stack\n'
 
@@ -52,7 +57,7 @@ simulate: $(READY) ## Act random schedules in virtual time (SEEDS=0:100, or SEED
 	@$(SCRUB) $(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
 
 .PHONY: check
-check: lint types imports generate-check buf ## Run every check that is not a test
+check: lint types imports generate-check buf k8s-check ## Run every check that is not a test
 
 .PHONY: format
 format: $(READY) ## Put the code into the house format
@@ -76,6 +81,15 @@ clean: ## Remove .venv, caches and build output; journals in var/ stay
 	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@rm -rf *.egg-info $(CLIENT)/build $(CLIENT)/src/*.egg-info
 	@find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +
+
+## Deploy it
+
+.PHONY: images
+images: ## Build an image of each service (docker, podman or buildah; BUILD_ARGS=<its options>)
+	@for builder in docker podman buildah; do $$builder info >/dev/null 2>&1 && break; builder=; done; \
+	  test -n "$$builder" || { echo "none of docker, podman and buildah works here" >&2; exit 1; }; \
+	  for image in $(IMAGES); do $$builder build $(BUILD_ARGS) -f $${image#*=}/Dockerfile \
+	    -t tandem/$${image%%=*}:$(VERSION) . || exit 1; done
 
 ## Single checks
 
@@ -101,6 +115,13 @@ buf: $(READY) ## Lint the protos and compare them with the released contract (bu
 	@$(BIN)/buf lint protos
 	@$(BIN)/buf format protos --diff --exit-code
 	@$(BIN)/buf breaking protos --against $(IMAGE)
+
+.PHONY: k8s-check
+k8s-check: $(READY) ## Render k8s/ and compare it with Kubernetes' own schemas, strictly
+	@mkdir -p build/k8s
+	@for set in $(K8S_SETS); do rendered=build/k8s/$$(basename $$set).yaml; \
+	  $(BIN)/kubectl kustomize k8s/$$set >$$rendered || exit 1; \
+	  $(BIN)/kubernetes-validate --strict --quiet -k $(K8S_VERSION) $$rendered || exit 1; done
 
 ## Set-up, done by every target that needs it
 
