@@ -57,10 +57,9 @@ async def test_a_call_within_an_opentelemetry_span_continues_it(listener: Listen
     async with TandemClient(listener.address) as client:
         with tracer.start_as_current_span("strategy") as span:
             await client.status()
-    context = span.get_span_context()
-    assert listener.heard == [
-        {"traceparent": f"00-{context.trace_id:032x}-{context.span_id:016x}-01"}
-    ]
+    made = span.get_span_context()
+    given = f"00-{made.trace_id:032x}-{made.span_id:016x}-{made.trace_flags:02x}"
+    assert listener.heard == [{"traceparent": given}]
 
 
 async def test_the_given_traceparent_is_asked_for_each_call(listener: Listener) -> None:
