@@ -53,12 +53,14 @@ def _gateway(host: Host, settings: AlpacaSettings) -> AlpacaGateway:
     rest, lifecycle = settings.rest, host.lifecycle
     pool = BlockingPool(rest.slots, slot_wait_s=rest.slot_wait_s, name="alpaca")
     lifecycle.on_close("requests", lambda: pool.close(rest.total_timeout_s), rest.total_timeout_s)
+    data_pacer = make_pacer(lifecycle.clock, settings.data_pacing)
+    host.meters.watch_budget("market_data", data_pacer)
     around = Surroundings(
         clock=lifecycle.clock,
         run_blocking=pool.run,
         sink=host.sink,
         pacer=host.pacer,
-        data_pacer=make_pacer(lifecycle.clock, settings.data_pacing),
+        data_pacer=data_pacer,
         random=random.SystemRandom(),
         new_session_id=partial(secrets.token_hex, 8),
     )

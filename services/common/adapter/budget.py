@@ -78,6 +78,16 @@ class Budget:
             0.0,
         )
 
+    def left(self, now: float) -> int:
+        """How many requests may go now, one after the other; cancels among them."""
+        self._advance(now)
+        if now < self._paused_until:
+            return 0
+        left = self._allowed() - len(self._sent)
+        if self._venue_left is not None:
+            left = min(left, self._venue_left - self._margin())
+        return max(left, 0)
+
     def spend(self, now: float) -> None:
         """Count one request as sent now; only right after `delay_s` gave 0."""
         self._sent.append(now)

@@ -22,6 +22,7 @@ from services.common.adapter.capabilities import Capabilities
 from services.common.adapter.feed import EventFeed
 from services.common.adapter.fence_file import FenceFileUnusable
 from services.common.adapter.fence_store import FenceStore
+from services.common.adapter.meters import AdapterMeters
 from services.common.adapter.order_desk import OrderDesk
 from services.common.adapter.pacer import Pacer
 from services.common.adapter.port import SessionChanged, VenueEvent, VenueGateway
@@ -35,7 +36,7 @@ from services.common.runtime.errors import StartupError
 from services.common.runtime.health import Health, HealthBoard
 from services.common.runtime.listen import insecure_listen_allowed
 from services.common.runtime.logs import configure_logging
-from services.common.runtime.observing import Observed, observe
+from services.common.runtime.observing import default_meter, observe
 from services.common.runtime.server import RpcServer, ServerOptions, build_server
 from services.common.runtime.shutdown import Lifecycle, ShutdownLimits
 from services.common.runtime.telemetry import order_attributes
@@ -82,7 +83,7 @@ class ShownFeed:
 class Host:
     """What stands around a gateway. `sink` takes its events, `pacer` is the one for trading.
 
-    `observed` reads gauges; an adapter may add its own.
+    `meters` tells of budgets; an adapter with more limits than trading's adds them.
     """
 
     lifecycle: Lifecycle
@@ -92,7 +93,7 @@ class Host:
     feed: EventFeed
     sink: ShownFeed
     pacer: Pacer
-    observed: Observed
+    meters: AdapterMeters
 
 
 async def open_host(
@@ -106,7 +107,7 @@ async def open_host(
 
     `secret_values` are never logged. Raises StartupError for a fence store that can't be used.
     """
-    observed = await _configure_process(lifecycle, settings, service, secret_values)
+    meters = await _configure_process(lifecycle, settings, service, secret_values)
     store = await _open_store(lifecycle, settings)
     board = HealthBoard(lifecycle.clock, [BROKER, ADAPTER])
     feed = EventFeed(
@@ -114,16 +115,10 @@ async def open_host(
         capacity=settings.stream.capacity,
         reader_lag_max=settings.stream.reader_lag_max,
     )
-    return Host(
-        lifecycle,
-        settings,
-        store,
-        board,
-        feed,
-        ShownFeed(feed, board, settings.venue),
-        make_pacer(lifecycle.clock, settings.pacing),
-        observed,
-    )
+    pacer = make_pacer(lifecycle.clock, settings.pacing)
+    meters.watch_budget("trading", pacer)
+    sink = ShownFeed(feed, board, settings.venue)
+    return Host(lifecycle, settings, store, board, feed, sink, pacer, meters)
 
 
 async def serve(
@@ -142,6 +137,7 @@ async def serve(
     desk = OrderDesk(
         gateway, host.store, host.pacer, lifecycle.clock, wait_max_s=settings.pacing.wait_max_s
     )
+    host.meters.watch(lambda: desk.in_flight_count, lambda: gateway.session_id)
     server = _server(host, desk, gateway, capabilities)
     await server.start()
     lifecycle.on_drain("health", awaitable(host.board.set_draining))
@@ -183,7 +179,7 @@ async def _configure_process(
     settings: AdapterSettings,
     service: str,
     secret_values: Collection[str],
-) -> Observed:
+) -> AdapterMeters:
     configure_logging(
         service, settings.log_level, json=settings.log_json, secret_values=set(secret_values)
     )
@@ -191,7 +187,10 @@ async def _configure_process(
         drain_s=settings.drain_s, overall_s=settings.drain_s + settings.close_wait_s + _CLOSING_S
     )
     whose = order_attributes(account_id=settings.account_id, venue=settings.venue)
-    return await observe(lifecycle, service, settings, whose)
+    observed = await observe(lifecycle, service, settings, whose)
+    meters = AdapterMeters(default_meter(), settings.venue)
+    observed.on_read(meters.tell)
+    return meters
 
 
 async def _open_store(lifecycle: Lifecycle, settings: AdapterSettings) -> FenceStore:

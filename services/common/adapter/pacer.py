@@ -48,6 +48,11 @@ class Pacer:
         """How many wait now."""
         return len(self._queue)
 
+    @property
+    def left(self) -> int:
+        """How many requests may go now, cancels among them."""
+        return self._budget.left(self._clock.monotonic())
+
     async def take(self, priority: Priority, *, within_s: float) -> None:
         """Return when the caller may send one request, now.
 

@@ -160,3 +160,24 @@ def test_after_the_delay_that_was_told_a_request_may_go(
     delay_s = budget.delay_s(priority, now)
     assert delay_s <= 2 * TERMS.window_s
     assert budget.delay_s(priority, now + delay_s + 1e-6) == 0
+
+
+@given(STEPS)
+def test_what_is_told_to_be_left_can_be_spent_on_cancels_and_no_more(
+    steps: list[tuple],  # type: ignore[type-arg]
+) -> None:
+    budget, now = Budget(TERMS), 0.0
+    for kind, *values in steps:
+        if kind == "wait":
+            now += values[0]
+        elif kind == "observe":
+            budget.observe(values[0], values[1], values[2], now)
+        elif kind == "throttled":
+            budget.throttled(values[0], now)
+        elif budget.delay_s(values[0], now) == 0:
+            budget.spend(now)
+    told, spent = budget.left(now), 0
+    while budget.delay_s(Priority.CANCEL, now) <= 0 and spent <= told:
+        budget.spend(now)
+        spent += 1
+    assert spent == told
