@@ -7,6 +7,7 @@ from datetime import datetime
 from services.common.domain.errors import VenueCause
 from services.common.domain.order_events import Placement
 from services.common.domain.order_spec import OrderSpec, PlacementId
+from services.common.runtime.telemetry import add_event
 from services.router.books.books import Books
 from services.router.books.entries import OrderKey
 from services.router.journal.records import (
@@ -36,12 +37,14 @@ def intended(key: OrderKey, placement: Placement) -> PlacementIntended:
 
 
 def failed_over(books: Books, key: OrderKey, cause: VenueCause, to_venue: str) -> list[Record]:
-    """An order goes elsewhere: counted, and told to a person."""
+    """An order goes elsewhere: counted, told to a person, and noted on its trace."""
     account_id, client_order_id = key
     message = (
         f"broker failover: {client_order_id} goes to {to_venue} because {cause.venue} did not "
         f"take it ({cause.message}); failover {books.failover_count + 1} of this journal"
     )
+    venues = {"tandem.from_venue": cause.venue, "tandem.to_venue": to_venue}
+    add_event("failover", {**venues, "tandem.reason": cause.reason.value})
     return [
         FailedOver(account_id, client_order_id, cause.venue, to_venue, cause),
         AlertRaised(
