@@ -8,7 +8,7 @@ from aiohttp import web
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from services.common.runtime.blocking import BlockingPool
@@ -34,6 +34,7 @@ class MetricsPage:
 
     def __init__(self, service: str, address: ListenAddress, setting: str) -> None:
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
         self._reader = PrometheusMetricReader(scope_info_enabled=False, registry=self._registry)
         self.provider = MeterProvider(
             [self._reader],
@@ -73,8 +74,8 @@ class MetricsPage:
         """Read no more; what is being read has a second to end."""
         if self._runner is not None:
             await self._runner.cleanup()
+            self._runner = None
         await self._pool.close(_STOP_S)
-        self._reader.shutdown()
 
     async def _read(self, request: web.Request) -> web.Response:
         for refresh in self._refreshes:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from services.common.runtime.metrics_page import MetricsPage
 
 LOOP_LAG: Final = "tandem.event_loop.lag"
-_FLUSH_S: Final = 2.0
+FLUSH_S: Final = 2.0
 _LAG_EACH_S: Final = 0.5
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -87,16 +87,16 @@ def _trace(
         processors = [otlp_processor(settings.otlp_endpoint, delay_s, clock)]
     provider = telemetry.build_tracer_provider(service, processors, attributes)
     telemetry.install_tracer_provider(provider)
-    lifecycle.on_close("telemetry", lambda: _flush(provider), _FLUSH_S + 1.0)
+    lifecycle.on_close("telemetry", lambda: flush(provider), FLUSH_S + 1.0)
 
 
-async def _flush(provider: TracerProvider) -> None:
-    """Send what is left; whatever the collector does, this ends."""
+async def flush(provider: TracerProvider) -> None:
+    """Shut down after sending what is left; given up after `FLUSH_S`, whatever a collector does."""
     pool = BlockingPool(1, slot_wait_s=0.0, name="telemetry")
     try:
-        await pool.run(provider.shutdown, timeout_s=_FLUSH_S)
+        await pool.run(provider.shutdown, timeout_s=FLUSH_S)
     except PoolTimeoutError:
-        _log.warning("spans_given_up", waited_s=_FLUSH_S)
+        _log.warning("spans_given_up", waited_s=FLUSH_S)
     else:
         await pool.close(0.0)
 
