@@ -9,7 +9,7 @@ from simulators.alpaca.frontend import Frontend
 from simulators.alpaca.settings import AlpacaSettings
 from simulators.alpaca.trade_updates import TradeUpdates
 from simulators.control.control import Option, SimulatorControl
-from simulators.control.faults import FaultBook
+from simulators.control.faults import FaultBook, Kind, places_without
 from simulators.control.request_log import RequestLog
 from simulators.driver import Driver
 from simulators.venue.accounts import Account
@@ -22,6 +22,8 @@ from simulators.venue.default_market import (
 )
 from simulators.venue.randomness import Randomness
 from simulators.venue.venue import Venue
+
+_FAULTS = places_without(Kind.INACTIVE_ORDER, Kind.ERROR, connects=frozenset({Kind.REFUSE}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def build(
         BadQuotesFile: The file can't be read.
     """
     venue = _venue(settings, base_s, quotes_file)
-    faults = FaultBook(venue.randomness.stream("faults"))
+    faults = FaultBook(venue.randomness.stream("faults"), _FAULTS)
     log, driver = RequestLog(), Driver(venue)
     api = AlpacaApi(venue, settings.account_number, settings)
     updates = TradeUpdates(venue, settings.account_number, faults, api.is_key)

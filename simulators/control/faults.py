@@ -5,6 +5,7 @@ on its way to stream clients; "connect" faults hit a stream client that connects
 """
 
 import random
+from collections.abc import Mapping
 from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any
@@ -35,6 +36,8 @@ class Kind(Enum):
     ORDER_STATUS = "order_status"
     VANISH_ORDER = "vanish_order"  # none, and yet answered with the order
     STALL_ORDER = "stall_order"
+    INACTIVE_ORDER = "inactive_order"
+    ERROR = "error"
     # Events
     DROP = "drop"
     DUPLICATE = "duplicate"
@@ -42,14 +45,25 @@ class Kind(Enum):
     HOLD = "hold"
     GARBLE = "garble"
     DISCONNECT = "disconnect"
-    # Connects: REFUSE
+    # Connects: REFUSE, DELAY
+    HANG = "hang"
 
 
-_PLACES = {
-    Place.REQUEST: frozenset(list(Kind)[:9]),
-    Place.EVENT: frozenset(list(Kind)[9:]),
-    Place.CONNECT: frozenset({Kind.REFUSE}),
+Places = Mapping[Place, frozenset[Kind]]
+_EVENTS = frozenset(
+    {Kind.DROP, Kind.DUPLICATE, Kind.REORDER, Kind.HOLD, Kind.GARBLE, Kind.DISCONNECT}
+)
+PLACES: Places = {
+    Place.REQUEST: frozenset(Kind) - _EVENTS - {Kind.HANG},
+    Place.EVENT: _EVENTS,
+    Place.CONNECT: frozenset({Kind.REFUSE, Kind.DELAY, Kind.HANG}),
 }
+
+
+def places_without(*kinds: Kind, connects: frozenset[Kind]) -> Places:
+    """All kinds at their places but those; at connects these."""
+    places = {place: known - frozenset(kinds) for place, known in PLACES.items()}
+    return {**places, Place.CONNECT: connects}
 
 
 class Ends(Enum):
@@ -102,6 +116,8 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     when: When = When.BEFORE
     body: Body = Body.JSON
     order_status: str = "unknown_status"
+    code: int = 201
+    text: str = "Order rejected - reason:a fault of the simulator"
 
 
 class FaultSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,8 +167,6 @@ def parse_fault(content: Any) -> FaultSpec:
     except msgspec.ValidationError as error:
         raise BadFault(str(error)) from error
     action = spec.action
-    if action.kind not in _PLACES[spec.place]:
-        raise BadFault(f"{action.kind.value} is no fault of a {spec.place.value}")
     if spec.times < 0 or not 0 < spec.probability <= 1:
         raise BadFault("times must be >= 0 and probability above 0 and at most 1")
     for delay_s in (action.delay_before_s, action.delay_after_s):
@@ -164,15 +178,27 @@ def parse_fault(content: Any) -> FaultSpec:
 
 
 class FaultBook:
-    """The faults that are in force. For each incident the first one that fits strikes."""
+    """The faults that are in force. For each incident the first one that fits strikes.
 
-    def __init__(self, stream: random.Random) -> None:
+    Args:
+        places: Which kinds the simulator has at which place.
+    """
+
+    def __init__(self, stream: random.Random, places: Places = PLACES) -> None:
         self._random = stream
+        self._places = places
         self._faults: dict[int, Fault] = {}
         self._added = 0
 
     def add(self, spec: FaultSpec) -> Fault:
-        """Adds a fault behind those that are there."""
+        """Adds a fault behind those that are there.
+
+        Raises:
+            BadFault: This simulator has no such fault at that place.
+        """
+        kind, place = spec.action.kind, spec.place
+        if kind not in self._places[place]:
+            raise BadFault(f"{kind.value} is no fault of a {place.value} here")
         self._added += 1
         fault = Fault(self._added, spec)
         self._faults[fault.fault_id] = fault

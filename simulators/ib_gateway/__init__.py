@@ -1,0 +1,1 @@
+"""A simulated IB Gateway: the TWS socket protocol on the shared venue model."""

@@ -1,0 +1,104 @@
+"""The Gateway's core: the clients that are connected, the link to IB, and what it knows."""
+
+from copy import deepcopy
+
+from simulators.ib_gateway import uplink as codes
+from simulators.ib_gateway.contracts import ConflictingConId, ContractFinder, Wanted
+from simulators.ib_gateway.order_book import GatewayOrders
+from simulators.ib_gateway.problems import Problem, ambiguous, con_id_conflict, no_definition
+from simulators.ib_gateway.session import Session
+from simulators.ib_gateway.settings import IbGatewaySettings
+from simulators.ib_gateway.uplink import Uplink
+from simulators.venue.accounts import Account
+from simulators.venue.instruments import Instrument
+from simulators.venue.venue import Venue
+
+_CLIENTS_MAX = 32
+
+
+class Gateway:
+    """Clients by id, each id once; everything they are told goes through here."""
+
+    def __init__(self, venue: Venue, settings: IbGatewaySettings) -> None:
+        self.venue = venue
+        self.settings = settings
+        self.account_id = settings.account
+        self.market_data = settings.market_data
+        self.fill_events = settings.fill_events
+        self.orders = GatewayOrders()
+        self.finder = ContractFinder(venue.catalog)
+        self.uplink = Uplink()
+        self.clients: dict[int, Session] = {}
+        self._account_when_lost: Account | None = None
+
+    @property
+    def account(self) -> Account:
+        """The account as the Gateway knows it: while the link is down, as it was before."""
+        return self._account_when_lost or self.venue.accounts[self.account_id]
+
+    def start(self, session: Session, client_id: int) -> None:
+        """startApi: the session is that client from now on, or is refused and ended."""
+        if client_id in self.clients or len(self.clients) >= _CLIENTS_MAX:
+            text = "Unable to connect as the client id is already in use."
+            session.error(326, f"{text} Retry with a unique client id.")
+            session.end()
+            return
+        session.client_id = client_id
+        self.clients[client_id] = session
+        session.send(15, 1, self.account_id)
+        session.send(9, 1, self.orders.next_valid_id(client_id))
+        for code in self.uplink.notices():
+            session.error(code, codes.TEXTS[code])
+
+    def left(self, session: Session) -> None:
+        """The session has ended; its client id is free again."""
+        if self.clients.get(session.client_id) is session:
+            del self.clients[session.client_id]
+
+    def tell_all(self, code: int) -> None:
+        """Sends a notice to every client."""
+        for session in list(self.clients.values()):
+            session.error(code, codes.TEXTS[code])
+
+    def lose_link(self, code: int) -> None:
+        """The link to IB goes down: lists stay as they are, news and orders wait."""
+        if self.uplink.is_up:
+            self._account_when_lost = deepcopy(self.venue.accounts[self.account_id])
+        self.uplink.lose(code)
+        self.tell_all(code)
+
+    def restore_link(self, code: int) -> None:
+        """It is back; after 1101 clients have to subscribe to market data again."""
+        self._account_when_lost = None
+        if code == 1101:
+            for session in self.clients.values():
+                session.quotes.clear()
+        self.tell_all(code)
+        self.uplink.restore()
+
+    def listeners(self, client_id: int) -> list[Session]:
+        """Who is told of a client's orders: the client, and the master client if there is one."""
+        wanted = dict.fromkeys((client_id, self.settings.master_client_id))
+        return [self.clients[c] for c in wanted if c is not None and c in self.clients]
+
+    def contract(self, wanted: Wanted) -> Instrument:
+        """The one contract that a client means.
+
+        Raises:
+            Problem: There is none, or more than one.
+        """
+        found = self.contracts(wanted)
+        if not found:
+            raise no_definition()
+        if len(found) > 1:
+            raise ambiguous(wanted.symbol or wanted.local_symbol)
+        return found[0]
+
+    def contracts(self, wanted: Wanted, *, with_expired: bool = False) -> list[Instrument]:
+        """All contracts that fit; raises Problem if the conId contradicts the rest."""
+        if not (wanted.con_id or wanted.symbol or wanted.local_symbol or wanted.trading_class):
+            raise Problem(321, "Error validating request.-'bJ' : cause - Please enter a symbol")
+        try:
+            return self.finder.find(wanted, self.venue.now, with_expired=with_expired)
+        except ConflictingConId as conflict:
+            raise con_id_conflict() from conflict

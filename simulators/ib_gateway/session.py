@@ -1,0 +1,188 @@
+"""One client of the Gateway: bytes in by `receive`, bytes out to its link, no sockets here."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from typing import Protocol
+
+from simulators.ib_gateway.wire import BadMessage, Field, FrameReader, fields_of, frame
+
+LOWEST_VERSION = 157
+HIGHEST_VERSION = 178
+_HELLO = b"API\0"
+_INBOX_MAX = 4096
+_UNSENT_BYTES_MAX = 8_000_000
+_REJECT_JSON = 166
+
+
+class Link(Protocol):
+    """What a session needs of a connection; an `asyncio.Transport` is one."""
+
+    def write(self, data: bytes) -> None:
+        """Sends without waiting."""
+
+    def get_write_buffer_size(self) -> int:
+        """How many bytes wait to be sent."""
+
+    def close(self) -> None:
+        """Ends the connection in order."""
+
+    def abort(self) -> None:
+        """Ends the connection with a reset."""
+
+
+class Phase(Enum):
+    """How far a connection has come. SILENT reads for ever and never answers."""
+
+    HELLO = "hello"
+    VERSION = "version"
+    OPEN = "open"
+    SILENT = "silent"
+    ENDED = "ended"
+
+
+class Session:
+    """A connection from its first byte on.
+
+    Messages wait in `inbox`, None behind the last one; a client that lets the inbox or its own
+    receiving side run full is cut off. `client_id` is -1 until startApi came.
+    """
+
+    def __init__(self, link: Link, server_time: Callable[[], str]) -> None:
+        self.inbox: asyncio.Queue[list[str] | None] = asyncio.Queue()
+        self.client_id = -1
+        self.version = HIGHEST_VERSION
+        self.phase = Phase.HELLO
+        self.data_type = 1
+        self.wants_account = False
+        self.wants_positions = False
+        self.quotes: dict[int, str] = {}
+        self.muted: set[str] = set()
+        self.sent_at_s: list[float] = []
+        self.excesses = 0
+        self._link = link
+        self._server_time = server_time
+        self._reader = FrameReader()
+        self._captured: list[bytes] | None = None
+        self._paused: list[bytes] | None = None
+
+    @property
+    def is_ended(self) -> bool:
+        return self.phase is Phase.ENDED
+
+    def receive(self, data: bytes) -> None:
+        """Takes bytes from the client."""
+        if self.phase in (Phase.SILENT, Phase.ENDED):
+            return
+        self._reader.feed(data)
+        if self.phase is Phase.HELLO:
+            hello = self._reader.raw(len(_HELLO))
+            if hello is None:
+                return
+            if hello != _HELLO:
+                self.end(reset=True)
+                return
+            self.phase = Phase.VERSION
+        try:
+            for body in self._reader.frames():
+                self._take(body)
+        except BadMessage:
+            self.end(reset=True)
+
+    def _take(self, body: bytes) -> None:
+        if self.phase is Phase.VERSION:
+            self._agree(body)
+        elif self.phase is Phase.OPEN:
+            self.inbox.put_nowait(fields_of(body))
+            if self.inbox.qsize() > _INBOX_MAX:
+                self.end(reset=True)
+
+    def _agree(self, body: bytes) -> None:
+        """Announces the highest version that both sides know."""
+        offered = body.decode(errors="replace").split(" ")[0].removeprefix("v")
+        lowest, _, highest = offered.partition("..")
+        try:
+            self.version = min(int(highest or lowest), HIGHEST_VERSION)
+            fits = int(lowest) <= self.version >= LOWEST_VERSION
+        except ValueError:
+            fits = False
+        if not fits:
+            self.end()
+            return
+        self.phase = Phase.OPEN
+        self.send(self.version, self._server_time())
+
+    def send(self, *fields: Field) -> None:
+        """Sends one message, in the order of sending."""
+        self.send_frame(frame(*fields))
+
+    def send_frame(self, data: bytes) -> None:
+        """Sends a message that is encoded already."""
+        if self._captured is not None:
+            self._captured.append(data)
+        elif self._paused is not None:
+            self._paused.append(data)
+        elif self.phase is Phase.OPEN:
+            self._link.write(data)
+            if self._link.get_write_buffer_size() > _UNSENT_BYTES_MAX:
+                self.end(reset=True)
+
+    def error(self, code: int, text: str, req_id: int = -1) -> None:
+        """Sends an error or a notice."""
+        self.send(*self.error_message(code, text, req_id))
+
+    def error_message(self, code: int, text: str, req_id: int = -1) -> tuple[Field, ...]:
+        """An error or a notice, as this client's version has it."""
+        advanced = ("",) if self.version >= _REJECT_JSON else ()
+        return (4, 2, req_id, code, text, *advanced)
+
+    @contextmanager
+    def capturing(self) -> Iterator[list[bytes]]:
+        """Collects what is sent inside the block in place of sending it."""
+        captured: list[bytes] = []
+        self._captured = captured
+        try:
+            yield captured
+        finally:
+            self._captured = None
+
+    def pause(self) -> None:
+        """Keeps back what is sent from now on."""
+        if self._paused is None:
+            self._paused = []
+
+    def resume(self) -> None:
+        """Sends what was kept back."""
+        kept, self._paused = self._paused or [], None
+        for data in kept:
+            self.send_frame(data)
+
+    def go_silent(self) -> None:
+        """From now on it reads and never answers; the connection stays."""
+        if self.phase is not Phase.ENDED:
+            self.phase = Phase.SILENT
+
+    def end_in_half(self, data: bytes) -> None:
+        """Sends half of a message and ends."""
+        if self.phase is Phase.OPEN:
+            self._link.write(data[: len(data) // 2])
+        self.end()
+
+    def end(self, *, reset: bool = False) -> None:
+        """Ends the connection; what waits in the inbox is not worked any more."""
+        if self.phase is Phase.ENDED:
+            return
+        self.phase = Phase.ENDED
+        while not self.inbox.empty():
+            self.inbox.get_nowait()
+        if reset:
+            self._link.abort()
+        else:
+            self._link.close()
+        self.lost()
+
+    def lost(self) -> None:
+        """The connection is gone. What had arrived before is still worked, as a server would."""
+        self.phase = Phase.ENDED
+        self.inbox.put_nowait(None)

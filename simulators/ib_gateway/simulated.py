@@ -1,0 +1,105 @@
+"""Puts a simulated IB Gateway together; nothing is bound to a port here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulators.control.control import Option, SimulatorControl
+from simulators.control.faults import FaultBook, Kind, places_without
+from simulators.control.request_log import RequestLog
+from simulators.driver import Driver
+from simulators.ib_gateway.api import GatewayApi
+from simulators.ib_gateway.frontend import Frontend
+from simulators.ib_gateway.gateway import Gateway
+from simulators.ib_gateway.ids import IbIds
+from simulators.ib_gateway.settings import IbGatewaySettings
+from simulators.ib_gateway.uplink import ORDERS_WHILE_LOST
+from simulators.venue.accounts import Account
+from simulators.venue.clock import MarketClock
+from simulators.venue.default_market import (
+    default_catalog,
+    default_quotes,
+    list_quoted,
+    read_quotes,
+)
+from simulators.venue.randomness import Randomness
+from simulators.venue.venue import Venue
+
+_FAULTS = places_without(
+    Kind.STATUS, Kind.ORDER_STATUS, connects=frozenset({Kind.REFUSE, Kind.DELAY, Kind.HANG})
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedIbGateway:
+    """The parts of one simulated Gateway."""
+
+    settings: IbGatewaySettings
+    venue: Venue
+    gateway: Gateway
+    api: GatewayApi
+    frontend: Frontend
+    control: SimulatorControl
+
+
+def build(
+    settings: IbGatewaySettings, base_s: Callable[[], float], quotes_file: Path | None = None
+) -> SimulatedIbGateway:
+    """Builds a simulated Gateway whose clock starts now and runs on `base_s`.
+
+    Args:
+        base_s: A monotonic clock in seconds; on a virtual-time loop its `time`.
+        quotes_file: CSV with symbol, bid, ask, in place of the default quotes.
+
+    Raises:
+        BadQuotesFile: The file can't be read.
+    """
+    venue = _venue(settings, base_s, quotes_file)
+    faults = FaultBook(venue.randomness.stream("faults"), _FAULTS)
+    log, driver = RequestLog(), Driver(venue)
+    gateway = Gateway(venue, settings)
+    api = GatewayApi(gateway, faults)
+    frontend = Frontend(gateway, api, faults, log, driver)
+    control = SimulatorControl(venue, faults, log, frontend, driver.wake, _options(gateway))
+    return SimulatedIbGateway(settings, venue, gateway, api, frontend, control)
+
+
+def _options(gateway: Gateway) -> dict[str, Option]:
+    uplink = gateway.uplink
+    return {
+        "fill_events": Option(
+            values=("exec_first", "status_first"),
+            get=lambda: gateway.fill_events,
+            set=lambda value: setattr(gateway, "fill_events", value),
+        ),
+        "market_data": Option(
+            values=("realtime", "delayed", "none"),
+            get=lambda: gateway.market_data,
+            set=lambda value: setattr(gateway, "market_data", value),
+        ),
+        "orders_while_link_lost": Option(
+            values=ORDERS_WHILE_LOST,
+            get=lambda: uplink.orders,
+            set=lambda value: setattr(uplink, "orders", value),
+        ),
+    }
+
+
+def _venue(
+    settings: IbGatewaySettings, base_s: Callable[[], float], quotes_file: Path | None
+) -> Venue:
+    randomness = Randomness(settings.seed)
+    venue = Venue(
+        MarketClock(settings.start, base_s),
+        default_catalog(),
+        [Account(settings.account, settings.cash, options_level=settings.options_level)],
+        randomness,
+        settings.venue,
+        IbIds(randomness),
+    )
+    at = settings.start
+    quotes = list(default_quotes(at)) if quotes_file is None else read_quotes(quotes_file, at)
+    list_quoted(venue.catalog, quotes)
+    for quote in quotes:
+        venue.set_quote(quote)
+    return venue

@@ -1,0 +1,82 @@
+"""The link between the Gateway and IB: whether it is up, and what waits while it is down."""
+
+from collections.abc import Callable
+
+LOST = (1100, 2110)
+RESTORED = (1101, 1102)
+_FARMS_OK = (2104, 2106, 2158)
+TEXTS = {
+    1100: "Connectivity between IB and Trader Workstation has been lost.",
+    1101: "Connectivity between IB and Trader Workstation has been restored - data lost.",
+    1102: "Connectivity between IB and Trader Workstation has been restored - data maintained.",
+    1300: "TWS socket port has been reset and this connection is being dropped.",
+    2103: "Market data farm connection is broken:usopt",
+    2104: "Market data farm connection is OK:usopt",
+    2105: "HMDS data farm connection is broken:ushmds",
+    2106: "HMDS data farm connection is OK:ushmds",
+    2110: "Connectivity between Trader Workstation and server is broken. It will be restored "
+    "automatically.",
+    2157: "Sec-def data farm connection is broken:secdefil",
+    2158: "Sec-def data farm connection is OK:secdefil",
+}
+ORDERS_WHILE_LOST = ("hold", "drop")
+
+
+class Uplink:
+    """Up or down; what is given to `when_up` happens at once or when the link is back, in order.
+
+    `orders` says what becomes of orders and cancels that clients send meanwhile: "hold" keeps them
+    in the Gateway until then, "drop" loses them.
+    """
+
+    def __init__(self) -> None:
+        self.lost_by = 0
+        """The code that told of the loss, 0 while the link is up."""
+        self.orders = "hold"
+        self._waiting: list[Callable[[], None]] = []
+        self._held: list[Callable[[], None]] = []
+
+    @property
+    def is_up(self) -> bool:
+        return not self.lost_by
+
+    @property
+    def held_count(self) -> int:
+        """How many orders and cancels wait in the Gateway."""
+        return len(self._held)
+
+    def notices(self) -> tuple[int, ...]:
+        """The codes that a client is told right after it has connected."""
+        return _FARMS_OK if self.is_up else (self.lost_by,)
+
+    def lose(self, code: int) -> None:
+        """The link goes down; code is one of LOST."""
+        assert code in LOST
+        self.lost_by = code
+
+    def restore(self) -> None:
+        """The link is up again: what IB had to tell comes first, then what clients had sent."""
+        self.lost_by = 0
+        waiting, self._waiting = self._waiting, []
+        held, self._held = self._held, []
+        for act in (*waiting, *held):
+            act()
+
+    def when_up(self, act: Callable[[], None]) -> None:
+        """Does it now, or when the link is back: news from IB."""
+        if self.is_up:
+            act()
+        else:
+            self._waiting.append(act)
+
+    def hold(self, act: Callable[[], None]) -> bool:
+        """Keeps what a client sent while the link is down; false if it is dropped."""
+        if self.orders == "drop":
+            return False
+        self._held.append(act)
+        return True
+
+    def forget_held(self) -> int:
+        """Loses what clients had sent (a restart of the Gateway); returns how many."""
+        held, self._held = self._held, []
+        return len(held)
