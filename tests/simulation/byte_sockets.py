@@ -1,4 +1,7 @@
-"""Byte streams over the simulated network, as asyncio's transports: for websockets and aiohttp."""
+"""Byte streams over the simulated network, as asyncio's transports.
+
+For the libraries that open sockets of their own: websockets, aiohttp, ib_insync.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,23 @@ from typing import Any
 
 from tests.simulation.network import End, Network
 
+Tap = Callable[[bytes], None]
+"""Told of bytes as they leave for the network."""
+
 
 class ByteTransport(asyncio.Transport):
     """A connected socket. There is no flow control: simulated buffers are large enough."""
 
-    def __init__(self, end: End, protocol: asyncio.BaseProtocol, peer: tuple[str, int]) -> None:
+    def __init__(
+        self,
+        end: End,
+        protocol: asyncio.BaseProtocol,
+        peer: tuple[str, int],
+        tap: Tap,
+    ) -> None:
         super().__init__({"peername": peer, "sockname": ("", 0)})
         self._end = end
+        self._tap = tap
         self._protocol = protocol
         self._paused = False
         self._waiting: list[bytes] = []
@@ -44,8 +57,12 @@ class ByteTransport(asyncio.Transport):
             self._received(data)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self._closing:
+        if not self._closing and not self._end.has_ended:
+            self._tap(bytes(data))
             self._end.send(bytes(data))
+
+    def write_eof(self) -> None:
+        """The other side learns of it from the close, which comes right after it."""
 
     def can_write_eof(self) -> bool:
         return False
@@ -117,10 +134,14 @@ class ByteServer(asyncio.AbstractServer):
 
 
 class ByteSockets:
-    """The two calls of an event loop that make byte streams."""
+    """The two calls of an event loop that make byte streams.
+
+    `taps` makes, by port, what is told of all that is written on a new connection to it.
+    """
 
     def __init__(self, network: Network) -> None:
         self._network = network
+        self.taps: dict[int, Callable[[], Tap]] = {}
 
     async def create_connection(
         self, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int, **_: Any
@@ -128,7 +149,8 @@ class ByteSockets:
         """Connect; ConnectionRefusedError if nobody listens."""
         end = await self._network.connect(port)
         protocol = factory()
-        return ByteTransport(end, protocol, (host, port)), protocol
+        tap = self.taps[port]() if port in self.taps else _untapped
+        return ByteTransport(end, protocol, (host, port), tap), protocol
 
     async def create_server(
         self, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int, **_: Any
@@ -136,7 +158,11 @@ class ByteSockets:
         """Listen; OSError if the address is taken."""
 
         def accept(end: End) -> None:
-            ByteTransport(end, factory(), ("client", 0))
+            ByteTransport(end, factory(), ("client", 0), _untapped)
 
         self._network.listen(port, accept)
         return ByteServer(self._network, port)
+
+
+def _untapped(_: bytes) -> None:
+    """Nobody listens in."""

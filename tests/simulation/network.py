@@ -56,6 +56,11 @@ class End:
         self._closing = False
         self._is_cut = False
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether what is sent here goes nowhere."""
+        return self.is_lost or self._closing
+
     def attach(self, receive: Callable[[Any], None], lost: Callable[[str], None]) -> None:
         """Take messages and the end of the connection from now on."""
         self._receive, self._on_lost = receive, lost
@@ -65,7 +70,7 @@ class End:
 
     def send(self, message: Any) -> None:
         """Put a message on its way; for nothing if the connection has ended."""
-        if not (self.is_lost or self._closing):
+        if not self.has_ended:
             self.peer._expect(message)
 
     def close(self) -> None:
@@ -77,7 +82,7 @@ class End:
         self._end(_RESET)
 
     def _end(self, how: object) -> None:
-        if not (self.is_lost or self._closing):
+        if not self.has_ended:
             self._closing = True
             self.peer._expect(how)
             self._network.forget(self)
@@ -115,7 +120,7 @@ class End:
             self._deliver(self._queue.popleft())
 
     def _deliver(self, item: Any) -> None:
-        if self.is_lost or self._closing:
+        if self.has_ended:
             return
         if self._receive is None:
             self._early.append(item)
@@ -127,7 +132,7 @@ class End:
             self._receive(item)
 
     def _lose(self, reason: str) -> None:
-        if self.is_lost or self._closing:
+        if self.has_ended:
             return
         if self._on_lost is None:
             self._early.append(_RESET if reason else _FIN)

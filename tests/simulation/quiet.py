@@ -6,16 +6,16 @@ after "too many requests" can put off for a minute. So it is not enough that not
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from tests.simulation.venue_process import VenueProcess
+from tests.simulation.venues.kinds import kind_of
 from tests.simulation.world import World
 
 # Longer than the router's rounds, in which it looks after doubts and cancels.
 _UNCHANGED_S: Final = 12.0
 # Between a read that shows something and the records that come of it.
 _CONSEQUENCES_S: Final = 6.0
-_ORDERS: Final = "/v2/orders"
 
 
 class Quiet:
@@ -53,14 +53,13 @@ class Quiet:
         ledgers = [len(v.simulated.venue.ledger.entries) for v in world.venues.values()]
         return id(router), router.core.journal.head.seq, tuple(ledgers)
 
-    def _note_reads(self, name: str, venue: VenueProcess) -> None:
+    def _note_reads(self, name: str, venue: VenueProcess[Any]) -> None:
         """When the adapter last asked for what its stream had not told: it lists all orders."""
         for entry in venue.simulated.control.requests(self._logged[name]):
             if not entry.outcome:
                 break  # looked at again when it has ended
             self._logged[name] = entry.seq
-            lists_all = entry.path == _ORDERS and entry.query.get("status") == "all"
-            if lists_all and entry.outcome == "200":
+            if kind_of(name).reads_orders(entry):
                 self._note_read(name, entry.arrived_s)
 
     def _note_read(self, name: str, at_s: float) -> None:

@@ -12,7 +12,7 @@ import random
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -38,12 +38,13 @@ from tests.simulation.evidence import (
     records_of,
     standing_of,
 )
-from tests.simulation.faults import heal, strike
+from tests.simulation.faults.kinds import heal, strike
 from tests.simulation.operating import Operator
 from tests.simulation.quiet import Quiet
 from tests.simulation.router_process import RouterProcess
 from tests.simulation.schedule import Schedule, make_schedule
 from tests.simulation.trader import Trader
+from tests.simulation.venues.kinds import kind_of
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.simulation.watcher import Watcher
 from tests.simulation.world import World
@@ -82,6 +83,7 @@ def run_schedule(schedule: Schedule, *, verbose: bool = False) -> Outcome:
     random.seed(schedule.seed)
     with tempfile.TemporaryDirectory(prefix="tandem-simulation-") as folder, _no_collector():
         loop = VirtualLoop()
+        asyncio.set_event_loop(loop)  # ib_insync asks the policy for its loop, also inside of one
         acting = Acting(schedule, outcome, Path(folder))
         try:
             with _logs(shown=verbose):
@@ -96,6 +98,7 @@ def run_schedule(schedule: Schedule, *, verbose: bool = False) -> Outcome:
             acting.close()
             with _logs(shown=False):
                 loop.close()
+            asyncio.set_event_loop(None)
     return outcome
 
 
@@ -149,17 +152,25 @@ class Acting:
         """Let the checkers see every step."""
         world = self._world
         self._exposure = ExposureChecker(self._asked_qty, self._loop.time)
-        self._intent = IntentChecker(world.router.disk.holds, self._loop.time)
+        self._intent = IntentChecker(world.router.disk.holds, self._send_logs(), self._loop.time)
         for venue in world.venues.values():
             venue.simulated.venue.subscribe(
-                lambda event, name=venue.name: self._exposure.venue_event(name, event)  # type: ignore[misc]
+                lambda event, name=venue.name: self._exposure.venue_event(name, event)
             )
         self._gate = GateChecker(self._is_exit, self._loop.time)
         world.on_submit = self._on_submit
-        world.on_request = self._intent.leaves_adapter
+        world.on_place = self._intent.leaves_adapter
         self._seen_seq = 0
         assert isinstance(self._loop, VirtualLoop)
         self._loop.after_step = self._after_step
+
+    def _send_logs(self) -> dict[str, Callable[[bytes], bool]]:
+        """Per venue whose adapter keeps one: whether a text is on that adapter's disk."""
+        return {
+            name: node.disk.holds
+            for name, node in self._world.adapters.items()
+            if kind_of(name).keeps_send_log
+        }
 
     def _after_step(self) -> None:
         router = self._world.router.process

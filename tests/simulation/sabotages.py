@@ -55,7 +55,7 @@ def doubt_taken_for_not_sent(patch: pytest.MonkeyPatch) -> None:
 
 def execution_ids_ignored(patch: pytest.MonkeyPatch) -> None:
     """Every execution that is heard of is booked."""
-    patch.setattr(Order, "_is_booked", lambda self, execution: False)
+    patch.setattr(Order, "booked", lambda self, execution: None)
 
 
 def fsync_dropped(patch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ and acted again.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,20 +24,7 @@ _MARKET: Final = (
     ("AAPL241115P00220000", "3.35", "3.45", 3),
 )
 
-FAULTS: Final = (
-    "venue.lose_reply",
-    "venue.lose_reply",
-    "venue.error_after_effect",
-    "venue.refusal_after_effect",
-    "venue.error_before_effect",
-    "venue.too_many_requests",
-    "venue.late_effect",
-    "venue.lose_request",
-    "venue.refuse",
-    "venue.spoiled_answers",
-    "venue.failing_reads",
-    "venue.lose_cancel_reply",
-    "venue.other_exec_ids",
+ANYWHERE: Final = (
     "stream.lose_events",
     "stream.duplicate_events",
     "stream.reorder_events",
@@ -61,15 +49,34 @@ FAULTS: Final = (
     "hand.order",
     "venue.reject_later",
     "venue.late_fill",
-    "venue.odd_status",
-    "venue.credentials_refused",
     "venue.account_blocked",
     "operator.halt",
     "operator.reduce",
     "disk.slow",
     "disk.router_fails",
 )
-"""Kinds of faults; one that stands twice comes twice as often. `faults.py` says what they do."""
+"""Kinds of faults that hit any venue, or none; `faults` says what they do."""
+
+AT: Final[Mapping[str, tuple[str, ...]]] = {
+    "alpaca": (
+        "alpaca.lose_reply",
+        "alpaca.lose_reply",
+        "alpaca.error_after_effect",
+        "alpaca.refusal_after_effect",
+        "alpaca.error_before_effect",
+        "alpaca.too_many_requests",
+        "alpaca.late_effect",
+        "alpaca.lose_request",
+        "alpaca.refuse",
+        "alpaca.spoiled_answers",
+        "alpaca.failing_reads",
+        "alpaca.lose_cancel_reply",
+        "alpaca.other_exec_ids",
+        "alpaca.odd_status",
+        "alpaca.credentials_refused",
+    ),
+}
+"""Those of one kind of venue; one that stands twice comes twice as often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,11 @@ class Schedule:
     orders: tuple[PlannedOrder, ...]
     faults: tuple[PlannedFault, ...]
     heal_at_s: float
+
+
+def kind_name(venue: str) -> str:
+    """The name of a venue's kind: its own, less the number that tells two of a kind apart."""
+    return venue.rstrip("0123456789")
 
 
 def make_schedule(seed: int) -> Schedule:
@@ -228,8 +240,8 @@ def _faults(
         near = rng.choice(moments) + rng.uniform(-0.5, 0.5)
         anywhere = rng.uniform(0.5, _START_S + _ACTIVE_S)
         at_s = near if rng.random() < 0.75 else anywhere
-        fault = PlannedFault(
-            max(at_s, 0.0), rng.choice(FAULTS), rng.choice(venues), rng.getrandbits(32)
-        )
+        venue = rng.choice(venues)
+        kind = rng.choice(ANYWHERE + AT[kind_name(venue)])
+        fault = PlannedFault(max(at_s, 0.0), kind, venue, rng.getrandbits(32))
         faults.append(fault)
     return tuple(sorted(faults, key=lambda fault: fault.at_s))

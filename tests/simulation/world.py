@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from services.common.runtime.clock import LoopClock
 from tests.simulation.adapter_process import AdapterProcess, AdapterWiring
@@ -24,14 +25,15 @@ from tests.simulation.router_process import (
     RouterWiring,
     forever,
 )
-from tests.simulation.venue_process import VenueProcess, build_venue, serve_venue
-from tests.simulation.venue_wire import Leaves
+from tests.simulation.venue_process import VenueProcess
+from tests.simulation.venues.kinds import kind_of
 from tests.simulation.virtual_loop import VirtualLoop
 
 ROUTER = "router"
 TRADER = "trader"
 _ADAPTER_PORT = 50051
 _VENUE_PORT = 8081
+Adapter = AdapterProcess[Any, Any]
 # Wall time has nothing to do with the venue's: its simulated year is another.
 _EPOCH = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 
@@ -45,7 +47,7 @@ class World:
     """Built inside the running loop; `start` brings it up, `close` gives back what is outside.
 
     All randomness comes from `seed`, each part having its own stream. `on_submit` is told of each
-    placement that leaves the router, `on_request` of each request that leaves an adapter;
+    placement that leaves the router, `on_place` of venue and placement as it leaves an adapter;
     `want_trading_state` reaches the operator.
     """
 
@@ -56,13 +58,13 @@ class World:
         self._folder = folder
         self.clock = LoopClock(loop, _EPOCH)
         self.network = Network(self.rng("network"), self._ports(venues))
-        loop.sockets = ByteSockets(self.network)
-        self.on_request: Leaves = lambda *_: None
+        self.sockets = loop.sockets = ByteSockets(self.network)
+        self.on_place: Callable[[str, str], None] = lambda *_: None
         self.on_submit: Callable[[str], None] = lambda _: None
         self.want_trading_state: Callable[[str], None] = lambda _: None
         self.trader = Incarnation(TRADER)
         self.venues = {
-            name: build_venue(name, _VENUE_PORT + i, seed) for i, name in enumerate(venues)
+            name: kind_of(name).build(name, _VENUE_PORT + i, seed) for i, name in enumerate(venues)
         }
         self.adapters = {
             name: self._adapter(i, venue) for i, (name, venue) in enumerate(self.venues.items())
@@ -70,7 +72,7 @@ class World:
         self.router = self._router()
 
     @property
-    def nodes(self) -> dict[str, Node[RouterProcess] | Node[AdapterProcess]]:
+    def nodes(self) -> dict[str, Node[RouterProcess] | Node[Adapter]]:
         """The nodes that can crash, by name."""
         return {ROUTER: self.router} | {node.name: node for node in self.adapters.values()}
 
@@ -81,7 +83,7 @@ class World:
     def start(self) -> None:
         """Start everything."""
         for venue in self.venues.values():
-            venue.life.spawn(serve_venue(venue))
+            venue.life.spawn(kind_of(venue.name).serve(venue))
         for node in self.nodes.values():
             node.start()
 
@@ -101,7 +103,7 @@ class World:
     def _disk(self, node: str) -> Disk:
         return Disk(self._folder, node, self.rng(f"disk {node}"))
 
-    def _adapter(self, i: int, venue: VenueProcess) -> Node[AdapterProcess]:
+    def _adapter(self, i: int, venue: VenueProcess[Any]) -> Node[Adapter]:
         name = adapter_of(venue.name)
         wiring = AdapterWiring(
             venue.name,
@@ -109,12 +111,13 @@ class World:
             _ADAPTER_PORT + i,
             venue,
             self.network,
+            self.sockets,
             self._disk(name),
             self.clock,
             self.rng(name),
-            lambda *request: self.on_request(*request),
+            lambda placement_id: self.on_place(venue.name, placement_id),
         )
-        make = partial(AdapterProcess, wiring)
+        make = partial(kind_of(venue.name).adapter, wiring)
         return Node(name, self.network, wiring.disk, make, AdapterProcess.run)
 
     def _router(self) -> Node[RouterProcess]:

@@ -1,44 +1,51 @@
-"""Promise 1, seen from below: what an adapter sends was on the router's disk before.
+"""Promise 1, seen from below: what is sent was on the disks of who sends it before.
 
-"On the disk" is the word of the disk itself, which knows what was synced, not of the router.
+"On the disk" is the word of the disk itself, which knows what was synced, not of its owner.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tests.simulation.checkers.finding import Finding, Kind
 
+OnDisk = Callable[[bytes], bool]
+"""Looks for bytes that were synced."""
+
 
 class IntentChecker:
-    """Told of what leaves the router and the adapters. `on_disk` looks for bytes that were synced.
+    """Told of what leaves the router and the adapters.
 
-    It also counts: no release sends the same placement to a venue twice.
+    `journal` looks on the router's disk, `send_logs` on those of the adapters that keep a log of
+    what they send, by venue. It also counts: no release sends a placement to a venue twice.
     """
 
-    def __init__(self, on_disk: Callable[[bytes], bool], now_s: Callable[[], float]) -> None:
-        self._on_disk = on_disk
+    def __init__(
+        self, journal: OnDisk, send_logs: Mapping[str, OnDisk], now_s: Callable[[], float]
+    ) -> None:
+        self._journal = journal
+        self._send_logs = send_logs
         self._now_s = now_s
-        self._requests: dict[str, int] = {}
+        self._sent: dict[tuple[str, str], int] = {}
         self.findings: list[Finding] = []
 
     def leaves_router(self, placement_id: str) -> None:
         """A placement is about to leave for an adapter."""
         self._require_intent(placement_id, "an adapter")
 
-    def leaves_adapter(self, method: str, path: str, body: bytes) -> None:
-        """A request is about to leave for a venue."""
-        if method != "POST" or not path.endswith("/orders"):
-            return
-        placement_id = str(json.loads(body)["client_order_id"])
+    def leaves_adapter(self, venue: str, placement_id: str) -> None:
+        """A placement is about to leave for a venue."""
         self._require_intent(placement_id, "the venue")
-        count = self._requests[placement_id] = self._requests.get(placement_id, 0) + 1
+        logged = self._send_logs.get(venue)
+        if logged is not None and not logged(placement_id.encode()):
+            text = f"{placement_id} leaves for {venue}, and is in no send log on its adapter's disk"
+            self._found(Kind.INTENT, text)
+        count = self._sent[venue, placement_id] = self._sent.get((venue, placement_id), 0) + 1
         if count > 1:
-            self._found(Kind.DUPLICATE, f"{placement_id} is sent to the venue {count} times")
+            self._found(Kind.DUPLICATE, f"{placement_id} is sent to {venue} {count} times")
 
     def _require_intent(self, placement_id: str, to: str) -> None:
-        if not self._on_disk(placement_id.encode()):
+        if not self._journal(placement_id.encode()):
             text = f"{placement_id} leaves for {to}, and no intent is on the router's disk"
             self._found(Kind.INTENT, text)
 

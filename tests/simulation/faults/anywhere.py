@@ -1,26 +1,17 @@
-"""What the kinds of faults do to a world."""
+"""What can go wrong whatever the venues are: streams, network, crashes, markets, people, disks."""
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from simulators.control.control import SimulatorControl
-from simulators.control.faults import Fault
 from simulators.venue.orders import OrderStatus, Side
 from simulators.venue.refusals import Refusal
 from simulators.venue.trading_calendar import NEW_YORK
-from tests.simulation.schedule import PlannedFault
-from tests.simulation.world import ROUTER, TRADER, World, adapter_of
-
-_POST: Final = {"method": "POST", "path": "/v2/orders"}
-_DELETE: Final = {"method": "DELETE", "path": "/v2/orders/*"}
-_GET: Final = {"method": "GET", "path": "/v2/*"}
-_BY_CLIENT_ID: Final = {"method": "GET", "path": "/v2/orders:by_client_order_id"}
+from tests.simulation.faults.strike import Strike
+from tests.simulation.world import ROUTER, TRADER
 
 _MOVES: Final = (
     ("SPY", "399.98", "400.02", "1.00"),
@@ -29,110 +20,6 @@ _MOVES: Final = (
     ("SPY241115C00410000", "3.90", "4.05", "0.50"),
     ("QQQ241115P00340000", "3.10", "3.20", "0.50"),
 )
-
-
-class Strike:
-    """One fault about to happen."""
-
-    def __init__(self, world: World, fault: PlannedFault) -> None:
-        self.world = world
-        self.venue = fault.venue
-        self.rng = random.Random(f"{fault.salt}/{fault.kind}")
-        self.kind = fault.kind
-        self.has_happened = True
-        self._armed: list[Fault] = []
-
-    @property
-    def has_struck(self) -> bool:
-        """Whether anything came of it, by now: a fault that lies in wait may find nobody."""
-        if self._armed:
-            return any(fault.struck for fault in self._armed)
-        return self.has_happened
-
-    @property
-    def control(self) -> SimulatorControl:
-        """The control of the venue that it hits."""
-        return self.world.venues[self.venue].simulated.control
-
-    @property
-    def adapter(self) -> str:
-        """The node of that venue's adapter."""
-        return adapter_of(self.venue)
-
-    def later(self, delay_s: float, then: Callable[[], object]) -> None:
-        """Do something later, as nobody in particular."""
-        asyncio.get_running_loop().call_later(delay_s, then)
-
-    def request(self, match: dict[str, str], times: int = 1, **action: Any) -> None:
-        """Add a fault of requests to the simulator."""
-        fault = {"match": match, "times": times, "action": action}
-        self._armed.append(self.control.add_fault(fault))
-
-    def event(self, kind: str, times: int = 1) -> None:
-        """Add a fault of stream events to the simulator."""
-        fault = {"place": "event", "times": times, "action": {"kind": kind}}
-        self._armed.append(self.control.add_fault(fault))
-
-    def ends(self) -> str:
-        """How a connection without an answer ends."""
-        return self.rng.choice(("close", "reset", "hang"))
-
-
-def strike(world: World, fault: PlannedFault) -> Strike:
-    """Make one fault happen now, or lie in wait for its victim."""
-    made = Strike(world, fault)
-    KINDS[fault.kind](made)
-    return made
-
-
-def heal(world: World) -> None:
-    """End all faults: what was held back comes, who is down is started."""
-    for venue in world.venues.values():
-        venue.simulated.control.clear_faults()
-        venue.simulated.control.release_events()
-        venue.simulated.control.set_account(trading_blocked=False)
-    world.network.heal_all()
-    for node in world.nodes.values():
-        node.disk.on_io = None
-        node.disk.delay_s = 0.0
-        node.disk.fails = False
-        node.start()
-
-
-def _error_after(s: Strike) -> None:
-    status, body = s.rng.choice((500, 502, 503, 504)), s.rng.choice(("json", "html", "empty"))
-    s.request(_POST, kind="status", status=status, when="after", body=body)
-
-
-def _refusal_after(s: Strike) -> None:
-    """A refusal that is none: the order is there. Mostly it can't be looked up at once either."""
-    status, reads = s.rng.choice((403, 422)), s.rng.choice((0, 5, 15))
-    s.request(_POST, kind="status", status=status, when="after")
-    if reads:
-        s.request(_BY_CLIENT_ID, reads, kind="status", status=503)
-
-
-def _error_before(s: Strike) -> None:
-    status, body = s.rng.choice((500, 502, 503, 504)), s.rng.choice(("json", "html", "empty"))
-    s.request(_POST, kind="status", status=status, when="before", body=body)
-
-
-def _late_effect(s: Strike) -> None:
-    s.request(_POST, kind="delay", delay_before_s=s.rng.choice((0.5, 3.0, 9.0, 20.0)))
-
-
-def _spoiled_answers(s: Strike) -> None:
-    match = s.rng.choice((_POST, _GET))
-    s.request(match, s.rng.randint(1, 3), kind="body", body=s.rng.choice(("half", "html", "empty")))
-
-
-def _failing_reads(s: Strike) -> None:
-    status = s.rng.choice((429, 500, 503, 504))
-    s.request(_GET, s.rng.randint(2, 20), kind="status", status=status)
-
-
-def _other_exec_ids(s: Strike) -> None:
-    s.control.set_option("stream_exec_ids", s.rng.choice(("same", "different")))
 
 
 def _hold(s: Strike) -> None:
@@ -227,17 +114,6 @@ def _late_fill(s: Strike) -> None:
         s.control.fill(order, Decimal(1), even_if_ended=True)
 
 
-def _odd_status(s: Strike) -> None:
-    status = s.rng.choice(("pending_review", "held", "calculated", "something_new"))
-    match = s.rng.choice((_POST, _GET))
-    s.request(match, s.rng.randint(1, 3), kind="order_status", order_status=status)
-
-
-def _credentials(s: Strike) -> None:
-    match = {"method": s.rng.choice(("*", "POST")), "path": "/v2/*"}
-    s.request(match, s.rng.randint(1, 3), kind="status", status=401)
-
-
 def _block_account(s: Strike) -> None:
     s.control.set_account(trading_blocked=True)
     control = s.control
@@ -261,21 +137,7 @@ def _slow_disk(s: Strike) -> None:
     s.later(s.rng.uniform(1.0, 10.0), lambda: setattr(disk, "delay_s", 0.0))
 
 
-KINDS: Final[dict[str, Callable[[Strike], None]]] = {
-    "venue.lose_reply": lambda s: s.request(_POST, kind="drop_reply", ends=s.ends()),
-    "venue.error_after_effect": _error_after,
-    "venue.refusal_after_effect": _refusal_after,
-    "venue.error_before_effect": _error_before,
-    "venue.too_many_requests": lambda s: s.request(
-        {"method": "*", "path": "/v2/*"}, s.rng.randint(1, 5), kind="status", status=429
-    ),
-    "venue.late_effect": _late_effect,
-    "venue.lose_request": lambda s: s.request(_POST, kind="drop_request", ends=s.ends()),
-    "venue.refuse": lambda s: s.request(_POST, s.rng.randint(1, 3), kind="refuse"),
-    "venue.spoiled_answers": _spoiled_answers,
-    "venue.failing_reads": _failing_reads,
-    "venue.lose_cancel_reply": lambda s: s.request(_DELETE, kind="drop_reply", ends=s.ends()),
-    "venue.other_exec_ids": _other_exec_ids,
+KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     "stream.lose_events": lambda s: s.event("drop", s.rng.randint(1, 4)),
     "stream.duplicate_events": lambda s: s.event("duplicate", s.rng.randint(1, 6)),
     "stream.reorder_events": lambda s: s.event("reorder", s.rng.randint(2, 4)),
@@ -300,8 +162,6 @@ KINDS: Final[dict[str, Callable[[Strike], None]]] = {
     "market.close": _close_market,
     "venue.reject_later": _reject_later,
     "venue.late_fill": _late_fill,
-    "venue.odd_status": _odd_status,
-    "venue.credentials_refused": _credentials,
     "venue.account_blocked": _block_account,
     "operator.halt": lambda s: _set_gate(s, "HALTED"),
     "operator.reduce": lambda s: _set_gate(s, "REDUCING"),

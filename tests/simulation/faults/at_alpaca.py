@@ -1,0 +1,80 @@
+"""What can go wrong between an adapter and Alpaca: REST and its own ways of telling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from tests.simulation.faults.strike import Strike
+
+_POST: Final = {"method": "POST", "path": "/v2/orders"}
+_DELETE: Final = {"method": "DELETE", "path": "/v2/orders/*"}
+_GET: Final = {"method": "GET", "path": "/v2/*"}
+_BY_CLIENT_ID: Final = {"method": "GET", "path": "/v2/orders:by_client_order_id"}
+
+
+def _error_after(s: Strike) -> None:
+    status, body = s.rng.choice((500, 502, 503, 504)), s.rng.choice(("json", "html", "empty"))
+    s.request(_POST, kind="status", status=status, when="after", body=body)
+
+
+def _refusal_after(s: Strike) -> None:
+    """A refusal that is none: the order is there. Mostly it can't be looked up at once either."""
+    status, reads = s.rng.choice((403, 422)), s.rng.choice((0, 5, 15))
+    s.request(_POST, kind="status", status=status, when="after")
+    if reads:
+        s.request(_BY_CLIENT_ID, reads, kind="status", status=503)
+
+
+def _error_before(s: Strike) -> None:
+    status, body = s.rng.choice((500, 502, 503, 504)), s.rng.choice(("json", "html", "empty"))
+    s.request(_POST, kind="status", status=status, when="before", body=body)
+
+
+def _late_effect(s: Strike) -> None:
+    s.request(_POST, kind="delay", delay_before_s=s.rng.choice((0.5, 3.0, 9.0, 20.0)))
+
+
+def _spoiled_answers(s: Strike) -> None:
+    match = s.rng.choice((_POST, _GET))
+    s.request(match, s.rng.randint(1, 3), kind="body", body=s.rng.choice(("half", "html", "empty")))
+
+
+def _failing_reads(s: Strike) -> None:
+    status = s.rng.choice((429, 500, 503, 504))
+    s.request(_GET, s.rng.randint(2, 20), kind="status", status=status)
+
+
+def _other_exec_ids(s: Strike) -> None:
+    s.control.set_option("stream_exec_ids", s.rng.choice(("same", "different")))
+
+
+def _odd_status(s: Strike) -> None:
+    status = s.rng.choice(("pending_review", "held", "calculated", "something_new"))
+    match = s.rng.choice((_POST, _GET))
+    s.request(match, s.rng.randint(1, 3), kind="order_status", order_status=status)
+
+
+def _credentials(s: Strike) -> None:
+    match = {"method": s.rng.choice(("*", "POST")), "path": "/v2/*"}
+    s.request(match, s.rng.randint(1, 3), kind="status", status=401)
+
+
+KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
+    "alpaca.lose_reply": lambda s: s.request(_POST, kind="drop_reply", ends=s.ends()),
+    "alpaca.error_after_effect": _error_after,
+    "alpaca.refusal_after_effect": _refusal_after,
+    "alpaca.error_before_effect": _error_before,
+    "alpaca.too_many_requests": lambda s: s.request(
+        {"method": "*", "path": "/v2/*"}, s.rng.randint(1, 5), kind="status", status=429
+    ),
+    "alpaca.late_effect": _late_effect,
+    "alpaca.lose_request": lambda s: s.request(_POST, kind="drop_request", ends=s.ends()),
+    "alpaca.refuse": lambda s: s.request(_POST, s.rng.randint(1, 3), kind="refuse"),
+    "alpaca.spoiled_answers": _spoiled_answers,
+    "alpaca.failing_reads": _failing_reads,
+    "alpaca.lose_cancel_reply": lambda s: s.request(_DELETE, kind="drop_reply", ends=s.ends()),
+    "alpaca.other_exec_ids": _other_exec_ids,
+    "alpaca.odd_status": _odd_status,
+    "alpaca.credentials_refused": _credentials,
+}

@@ -1,0 +1,34 @@
+"""All kinds of faults by name, and how each is made to happen and to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from tests.simulation.faults import anywhere, at_alpaca
+from tests.simulation.faults.strike import Strike
+from tests.simulation.schedule import PlannedFault
+from tests.simulation.world import World
+
+KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {**anywhere.KINDS, **at_alpaca.KINDS}
+
+
+def strike(world: World, fault: PlannedFault) -> Strike:
+    """Make one fault happen now, or lie in wait for its victim."""
+    made = Strike(world, fault)
+    KINDS[fault.kind](made)
+    return made
+
+
+def heal(world: World) -> None:
+    """End all faults: what was held back comes, who is down is started."""
+    for venue in world.venues.values():
+        venue.simulated.control.clear_faults()
+        venue.simulated.control.release_events()
+        venue.simulated.control.set_account(trading_blocked=False)
+    world.network.heal_all()
+    for node in world.nodes.values():
+        node.disk.on_io = None
+        node.disk.delay_s = 0.0
+        node.disk.fails = False
+        node.start()

@@ -1,0 +1,17 @@
+"""All kinds of venues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tests.simulation.schedule import kind_name
+from tests.simulation.venues.alpaca import ALPACA
+from tests.simulation.venues.kind import VenueKind
+
+KINDS: Final[Mapping[str, VenueKind]] = {"alpaca": ALPACA}
+
+
+def kind_of(venue: str) -> VenueKind:
+    """The kind of a venue of that name."""
+    return KINDS[kind_name(venue)]
