@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from opentelemetry import metrics
 from opentelemetry.metrics import Meter
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 
 from services.common.runtime import telemetry
 from services.common.runtime.blocking import BlockingPool
@@ -21,6 +21,7 @@ from services.common.runtime.listen import (
     parse_listen,
     require_allowed,
 )
+from services.common.runtime.passing_on import PassingProvider
 from services.common.runtime.service_settings import TelemetrySettings
 from services.common.runtime.shutdown import Lifecycle
 
@@ -78,14 +79,14 @@ def _trace(
     settings: TelemetrySettings,
     attributes: telemetry.Attributes | None,
 ) -> None:
-    processors: list[SpanProcessor] = []
-    if settings.otlp_endpoint:
-        # Only loaded where it is used.
-        from services.common.runtime.span_export import otlp_processor
+    if not settings.otlp_endpoint:
+        telemetry.install_tracer_provider(PassingProvider())
+        return
+    # Only loaded where it is used.
+    from services.common.runtime.span_export import otlp_processor
 
-        clock, delay_s = lifecycle.clock, settings.otlp_delay_s
-        processors = [otlp_processor(settings.otlp_endpoint, delay_s, clock)]
-    provider = telemetry.build_tracer_provider(service, processors, attributes)
+    processor = otlp_processor(settings.otlp_endpoint, settings.otlp_delay_s, lifecycle.clock)
+    provider = telemetry.build_tracer_provider(service, [processor], attributes)
     telemetry.install_tracer_provider(provider)
     lifecycle.on_close("telemetry", lambda: flush(provider), FLUSH_S + 1.0)
 

@@ -54,7 +54,7 @@ def build_tracer_provider(
     return provider
 
 
-def install_tracer_provider(provider: TracerProvider) -> None:
+def install_tracer_provider(provider: trace.TracerProvider) -> None:
     """Make `provider` the process's own. OpenTelemetry allows it once in a process's life."""
     trace.set_tracer_provider(provider)
 
