@@ -14,7 +14,6 @@ from opentelemetry.metrics import Meter
 
 from services.common.domain.order_status import OPEN, OrderStatus
 from services.common.domain.reports import VenueState
-from services.common.runtime import telemetry
 from services.common.runtime.broker_calls import DURATION_BOUNDS_S
 from services.common.runtime.clock import Clock
 from services.router.books.books import Books
@@ -87,14 +86,8 @@ class RouterMeters:
             case AlertRaised():
                 self._alerts.add(1, {"kind": record.kind, "severity": record.severity.value})
             case FailedOver():
-                self._failed_over(record)
-
-    def _failed_over(self, record: FailedOver) -> None:
-        """Counted, and told on the span in which it was decided: the order's own."""
-        way = {"from_venue": record.from_venue, "to_venue": record.to_venue}
-        self._failovers.add(1, way)
-        told = {f"tandem.{name}": venue for name, venue in way.items()}
-        telemetry.add_event("failover", {**told, "tandem.reason": record.cause.reason.value})
+                way = {"from_venue": record.from_venue, "to_venue": record.to_venue}
+                self._failovers.add(1, way)
 
     def _moved(self, key: OrderKey, before: OrderStatus | None, after: OrderStatus) -> None:
         if before in OPEN:
