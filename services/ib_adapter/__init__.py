@@ -1,0 +1,1 @@
+"""The Interactive Brokers adapter: one account behind an IB Gateway, as a `VenueGateway`."""

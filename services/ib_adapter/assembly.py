@@ -1,0 +1,137 @@
+"""Builds a gateway from settings: the same one for the process and for a virtual-time run.
+
+What differs between the two comes in as arguments: the clock, the send log with its disk, and the
+randomness. Sockets are those of the running event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from services.common.adapter.pacer import Pacer
+from services.common.adapter.port import EventSink
+from services.common.runtime.clock import Clock, VenueClock
+from services.ib_adapter.contract_cache import ContractCache
+from services.ib_adapter.evidence import Evidence
+from services.ib_adapter.gateway import IbGateway, Parts
+from services.ib_adapter.market_data import MarketData
+from services.ib_adapter.order_entry import OrderEntry
+from services.ib_adapter.order_news import OrderNews
+from services.ib_adapter.requests import RequestTerms
+from services.ib_adapter.send_log import SendLog
+from services.ib_adapter.session import MARKET_DATA_TYPES, Session, SessionTerms
+from services.ib_adapter.settings import IbSettings
+from services.ib_adapter.telling import Telling, TellingTerms
+from services.ib_adapter.translate import Translator
+from services.ib_adapter.venue_reads import VenueReads
+from services.ib_adapter.waiters import Waiters
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a gateway stands on.
+
+    `pacer` is shared with the order desk. `random` is for back-off only, while `new_session_id`
+    must give an id that no process of this account gave before. `current_epoch` is the epoch of
+    the router's claim, 0 for none.
+    """
+
+    clock: Clock
+    sink: EventSink
+    pacer: Pacer
+    send_log: SendLog
+    random: Random
+    new_session_id: Callable[[], str]
+    current_epoch: Callable[[], int]
+
+
+def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
+    """Wire a gateway; nothing is connected before its `admit` or `run`. Needs a running loop.
+
+    Raises SettingsError for an account that does not fit the mode.
+    """
+    clock = around.clock
+    evidence = Evidence(settings.client_id, clock.monotonic)
+    venue_clock = VenueClock(clock)
+    translator = Translator(settings.venue, settings.account_id, clock.now, venue_clock.now)
+    telling = Telling(
+        around.sink,
+        translator,
+        clock.monotonic,
+        TellingTerms(settings.orders.commission_wait_s, settings.orders.execution_wait_s),
+    )
+    waiters = Waiters()
+    news = OrderNews(evidence, telling, waiters, translator, client_id=settings.client_id)
+    session = Session(
+        _session_terms(settings),
+        news,
+        around.send_log,
+        around.sink,
+        around.pacer,
+        clock,
+        venue_clock,
+        around.random,
+        new_session_id=around.new_session_id,
+    )
+    cache = ContractCache(session.requests, settings.data.contracts_max)
+    reads = VenueReads(
+        session,
+        evidence,
+        telling,
+        translator,
+        around.send_log,
+        clock,
+        mode=settings.account_mode,
+        settling_s=settings.settling_s,
+    )
+    entry = OrderEntry(
+        session,
+        evidence,
+        waiters,
+        cache,
+        reads,
+        translator,
+        around.send_log,
+        clock,
+        client_id=settings.client_id,
+        ack_timeout_s=settings.orders.ack_timeout_s,
+        current_epoch=around.current_epoch,
+    )
+    market_data = MarketData(
+        session,
+        cache,
+        settings.venue,
+        clock_symbol=settings.data.clock_symbol,
+        quote_wait_s=settings.data.quote_wait_s,
+    )
+    return IbGateway(
+        Parts(session, news, reads, entry, market_data, translator, around.send_log),
+        around.sink,
+        clock,
+        venue=settings.venue,
+        account_id=settings.account_id,
+        mode=settings.account_mode,
+    )
+
+
+def _session_terms(settings: IbSettings) -> SessionTerms:
+    connection = settings.connection
+    return SessionTerms(
+        host=settings.host,
+        port=settings.port,
+        client_id=settings.client_id,
+        identity=settings.identity(),
+        market_data_type=MARKET_DATA_TYPES[settings.data.kind],
+        connect_s=connection.connect_timeout_s,
+        heartbeat_s=connection.heartbeat_s,
+        silence_s=settings.orders.silence_s,
+        backoff_min_s=connection.backoff_min_s,
+        backoff_max_s=connection.backoff_max_s,
+        requests=RequestTerms(
+            answer_s=connection.answer_timeout_s,
+            round_trip_s=connection.round_trip_s,
+            pace_s=settings.pacing.wait_max_s,
+        ),
+    )

@@ -1,0 +1,210 @@
+"""What the Gateway has said of each order, put together from the messages that each tell a part.
+
+openOrder shows an order without what has filled, orderStatus what has filled without the order,
+execDetails may be all that comes for a market order. The permId joins them: it is IB's own, and
+survives the Gateway; order ids don't. Our id is in the order's reference.
+
+This is no book: it is what was heard, bounded, and gone with the process. An order that was heard
+of long ago may have changed, so whoever looks one up reads the lists first and asks `heard_since`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import structlog
+from ib_insync.contract import Contract
+
+from services.common.domain.errors import Cause
+from services.common.domain.executions import Side
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
+from services.ib_adapter import statuses
+from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
+
+_log = structlog.stdlib.get_logger(__name__)
+
+ORDERS_MAX: Final = 20_000
+_ACTIONS: Final = {"BUY": Side.BUY, "SELL": Side.SELL, "SSHORT": Side.SELL}
+_SIDES: Final = {"BOT": Side.BUY, "SLD": Side.SELL}
+
+
+@dataclass(slots=True, eq=False)
+class OrderFacts:
+    """One order, as far as it was told. `order_id` is 0 where only the permId is known.
+
+    `refusal` is the Gateway's word that it did not take the order; `filled` also counts what only
+    executions have told.
+    """
+
+    perm_id: int
+    order_ref: str = ""
+    order_id: int = 0
+    client_id: int = 0
+    account: str = ""
+    contract: Contract | None = None
+    side: Side | None = None
+    order_qty: Decimal | None = None
+    order_type: str = ""
+    time_in_force: str = ""
+    limit_price: Decimal | None = None
+    raw_status: str = ""
+    filled: Decimal = Decimal(0)
+    avg_px: Decimal | None = None
+    is_completed: bool = False
+    refusal: Cause | None = None
+    note: str = ""
+    heard_at: float = 0.0
+
+    @property
+    def standing(self) -> tuple[OrderStatus, Signal]:
+        """Status and signal, by all that was told."""
+        status, signal = statuses.read_status(
+            self.raw_status,
+            filled=self.filled,
+            order_qty=self.order_qty,
+            is_completed=self.is_completed,
+        )
+        if self.refusal is not None and status is OrderStatus.SUSPENDED:
+            return OrderStatus.REJECTED, Signal.REJECTED
+        return status, signal
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the venue has told its end."""
+        return self.standing[0] in TERMINAL
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether IB has it, or had it: the Gateway alone is not enough."""
+        return bool(self.filled) or self.raw_status not in statuses.UNPROVEN
+
+
+class Evidence:
+    """Orders by permId and by reference. Used on the event loop's thread only.
+
+    Beyond `ORDERS_MAX` the one that was heard of longest ago is forgotten.
+    """
+
+    def __init__(self, client_id: int, monotonic: Callable[[], float]) -> None:
+        self._client_id = client_id
+        self._monotonic = monotonic
+        self._orders: OrderedDict[int, OrderFacts] = OrderedDict()
+        self._sent: OrderedDict[int, OrderSpec] = OrderedDict()
+
+    def __iter__(self) -> Iterator[OrderFacts]:
+        return iter(list(self._orders.values()))
+
+    def sent(self, order_id: int, spec: OrderSpec) -> None:
+        """An order goes out under this number: what it is need not be told by the Gateway."""
+        self._sent[order_id] = spec
+        while len(self._sent) > ORDERS_MAX:
+            self._sent.popitem(last=False)
+
+    def spec_of(self, order_id: int) -> OrderSpec | None:
+        """What this process sent under a number."""
+        return self._sent.get(order_id)
+
+    def of_perm(self, perm_id: int) -> OrderFacts | None:
+        """The order with this permId, if it was heard of."""
+        return self._orders.get(perm_id)
+
+    def of_order_id(self, order_id: int) -> OrderFacts | None:
+        """The order that this process sent under a number, if it was heard of."""
+        spec = self._sent.get(order_id)
+        facts = None if spec is None else self.of_ref(spec.client_order_id)
+        return facts if facts is not None and facts.order_id == order_id else None
+
+    def of_ref(self, order_ref: str) -> OrderFacts | None:
+        """The order under this reference: a live one before one that has ended.
+
+        IB does not enforce that there is one only; more than one live one is logged as an error.
+        """
+        found = [facts for facts in self._orders.values() if facts.order_ref == order_ref]
+        live = [facts for facts in found if not facts.is_ended]
+        if len(live) > 1:
+            perm_ids = [facts.perm_id for facts in live]
+            _log.error("several_orders_under_one_id", client_id=order_ref, perm_ids=perm_ids)
+        best = live or found
+        return best[-1] if best else None
+
+    # -- what is told ------------------------------------------------------------------------
+
+    def take_order(self, word: OrderWord) -> OrderFacts | None:
+        """openOrder or completedOrder; None for one that IB has given no permId yet."""
+        if not word.perm_id:
+            return None
+        facts = self._facts(word.perm_id, word.order_id, word.client_id)
+        facts.order_ref = word.order_ref or facts.order_ref
+        facts.account = word.account or facts.account
+        facts.contract = word.contract
+        facts.side = _ACTIONS.get(word.action)
+        facts.order_qty = word.order_qty or facts.order_qty
+        facts.order_type, facts.time_in_force = word.order_type, word.time_in_force
+        facts.limit_price = word.limit_price
+        facts.note = word.note
+        if word.filled is not None:
+            facts.filled = max(facts.filled, word.filled)
+        facts.is_completed = facts.is_completed or word.is_completed
+        _take_status(facts, word.raw_status)
+        return facts
+
+    def take_status(self, word: StatusWord) -> OrderFacts | None:
+        """orderStatus; None for one that IB has given no permId yet."""
+        if not word.perm_id:
+            return None
+        facts = self._facts(word.perm_id, word.order_id, word.client_id)
+        facts.filled = max(facts.filled, word.filled)
+        facts.avg_px = word.avg_px or facts.avg_px
+        _take_status(facts, word.raw_status)
+        return facts
+
+    def take_execution(self, word: ExecutionWord) -> OrderFacts | None:
+        """execDetails: it proves the order as well as any status does."""
+        if not word.perm_id:
+            return None
+        facts = self._facts(word.perm_id, word.order_id, word.client_id)
+        facts.order_ref = word.order_ref or facts.order_ref
+        facts.account = word.account or facts.account
+        facts.contract = facts.contract or word.contract
+        facts.side = facts.side or _SIDES.get(word.side)
+        facts.filled = max(facts.filled, word.cum_qty or word.last_qty)
+        return facts
+
+    def _facts(self, perm_id: int, order_id: int, client_id: int) -> OrderFacts:
+        facts = self._orders.get(perm_id)
+        if facts is None:
+            facts = self._orders[perm_id] = OrderFacts(perm_id)
+        facts.heard_at = self._monotonic()
+        self._orders.move_to_end(perm_id)
+        if order_id > 0:
+            facts.order_id, facts.client_id = order_id, client_id
+        spec = self._sent.get(order_id) if client_id == self._client_id else None
+        if spec is not None and facts.order_ref in ("", spec.client_order_id):
+            facts.order_ref = spec.client_order_id
+            facts.order_qty = facts.order_qty or spec.order_qty
+            facts.side = facts.side or spec.side
+        while len(self._orders) > ORDERS_MAX:
+            self._orders.popitem(last=False)
+        return facts
+
+
+def _take_status(facts: OrderFacts, raw_status: str) -> None:
+    """A later status, unless it would undo an end: those come twice and late."""
+    status, _ = statuses.read_status(
+        raw_status,
+        filled=facts.filled,
+        order_qty=facts.order_qty,
+        is_completed=facts.is_completed,
+    )
+    if facts.raw_status and facts.is_ended and status not in TERMINAL:
+        return
+    if raw_status in statuses.UNPROVEN and facts.is_proven:
+        return
+    if facts.raw_status == "Filled" and raw_status != "Filled":
+        return
+    facts.raw_status = raw_status

@@ -1,0 +1,245 @@
+"""`VenueGateway` for one account at IB: puts the parts together and tells how the venue is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from services.common.adapter.port import (
+    EventSink,
+    ExecutionQuery,
+    LastCheck,
+    OrderQuery,
+    VenueGateway,
+)
+from services.common.domain.errors import (
+    NotFound,
+    OutcomeUnknown,
+    ReadFailed,
+    Unavailable,
+)
+from services.common.domain.executions import Execution
+from services.common.domain.instruments import Instrument
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.reports import (
+    AccountMode,
+    Balance,
+    LookupResult,
+    MarketClock,
+    OrderReport,
+    Quote,
+    VenuePosition,
+    VenueState,
+    VenueStatus,
+)
+from services.common.runtime.clock import Clock
+from services.common.runtime.tasks import TaskOwner
+from services.ib_adapter.codes import OrderEffect, Said
+from services.ib_adapter.market_data import MarketData
+from services.ib_adapter.order_entry import OrderEntry
+from services.ib_adapter.order_news import OrderNews
+from services.ib_adapter.send_log import SendLog
+from services.ib_adapter.session import Session
+from services.ib_adapter.states import State
+from services.ib_adapter.translate import Translator
+from services.ib_adapter.venue_reads import VenueReads
+
+_log = structlog.stdlib.get_logger(__name__)
+
+BROKER: Final = "interactive_brokers"
+
+_STATES: Final = {
+    State.DISCONNECTED: VenueState.DOWN,
+    State.CONNECTING: VenueState.DOWN,
+    State.LOGIN_AWAITED: VenueState.DOWN,
+    State.LINK_LOST: VenueState.DOWN,
+    State.SYNCING: VenueState.DEGRADED,
+    State.READY: VenueState.UP,
+    State.WRONG_ACCOUNT: VenueState.DRAINED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a gateway is made of; wired in `assembly`."""
+
+    session: Session
+    news: OrderNews
+    reads: VenueReads
+    entry: OrderEntry
+    market_data: MarketData
+    translator: Translator
+    send_log: SendLog
+
+
+class IbGateway(VenueGateway):
+    """One account at IB. Used on the event loop's thread only."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        sink: EventSink,
+        clock: Clock,
+        *,
+        venue: str,
+        account_id: str,
+        mode: AccountMode,
+    ) -> None:
+        self._parts = parts
+        self._sink = sink
+        self._clock = clock
+        self._venue = venue
+        self._account_id = account_id
+        self._mode = mode
+        self._shown = (VenueState.UNKNOWN, "")
+        self._since: datetime = clock.now()
+        self._probe_s: float | None = None
+        self._look_ups = TaskOwner("ib look-ups", lambda _name, _error: None)
+        parts.session.on_change = self._changed
+        parts.news.on_late_refusal = self._refused_late
+
+    @property
+    def venue(self) -> str:
+        """The venue's name in the settings."""
+        return self._venue
+
+    @property
+    def account_id(self) -> str:
+        """The logical account."""
+        return self._account_id
+
+    @property
+    def session_id(self) -> str:
+        """The current session, empty while there is none."""
+        return self._parts.session.session_id
+
+    async def admit(self) -> None:
+        """Connect and find out which account this is; the connection is kept for `run`.
+
+        Raises Refused WRONG_ACCOUNT_MODE, which no reconnect mends, and ReadFailed for what may
+        pass. Done at each connect as well.
+        """
+        await self._parts.session.connect()
+
+    async def run(self) -> None:
+        """Keep the session until canceled. Raises Refused WRONG_ACCOUNT_MODE for good."""
+        await self._parts.session.run()
+
+    async def status(self) -> VenueStatus:
+        """Make a round trip to the Gateway now; never raises for the venue's sake."""
+        try:
+            self._probe_s = await self._parts.session.round_trip()
+        except ReadFailed as error:
+            self._probe_s = None
+            _log.debug("no_round_trip", error=error.message)
+        return self._status()
+
+    async def balance(self) -> Balance:
+        """The account's figures."""
+        return await self._parts.reads.balance()
+
+    async def positions(self) -> Sequence[VenuePosition]:
+        """All open positions in shares and options."""
+        return await self._parts.reads.positions()
+
+    async def submit(self, spec: OrderSpec, last_check: LastCheck) -> OrderReport:
+        """See the port. Nothing is sent unless in sync, with the right account."""
+        return await self._parts.entry.submit(spec, last_check)
+
+    async def cancel(self, client_id: str, last_check: LastCheck) -> OrderReport:
+        """See the port. Sent whenever there is a connection with the right account."""
+        return await self._parts.entry.cancel(client_id, last_check)
+
+    async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
+        """Look one order up; exactly one id is given."""
+        if bool(client_id) == bool(venue_order_id):
+            raise ValueError("give one of client_id and venue_order_id")
+        return await self._parts.reads.find_order(client_id, venue_order_id)
+
+    async def orders(self, query: OrderQuery) -> Sequence[OrderReport]:
+        """All orders that IB lists and that fit, newest first."""
+        return await self._parts.reads.orders(query)
+
+    async def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
+        """All executions that IB lists and that fit, newest first."""
+        return await self._parts.reads.executions(query)
+
+    async def quotes(self, instruments: Sequence[Instrument]) -> Sequence[Quote]:
+        """Latest quotes; an instrument without one is left out."""
+        return await self._parts.market_data.quotes(instruments)
+
+    async def market_clock(self) -> MarketClock:
+        """The venue's clock."""
+        return await self._parts.market_data.market_clock()
+
+    async def close(self) -> None:
+        """End the connection, and what is still looked up."""
+        await self._look_ups.close(cancel_s=1.0)
+        self._parts.session.drop("the adapter is closing")
+
+    # -- how the venue is --------------------------------------------------------------------
+
+    def _refused_late(self, spec: OrderSpec, said: Said) -> None:
+        """A refusal of an order that is in doubt: looked up before it is believed."""
+        try:
+            self._look_ups.start(
+                f"refusal of {spec.client_order_id}",
+                self._believe_late(spec, said),
+                critical=False,
+            )
+        except RuntimeError:
+            _log.info("refusal_not_looked_up", client_id=spec.client_order_id)
+
+    async def _believe_late(self, spec: OrderSpec, said: Said) -> None:
+        try:
+            facts, why = await self._parts.reads.look_up(spec.client_order_id)
+        except (ReadFailed, Unavailable, NotFound, OutcomeUnknown) as error:
+            _log.warning(
+                "refusal_not_believed", client_id=spec.client_order_id, error=error.message
+            )
+            return
+        if facts is not None or not self.session_id:
+            _log.info("refusal_not_believed", client_id=spec.client_order_id, error=why)
+            return
+        canceled = said.effect is OrderEffect.CANCELED
+        report = self._parts.translator.refused(spec, said.cause, canceled=canceled)
+        self._parts.news.telling.hear_report(report)
+        self._parts.news.telling.flush()
+
+    def _changed(self) -> None:
+        self._status()
+
+    def _state(self) -> tuple[VenueState, str]:
+        session = self._parts.session
+        if self._parts.send_log.failure:
+            return VenueState.DRAINED, self._parts.send_log.failure
+        return _STATES[session.state], f"{session.state.value}: {session.reason}"
+
+    def _status(self) -> VenueStatus:
+        """The status as of now; told to the feed if it is another than before."""
+        session = self._parts.session
+        state, reason = self._state()
+        changed = (state, session.session_id) != self._shown
+        if changed:
+            self._shown, self._since = (state, session.session_id), self._clock.now()
+        status = VenueStatus(
+            venue=self._venue,
+            broker=BROKER,
+            venue_account_id=session.account,
+            mode=self._mode,
+            state=state,
+            reason=reason,
+            since=self._since,
+            ready=bool(session.session_id) and state is VenueState.UP,
+            session_id=session.session_id,
+            session_since=session.session_since,
+            probe_s=self._probe_s,
+            clock_offset_s=session.venue_clock.offset_s,
+        )
+        if changed:
+            self._sink.publish(status)
+        return status

@@ -1,0 +1,283 @@
+"""Submit and cancel: each written once, and what came back proves.
+
+The way of a submit: everything that waits first (contract, pacer, the send log's sync), then
+without any wait: in sync still, nothing before it in the socket's buffer, the caller's last check,
+the bytes. From the log's sync on the id counts as sent, whatever happens to this process; only its
+own durable word that nothing was written takes that back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+from ib_insync.contract import Contract
+
+from services.common.adapter.port import LastCheck
+from services.common.domain.errors import (
+    NotFound,
+    OutcomeUnknown,
+    ReadFailed,
+    Reason,
+    Refused,
+    TandemError,
+    Unavailable,
+)
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
+from services.common.domain.reports import OrderReport
+from services.common.runtime.broker_calls import broker_span
+from services.common.runtime.clock import Clock
+from services.ib_adapter.codes import OrderEffect, Said
+from services.ib_adapter.contract_cache import ContractCache
+from services.ib_adapter.evidence import Evidence, OrderFacts
+from services.ib_adapter.requests import BROKER
+from services.ib_adapter.send_log import ORDER_ID_MAX, Send, SendLog
+from services.ib_adapter.session import Session
+from services.ib_adapter.translate import Translator, ib_order
+from services.ib_adapter.venue_reads import VenueReads
+from services.ib_adapter.waiters import Lost, Purpose, Waiter, Waiters, Word
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class OrderEntry:
+    """The two mutations of the adapter. They are never written twice.
+
+    `current_epoch` is that of the router's claim, for the record.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        evidence: Evidence,
+        waiters: Waiters,
+        cache: ContractCache,
+        reads: VenueReads,
+        translator: Translator,
+        send_log: SendLog,
+        clock: Clock,
+        *,
+        client_id: int,
+        ack_timeout_s: float,
+        current_epoch: Callable[[], int],
+    ) -> None:
+        self._session = session
+        self._evidence = evidence
+        self._waiters = waiters
+        self._cache = cache
+        self._reads = reads
+        self._translator = translator
+        self._send_log = send_log
+        self._clock = clock
+        self._client_id = client_id
+        self._ack_timeout_s = ack_timeout_s
+        self._current_epoch = current_epoch
+
+    # -- submit ----------------------------------------------------------------------------
+
+    async def submit(self, spec: OrderSpec, last_check: LastCheck) -> OrderReport:
+        """See `VenueGateway.submit`."""
+        self._session.ready_wire()
+        self._send_log.require_working()
+        order = ib_order(spec, self._session.account)
+        known = self._evidence.of_ref(spec.client_order_id)
+        if known is not None:
+            return await self._answer_earlier(spec, None)
+        contract = await self._contract(spec)
+        wire = self._session.ready_wire()
+        order_id = self._new_order_id()
+        earlier = await self._send_log.begin(self._row(spec, order_id))
+        if earlier is not None:
+            return await self._answer_earlier(spec, earlier)
+        with broker_span(BROKER, "placeOrder", clock=self._clock) as call:
+            waiter = self._waiters.open(order_id, Purpose.SUBMIT)
+            try:
+                try:
+                    if self._session.ready_wire() is not wire:
+                        raise Unavailable(
+                            Reason.VENUE_UNAVAILABLE, "not sent: the connection was lost"
+                        )
+                    wire.require_writable()
+                    last_check()
+                except TandemError:
+                    await self._withdraw(spec)
+                    raise
+                self._evidence.sent(order_id, spec)
+                wire.place(order_id, contract, order)
+                word = await self._word(waiter)
+            finally:
+                self._waiters.close(waiter)
+            if isinstance(word, Said):
+                call.failed(str(word.code))
+        return self._meaning(spec, waiter, word)
+
+    async def _contract(self, spec: OrderSpec) -> Contract:
+        try:
+            return await self._cache.contract(spec.instrument)
+        except ReadFailed as error:
+            text = f"not sent: the contract could not be looked up: {error.message}"
+            raise Unavailable(error.reason, text, retry_after_s=error.retry_after_s) from error
+
+    def _new_order_id(self) -> int:
+        wire = self._session.ready_wire()
+        wire.raise_next_id(self._send_log.high_water + 1)
+        order_id = wire.next_id()
+        if order_id > ORDER_ID_MAX:
+            raise Unavailable(
+                Reason.VENUE_UNAVAILABLE, "order ids are used up: reset them at the Gateway"
+            )
+        return order_id
+
+    def _row(self, spec: OrderSpec, order_id: int) -> Send:
+        return Send(
+            placement_id=spec.client_order_id,
+            content_hash=spec.content_hash(),
+            order_id=order_id,
+            epoch=self._current_epoch(),
+            session_id=self._session.session_id,
+            sent_at=self._clock.now(),
+            venue_time=self._session.venue_clock.now(),
+        )
+
+    async def _withdraw(self, spec: OrderSpec) -> None:
+        """Take back what the log says of a send that was not written."""
+        try:
+            await self._send_log.withdraw(spec.client_order_id)
+        except TandemError as error:
+            # Nothing was written all the same; the log goes on saying that it may have been.
+            _log.error("send_not_withdrawn", client_id=spec.client_order_id, error=error.message)
+
+    async def _word(self, waiter: Waiter) -> Word | None:
+        await asyncio.wait({waiter.word}, timeout=self._ack_timeout_s)
+        return waiter.word.result() if waiter.word.done() else None
+
+    def _meaning(self, spec: OrderSpec, waiter: Waiter, word: Word | None) -> OrderReport:
+        if isinstance(word, OrderFacts):
+            return self._translator.report(word)
+        if isinstance(word, Said):
+            if word.effect is OrderEffect.REJECTED:
+                return self._translator.refused(spec, word.cause)
+            if word.effect is OrderEffect.CANCELED:
+                return self._translator.refused(spec, word.cause, canceled=True)
+            raise OutcomeUnknown(f"sent; {word}")
+        if isinstance(word, Lost):
+            raise OutcomeUnknown(f"sent, and the connection was lost: {word.reason}")
+        if waiter.held is not None:
+            return self._translator.report(waiter.held)
+        raise OutcomeUnknown(f"sent, and IB said nothing for {self._ack_timeout_s:g} s")
+
+    async def _answer_earlier(self, spec: OrderSpec, earlier: Send | None) -> OrderReport:
+        """The order under an id that may have been sent before: found, or in doubt."""
+        if earlier is None:
+            earlier = await self._send_log.find(spec.client_order_id)
+        if earlier is not None and earlier.content_hash != spec.content_hash():
+            raise Refused(
+                Reason.CLIENT_ORDER_ID_REUSED,
+                f"{spec.client_order_id} was sent before with other content",
+            )
+        try:
+            facts, _ = await self._reads.look_up(spec.client_order_id)
+        except ReadFailed as error:
+            text = f"it was sent before, and could not be looked up: {error.message}"
+            raise OutcomeUnknown(text) from error
+        if facts is None:
+            raise OutcomeUnknown("it was sent before, and IB does not show it; it is never resent")
+        report = self._translator.report(facts)
+        if not _is_same(spec, report):
+            raise Refused(
+                Reason.CLIENT_ORDER_ID_REUSED,
+                f"IB has another order under this id: {report.venue_order_id}",
+            )
+        return report
+
+    # -- cancel ----------------------------------------------------------------------------
+
+    async def cancel(self, client_id: str, last_check: LastCheck) -> OrderReport:
+        """See `VenueGateway.cancel`."""
+        wire = self._session.wire()
+        facts = await self._to_cancel(client_id)
+        with broker_span(BROKER, "cancelOrder", clock=self._clock) as call:
+            waiter = self._waiters.open(facts.order_id, Purpose.CANCEL)
+            try:
+                if self._session.wire() is not wire:
+                    raise Unavailable(Reason.VENUE_UNAVAILABLE, "not sent: the connection was lost")
+                wire.require_writable()
+                last_check()
+                wire.cancel(facts.order_id)
+                word = await self._word(waiter)
+            finally:
+                self._waiters.close(waiter)
+            if isinstance(word, Said) and word.effect is not OrderEffect.CANCELED:
+                call.failed(str(word.code))
+        if isinstance(word, Lost):
+            raise OutcomeUnknown(f"cancel sent, and the connection was lost: {word.reason}")
+        if isinstance(word, Said) and word.effect is not OrderEffect.CANCELED:
+            return await self._cancel_refused(facts, word)
+        return self._canceling(facts)
+
+    async def _to_cancel(self, client_id: str) -> OrderFacts:
+        """The order under the id, live and ours to cancel. Nothing is sent otherwise."""
+        facts = self._evidence.of_ref(client_id)
+        if facts is None or facts.is_ended or not facts.order_id:
+            try:
+                facts, why = await self._reads.look_up(client_id)
+            except ReadFailed as error:
+                text = f"the order could not be looked up: {error.message}"
+                raise Unavailable(error.reason, text, retry_after_s=error.retry_after_s) from error
+            if facts is None and why:
+                raise Unavailable(Reason.READ_FAILED, f"which order to cancel is unknown: {why}")
+        if facts is None:
+            raise NotFound(Reason.ORDER_NOT_FOUND, f"IB has no order under {client_id}")
+        if facts.is_ended:
+            raise _ended(facts)
+        if facts.client_id != self._client_id or facts.order_id <= 0:
+            raise Refused(
+                Reason.NOT_PERMITTED,
+                f"client {facts.client_id} of the Gateway placed it, and no other can cancel it",
+            )
+        return facts
+
+    def _canceling(self, facts: OrderFacts) -> OrderReport:
+        """The order after the request was written: ended if it was shown so, else on its way."""
+        report = self._translator.report(facts)
+        if report.status in TERMINAL or report.status is OrderStatus.PENDING_CANCEL:
+            return report
+        return replace(report, status=OrderStatus.PENDING_CANCEL, signal=Signal.PENDING_CANCEL)
+
+    async def _cancel_refused(self, before: OrderFacts, said: Said) -> OrderReport:
+        """By itself no word on the order: it is read back."""
+        try:
+            facts, why = await self._reads.look_up(before.order_ref, before.perm_id)
+        except ReadFailed as error:
+            raise OutcomeUnknown(f"cancel sent: {said}; not read back: {error.message}") from error
+        if facts is None:
+            if why:
+                raise OutcomeUnknown(f"cancel sent: {said}; {why}")
+            raise NotFound(Reason.ORDER_NOT_FOUND, str(said))
+        if facts.is_ended:
+            raise _ended(facts)
+        report = self._translator.report(facts)
+        if report.status is OrderStatus.PENDING_CANCEL:
+            return report
+        if said.effect is not OrderEffect.CANCEL_REFUSED:
+            raise OutcomeUnknown(f"cancel sent: {said}")
+        return replace(report, signal=Signal.CANCEL_REJECTED, cause=said.cause)
+
+
+def _is_same(spec: OrderSpec, report: OrderReport) -> bool:
+    """Whether an order of IB's is the one that is asked for, as far as IB shows it."""
+    pairs = (
+        (spec.instrument, report.instrument),
+        (spec.side, report.side),
+        (spec.order_qty, report.order_qty),
+        (spec.order_type, report.order_type),
+        (spec.limit_price, report.limit_price),
+    )
+    return all(shown is None or asked == shown for asked, shown in pairs)
+
+
+def _ended(facts: OrderFacts) -> Refused:
+    return Refused(Reason.ORDER_ENDED, f"the order is {facts.standing[0].value} at IB")

@@ -1,0 +1,104 @@
+"""What is told of orders: into the evidence, to those who wait for it, and on to the feed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from services.common.domain.executions import ExecSource, Fee
+from services.common.domain.order_spec import OrderSpec
+from services.ib_adapter import contracts
+from services.ib_adapter.codes import OrderEffect, Said
+from services.ib_adapter.evidence import Evidence, OrderFacts
+from services.ib_adapter.telling import Telling
+from services.ib_adapter.translate import Translator
+from services.ib_adapter.waiters import Waiters
+from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
+
+_log = structlog.stdlib.get_logger(__name__)
+
+OnLateRefusal = Callable[[OrderSpec, Said], None]
+
+
+class OrderNews:
+    """Takes facts about the orders of one account; `account` is "" until it is known.
+
+    `on_late_refusal` is called for a refusal of an order that nobody waits for any more: it is to
+    be looked up before it is believed. Used on the event loop's thread only.
+    """
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        telling: Telling,
+        waiters: Waiters,
+        translator: Translator,
+        *,
+        client_id: int,
+    ) -> None:
+        self.evidence = evidence
+        self.telling = telling
+        self.waiters = waiters
+        self._translator = translator
+        self._client_id = client_id
+        self.account = ""
+        self.on_late_refusal: OnLateRefusal | None = None
+
+    def on_order(self, word: OrderWord) -> None:
+        """See `News`."""
+        if self._is_ours(word.account):
+            self._shown(self.evidence.take_order(word))
+
+    def on_status(self, word: StatusWord) -> None:
+        """See `News`."""
+        self._shown(self.evidence.take_status(word))
+
+    def on_execution(self, word: ExecutionWord, *, is_live: bool) -> None:
+        """See `News`. Raises Unreadable for one that has no name here."""
+        if not self._is_ours(word.account) or not contracts.is_ours(word.contract):
+            return
+        source = ExecSource.STREAM if is_live else ExecSource.QUERY
+        is_new = self.telling.hear_execution(word, source)
+        if is_new and self.telling.is_open and not is_live and word.client_id == self._client_id:
+            _log.warning("execution_was_not_told", exec_id=word.exec_id)
+        self._shown(self.evidence.take_execution(word))
+
+    def on_commission(self, exec_id: str, fee: Fee | None) -> None:
+        """See `News`."""
+        if fee is not None:
+            self.telling.hear_fee(exec_id, fee)
+            self.telling.flush()
+
+    def on_said(self, said: Said) -> None:
+        """A code that came with the number of an order."""
+        facts, spec = self.evidence.of_order_id(said.ref_id), self.evidence.spec_of(said.ref_id)
+        if spec is None:
+            return
+        client_id = spec.client_order_id
+        _log.info("said_of_order", client_id=client_id, code=said.code, text=said.text[:300])
+        if said.effect is OrderEffect.REJECTED and facts is not None:
+            # The end of one that was never accepted; an accepted one that is refused something
+            # stays what it was.
+            facts.refusal = said.cause
+            self._shown(facts)
+        if not self.waiters.said(said):
+            self._said_late(spec, said, facts)
+
+    def _said_late(self, spec: OrderSpec, said: Said, facts: OrderFacts | None) -> None:
+        is_refusal = said.effect in (OrderEffect.REJECTED, OrderEffect.CANCELED)
+        if is_refusal and facts is None and self.on_late_refusal is not None:
+            self.on_late_refusal(spec, said)
+        elif said.effect is OrderEffect.DOUBT:
+            _log.warning("code_not_understood", code=said.code, client_id=spec.client_order_id)
+
+    def _shown(self, facts: OrderFacts | None) -> None:
+        if facts is None or not facts.is_proven:
+            return
+        self.telling.hear_report(self._translator.report(facts))
+        if facts.client_id == self._client_id:
+            self.waiters.shown(facts)
+        self.telling.flush()
+
+    def _is_ours(self, account: str) -> bool:
+        return not account or not self.account or account == self.account

@@ -1,0 +1,222 @@
+"""The send log: what was sent under which number, durable before the first byte leaves.
+
+IB takes two orders under one reference without a word, and a Gateway that was restarted may give
+out order ids again that it gave out before. So neither can tell whether an order was sent: this log
+does. It has one row for each id that may have been sent, and the highest order id ever used.
+
+An id that is in it is never sent again, by this process or a later one. One way leads out: the
+adapter's own durable word that nothing was written (`withdraw`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from services.common.adapter import synced_file
+from services.common.adapter.one_writer import OneWriter, StoreFailed
+from services.common.adapter.synced_file import FileKind, FileUnusable
+from services.common.domain.errors import OutcomeUnknown, Unavailable
+from services.common.runtime.blocking import RunBlocking
+from services.common.runtime.clock import Clock
+
+ORDER_ID_MAX: Final = 2**31 - 2
+
+_SCHEMA: Final = """
+CREATE TABLE high_water (
+  only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+  order_id INTEGER NOT NULL
+) STRICT;
+INSERT INTO high_water VALUES (1, 0);
+CREATE TABLE send (
+  placement_id TEXT PRIMARY KEY,
+  content_hash TEXT NOT NULL,
+  order_id INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  session_id TEXT NOT NULL,
+  sent_at TEXT NOT NULL,
+  venue_time TEXT,
+  not_sent INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class SendLogUnusable(FileUnusable):
+    """The send log's file can't be used."""
+
+
+class SendLogFailed(StoreFailed):
+    """The send log's file failed: nothing is sent until a restart has read back what is there."""
+
+
+_KIND: Final = FileKind(
+    name="send log",
+    application_id=0x546E534C,  # "TnSL"
+    schema_version=1,
+    schema=_SCHEMA,
+    unusable=SendLogUnusable,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One row: an order that may have been sent, or was provably not (`not_sent`).
+
+    `venue_time` is IB's time as far as it was known, since a trading day is a matter of its clock.
+    """
+
+    placement_id: str
+    content_hash: str
+    order_id: int
+    epoch: int
+    session_id: str
+    sent_at: datetime
+    venue_time: datetime | None
+    not_sent: bool = False
+
+
+class SendLog:
+    """The log of one account and client id; made by `open`, one process alone has it.
+
+    Everything in it is durable before it is told. Used on the event loop's thread only.
+    """
+
+    def __init__(self, connection: apsw.Connection, writer: OneWriter) -> None:
+        self._connection = connection
+        self._writer = writer
+        self._created = synced_file.created(connection)
+        self._high_water = int(connection.execute("SELECT order_id FROM high_water").get)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        clock: Clock,
+        run_blocking: RunBlocking,
+        *,
+        write_timeout_s: float = 5.0,
+        vfs: str | None = None,
+    ) -> SendLog:
+        """Open or create the log at `path` and lock it. Blocks; call it at start.
+
+        Raises SendLogUnusable (a StartupError) if another process has it, or it is broken.
+        """
+        connection = synced_file.open_synced(_KIND, path, now=clock.now(), vfs=vfs)
+        writer = OneWriter(
+            "send log", run_blocking, write_timeout_s=write_timeout_s, failed=SendLogFailed
+        )
+        return cls(connection, writer)
+
+    @property
+    def created(self) -> datetime:
+        """When the log was created (UTC): of sends before that it knows nothing."""
+        return self._created
+
+    @property
+    def high_water(self) -> int:
+        """The highest order id that was ever used, 0 for none."""
+        return self._high_water
+
+    @property
+    def failure(self) -> str:
+        """Why nothing can be sent; empty while the log works."""
+        return self._writer.failure
+
+    def require_working(self) -> None:
+        """Raise SendLogFailed (effect NONE) if the log failed."""
+        self._writer.require_working()
+
+    async def begin(self, send: Send) -> Send | None:
+        """Note a send that is about to happen, durable on return; None then.
+
+        If the id was, or may have been, sent already, nothing is noted and that earlier row is
+        given. A row of a send that provably did not happen gives way. Raises SendLogFailed and
+        Unavailable, with effect NONE: the caller has sent nothing, whatever the log may hold.
+        """
+        self._high_water = max(self._high_water, send.order_id)
+        try:
+            return await self._writer.run(lambda: self._begin(send))
+        except OutcomeUnknown as error:
+            raise Unavailable(error.reason, error.message) from error
+
+    async def withdraw(self, placement_id: str) -> None:
+        """Note that a send that was begun did not happen: nothing was written, or will be.
+
+        Durable on return. Raises as `begin` does; the id then stays one that may have been sent.
+        """
+        try:
+            await self._writer.run(
+                lambda: self._writer.persist(
+                    lambda: self._connection.execute(
+                        "UPDATE send SET not_sent = 1 WHERE placement_id = ?", (placement_id,)
+                    )
+                )
+            )
+        except OutcomeUnknown as error:
+            raise Unavailable(error.reason, error.message) from error
+
+    async def find(self, placement_id: str) -> Send | None:
+        """The row of an id, None if it was never sent from here. Raises as `begin` does."""
+        try:
+            return await self._writer.run(lambda: self._find(placement_id))
+        except OutcomeUnknown as error:
+            raise Unavailable(error.reason, error.message) from error
+
+    def close(self) -> None:
+        """Release the file, after the write that runs, if any. Blocks."""
+        self._writer.close(self._connection.close)
+
+    def _begin(self, send: Send) -> Send | None:
+        earlier = self._find(send.placement_id)
+        if earlier is not None and not earlier.not_sent:
+            return earlier
+        self._writer.persist(lambda: self._save(send))
+        return None
+
+    def _save(self, send: Send) -> None:
+        venue_time = None if send.venue_time is None else _text(send.venue_time)
+        with self._connection:  # both or neither
+            self._connection.execute(
+                "INSERT OR REPLACE INTO send VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+                (
+                    send.placement_id,
+                    send.content_hash,
+                    send.order_id,
+                    send.epoch,
+                    send.session_id,
+                    _text(send.sent_at),
+                    venue_time,
+                ),
+            )
+            self._connection.execute(
+                "UPDATE high_water SET order_id = max(order_id, ?)", (send.order_id,)
+            )
+
+    def _find(self, placement_id: str) -> Send | None:
+        row = self._writer.persist(
+            lambda: self._connection.execute(
+                "SELECT placement_id, content_hash, order_id, epoch, session_id, sent_at,"
+                " venue_time, not_sent FROM send WHERE placement_id = ?",
+                (placement_id,),
+            ).fetchone()
+        )
+        if row is None:
+            return None
+        return Send(
+            placement_id=row[0],
+            content_hash=row[1],
+            order_id=row[2],
+            epoch=row[3],
+            session_id=row[4],
+            sent_at=datetime.fromisoformat(row[5]),
+            venue_time=None if row[6] is None else datetime.fromisoformat(row[6]),
+            not_sent=bool(row[7]),
+        )
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()

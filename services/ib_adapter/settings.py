@@ -1,0 +1,165 @@
+"""The settings of the adapter: table `[ib]`, variables `TANDEM_IB_…`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from services.common.adapter.settings import AdapterSettings, PacingSettings
+from services.common.runtime.config import SettingsTable, setting
+from services.common.runtime.errors import SettingsError
+from services.ib_adapter.account_mode import Identity, WrongAccount, check_settings
+
+
+class IbPacingSettings(PacingSettings):
+    """IB counts every message of a client, whatever it asks for."""
+
+    limit: int = setting(default=50, gt=0, description="Messages per window that IB allows.")
+    window_s: float = setting(default=1.0, gt=0, description="Length of the window, in seconds.")
+    share: float = setting(
+        default=0.9,
+        gt=0,
+        le=1,
+        description="Part of the limit that this adapter may use; lower it if others use it too.",
+    )
+    cancel_reserve: int = setting(
+        default=5, ge=0, description="Messages per window that only cancels may use."
+    )
+
+
+class ConnectionSettings(SettingsTable):
+    """The connection with the Gateway."""
+
+    connect_timeout_s: float = setting(
+        default=10.0,
+        gt=0,
+        description="Longest wait for a connection with an account, in seconds.",
+    )
+    answer_timeout_s: float = setting(
+        default=10.0, gt=0, description="Longest wait for a whole answer, in seconds."
+    )
+    heartbeat_s: float = setting(
+        default=5.0,
+        gt=0,
+        description="Time between round trips while nothing is asked, in seconds.",
+    )
+    round_trip_s: float = setting(
+        default=5.0,
+        gt=0,
+        description="Longest round trip; a connection that takes longer is dropped.",
+    )
+    backoff_min_s: float = setting(
+        default=1.0, gt=0, description="First wait before connecting again, in seconds."
+    )
+    backoff_max_s: float = setting(
+        default=30.0, gt=0, description="Longest wait before connecting again, in seconds."
+    )
+    probe_interval_s: float = setting(
+        default=30.0, gt=0, description="Time between probes that nobody asked for, in seconds."
+    )
+
+
+class OrderSettings(SettingsTable):
+    """Orders, and what is told of them."""
+
+    ack_timeout_s: float = setting(
+        default=5.0,
+        gt=0,
+        description="Longest wait for IB's word on an order; then it is in doubt.",
+    )
+    commission_wait_s: float = setting(
+        default=1.0,
+        ge=0,
+        description="How long an execution is held back for its commission, in seconds.",
+    )
+    execution_wait_s: float = setting(
+        default=5.0,
+        gt=0,
+        description="How long a filled quantity may be without its executions, in seconds.",
+    )
+    silence_s: float = setting(
+        default=60.0,
+        gt=0,
+        description="Time between reads of all orders and executions while in sync, in seconds.",
+    )
+
+
+class DataSettings(SettingsTable):
+    """Market data and contracts."""
+
+    kind: Literal["realtime", "frozen", "delayed", "delayed_frozen"] = setting(
+        default="delayed",
+        description="What to show where the account has no live data; live data goes before.",
+    )
+    quote_wait_s: float = setting(
+        default=4.0, gt=0, description="Longest wait for a quote, in seconds."
+    )
+    contracts_max: int = setting(
+        default=2_000, gt=0, description="Contracts that are remembered once IB has named them."
+    )
+    clock_symbol: str = setting(
+        default="SPY",
+        pattern=r"^[A-Z]{1,6}$",
+        description="Share whose trading hours are the market's.",
+    )
+
+
+class IbSettings(AdapterSettings):
+    """One account behind one Gateway, under one client id."""
+
+    section: ClassVar[str] = "ib"
+
+    listen: str = setting(default="127.0.0.1:50052", description="Address to serve on, host:port.")
+    venue: str = setting(
+        default="ib",
+        pattern=r"^[a-z0-9_]{1,32}$",
+        description="Name of this venue in the router's settings.",
+    )
+    settling_s: float = setting(
+        default=30.0,
+        gt=0,
+        description="Time in sync after which the venue's silence on an order counts, in seconds.",
+    )
+    host: str = setting(
+        default="127.0.0.1", min_length=1, description="Host of the Gateway's API socket."
+    )
+    port: int = setting(
+        default=4002,
+        gt=0,
+        le=65535,
+        description="Its port: 4002 for paper, 4001 for live (TWS: 7497 and 7496).",
+    )
+    client_id: int = setting(
+        default=17,
+        ge=1,
+        le=999_999,
+        description="Client id at the Gateway, of this adapter alone; never change it: orders can "
+        "be canceled by the client that placed them only.",
+    )
+    account_number: str = setting(
+        default="",
+        pattern=r"^[A-Z0-9]{0,16}$",
+        description="The account to trade; required for live, or if the Gateway has several.",
+    )
+    send_log_path: Path = setting(
+        description="File of what was sent, on a volume that outlives the process."
+    )
+    pacing: IbPacingSettings = setting(
+        default_factory=IbPacingSettings, description="IB's limit of messages."
+    )
+    connection: ConnectionSettings = setting(
+        default_factory=ConnectionSettings, description="The connection with the Gateway."
+    )
+    orders: OrderSettings = setting(default_factory=OrderSettings, description="Orders.")
+    data: DataSettings = setting(default_factory=DataSettings, description="Market data.")
+
+    def identity(self) -> Identity:
+        """What must be true of the account. Raises SettingsError if the settings contradict."""
+        identity = Identity(self.account_mode, self.account_number)
+        try:
+            check_settings(identity)
+        except WrongAccount as error:
+            raise SettingsError(
+                f"TANDEM_IB_MODE is {self.mode}: {error} (WRONG_ACCOUNT_MODE)"
+            ) from error
+        return identity

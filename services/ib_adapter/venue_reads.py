@@ -1,0 +1,191 @@
+"""What IB knows, asked for by our words: orders, executions, positions, figures.
+
+Orders and executions are read fresh, each list to its end, and then told from the evidence.
+Nothing that was heard of earlier counts as being there now: an order that no list shows any more
+is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from services.common.adapter.port import ExecutionQuery, OrderQuery
+from services.common.domain.errors import InvalidRequest, ReadFailed, Unavailable
+from services.common.domain.executions import ExecSource, Execution
+from services.common.domain.reports import (
+    AccountMode,
+    Balance,
+    Lookup,
+    LookupResult,
+    OrderReport,
+    VenuePosition,
+)
+from services.common.runtime.clock import Clock
+from services.ib_adapter import contracts, figures
+from services.ib_adapter.evidence import Evidence, OrderFacts
+from services.ib_adapter.figures import Unreadable
+from services.ib_adapter.send_log import Send, SendLog
+from services.ib_adapter.session import Session
+from services.ib_adapter.telling import Telling
+from services.ib_adapter.translate import Translator
+from services.ib_adapter.words import ExecutionWord
+
+T = TypeVar("T")
+
+
+class VenueReads:
+    """Each method gives everything that was asked for, or raises ReadFailed."""
+
+    def __init__(
+        self,
+        session: Session,
+        evidence: Evidence,
+        telling: Telling,
+        translator: Translator,
+        send_log: SendLog,
+        clock: Clock,
+        *,
+        mode: AccountMode,
+        settling_s: float,
+    ) -> None:
+        self._session = session
+        self._evidence = evidence
+        self._telling = telling
+        self._translator = translator
+        self._send_log = send_log
+        self._clock = clock
+        self._mode = mode
+        self._settling_s = settling_s
+
+    async def balance(self) -> Balance:
+        """See `VenueGateway.balance`."""
+        rows = await self._session.requests().account_values(self._session.account)
+        account = self._session.account
+        return _readable(lambda: self._translator.balance(account, self._mode, rows))
+
+    async def positions(self) -> list[VenuePosition]:
+        """See `VenueGateway.positions`. Shares and options; other kinds are left out."""
+        rows = await self._session.requests().positions(self._session.account)
+        return _readable(lambda: self._translator.positions(rows))
+
+    # -- one order ---------------------------------------------------------------------------
+
+    async def find_order(self, client_id: str, venue_order_id: str) -> LookupResult:
+        """See `VenueGateway.find_order`. InvalidRequest for an id that can't be IB's."""
+        perm_id = _perm_id(venue_order_id) if venue_order_id else 0
+        facts, why = await self.look_up(client_id, perm_id)
+        if facts is not None:
+            return LookupResult(Lookup.FOUND, self._translator.report(facts))
+        if why:
+            return LookupResult(Lookup.UNKNOWN, reason=why)
+        return LookupResult(Lookup.ABSENT)
+
+    async def look_up(self, client_id: str, perm_id: int = 0) -> tuple[OrderFacts | None, str]:
+        """The order as the lists show it now; if there is none, why that proves nothing.
+
+        "" means: it is absent. Raises ReadFailed.
+        """
+        session_id, began = self._session.session_id, self._clock.monotonic()
+        await self._session.read_all()
+        facts = self._evidence.of_perm(perm_id) if perm_id else self._evidence.of_ref(client_id)
+        if facts is not None and (facts.heard_at >= began or facts.is_ended):
+            if facts.is_proven:
+                return facts, ""
+            return None, f"the Gateway has it as {facts.raw_status}: IB has not answered yet"
+        if facts is not None:
+            return None, f"it was {facts.raw_status} when last heard of, and no list shows it now"
+        return None, await self._why_unknown(client_id, session_id)
+
+    async def _why_unknown(self, client_id: str, session_id: str) -> str:
+        """Why an order that no list shows may be there all the same; "" if it can't."""
+        if not session_id or session_id != self._session.session_id:
+            return "not in sync with IB: what is not shown may be there"
+        if not client_id:
+            return ""
+        try:
+            send = await self._send_log.find(client_id)
+        except Unavailable as error:
+            raise ReadFailed(error.message, reason=error.reason) from error
+        if send is None or send.not_sent:
+            return ""
+        return self._why_may_land(send)
+
+    def _why_may_land(self, send: Send) -> str:
+        now = self._session.venue_clock.now()
+        day, today = figures.trading_date(send.venue_time), figures.trading_date(now)
+        if day is None or day != today:
+            return "it was sent on an earlier day, which IB's lists do not reach back to"
+        since_send_s = (self._clock.now() - send.sent_at).total_seconds()
+        in_sync_s = self._clock.monotonic() - self._session.in_sync_since
+        if min(since_send_s, in_sync_s) < self._settling_s:
+            return f"it was sent, and may still come up within {self._settling_s:g} s"
+        return ""
+
+    # -- lists -------------------------------------------------------------------------------
+
+    async def orders(self, query: OrderQuery) -> list[OrderReport]:
+        """See `VenueGateway.orders`. IB tells no time of an order's creation, and lists ended ones
+        of today only."""
+        began = self._clock.monotonic()
+        await self._session.read_all()
+        reports = [
+            self._translator.report(facts)
+            for facts in self._evidence
+            if facts.heard_at >= began
+            and facts.is_proven
+            and not (query.open_only and facts.is_ended)
+        ]
+        fitting = [r for r in reports if query.instrument in (None, r.instrument)]
+        return sorted(fitting, key=lambda report: int(report.venue_order_id), reverse=True)
+
+    async def executions(self, query: ExecutionQuery) -> list[Execution]:
+        """See `VenueGateway.executions`. IB lists those of today only."""
+        words = await self._session.requests().executions()
+        ours = [
+            word
+            for word in words
+            if word.account in ("", self._session.account) and contracts.is_ours(word.contract)
+        ]
+        await self._clock.sleep(self._telling.executions_due_in_s())
+        found = _readable(lambda: [self._execution(word) for word in ours])
+        fitting = [e for e in found if _fits(e, query)]
+        return sorted(fitting, key=_moment, reverse=True)
+
+    def _execution(self, word: ExecutionWord) -> Execution:
+        return self._translator.execution(
+            word,
+            ExecSource.QUERY,
+            corrects=self._telling.corrected_by(word.exec_id),
+            fee=self._telling.fee_of(word.exec_id),
+        )
+
+
+def _readable(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except Unreadable as error:
+        raise ReadFailed(f"IB's answer can't be read: {error}") from error
+
+
+def _perm_id(venue_order_id: str) -> int:
+    if not venue_order_id.isascii() or not venue_order_id.isdigit() or len(venue_order_id) > 18:
+        raise InvalidRequest("venue_order_id", "not an order id of IB's (a permId, digits only)")
+    return int(venue_order_id)
+
+
+def _fits(execution: Execution, query: ExecutionQuery) -> bool:
+    if query.venue_order_id and execution.venue_order_id != query.venue_order_id:
+        return False
+    at = execution.times.venue_time
+    if at is None:
+        return True
+    return (query.after is None or at >= query.after) and (
+        query.before is None or at < query.before
+    )
+
+
+def _moment(execution: Execution) -> tuple[float, Sequence[object]]:
+    at: datetime | None = execution.times.venue_time
+    return (0.0 if at is None else at.timestamp(), (execution.cum_qty or 0, execution.exec_id))
