@@ -98,6 +98,16 @@ async def test_the_tree_shows_who_called_whom_and_what_came_of_it(
     ]
 
 
+async def test_a_span_whose_parent_did_not_come_stands_at_the_top(
+    collector: TraceCollector,
+) -> None:
+    _, _, *without_order = await failed_over(collector)
+    tree = render(without_order)
+    (top,) = tree.children
+    assert "SubmitOrder" in str(top.label)
+    assert "placeOrder" in str(top.children[0].label)
+
+
 async def test_a_trace_that_does_not_come_is_told_of_with_what_did(
     collector: TraceCollector,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,14 @@ async def test_orders_are_counted_by_status_and_doubts_by_their_age(tmp_path: Pa
         assert figures["tandem.orders.open", "ACCEPTED"] == 0
         assert figures["tandem.venue.state", "main", "UP", "alpaca"] == 1
         assert figures["tandem.trading.state", "ACTIVE"] == 1
+        running.alpaca.answer = accepts
+        placed = running.alpaca.sent[-1]
+        running.core.intake.take_report(replace(accepts(placed), venue="alpaca"))
+        found = counted.read()
+        assert found["tandem.orders.in_doubt",] == found["tandem.orders.in_doubt.age",] == 0
+        assert found["tandem.orders.open", "ACCEPTED"] == 1
+        running.alpaca.answer = refuses(OutcomeUnknown("no answer"))
+        await running.submit(share_order(client_order_id="o-3"))
     async with router(path, ports=running.ports, wait_ready=False) as again:
         figures = Counted(again).read()
         assert figures["tandem.orders.in_doubt",] == 1, "what is in doubt is so after a restart"

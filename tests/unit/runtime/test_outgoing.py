@@ -147,6 +147,14 @@ async def test_a_call_that_nobody_asked_for_begins_no_trace_and_is_counted(
     assert watched.counted(CLIENT_DURATION) == {"OK": 1}
 
 
+async def test_a_health_check_has_no_span_and_is_counted(serve: Any, watched: Watched) -> None:
+    served = await serve(tracer=watched.tracer, meter=watched.meter)
+    check = served.channel.unary_unary("/grpc.health.v1.Health/Check")
+    await check(b"")
+    assert watched.exporter.get_finished_spans() == ()
+    assert watched.counted(SERVER_DURATION) == {"OK": 1}
+
+
 async def test_a_kept_trace_is_continued_without_a_span_of_its_own(
     serve: Any, request_type: Any, watched: Watched
 ) -> None:
@@ -158,6 +166,12 @@ async def test_a_kept_trace_is_continued_without_a_span_of_its_own(
         await served.stub("unary_unary")(request_type())
     with telemetry.continued("unreadable"):
         await served.stub("unary_unary")(request_type())
-    (client,) = watched.exporter.get_finished_spans()
+    with (
+        telemetry.span("own", tracer=watched.tracer) as own,
+        telemetry.continued("00-" + "c" * 32 + "-" + "d" * 16 + "-01"),
+    ):
+        await served.stub("unary_unary")(request_type())
+    client, inner, _ = watched.exporter.get_finished_spans()
+    assert inner.parent == own.get_span_context(), "what belongs to a trace stays there"
     assert client.parent is not None
     assert (client.parent.trace_id, client.parent.span_id) == (int("a" * 32, 16), int("b" * 16, 16))
