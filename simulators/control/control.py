@@ -1,6 +1,6 @@
 """The control of a simulator in process: the same verbs as over HTTP, for tests in one loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -45,6 +45,10 @@ class Option:
     set: Callable[[str], None]
 
 
+Verb = Callable[[dict[str, Any]], Any]
+"""Something that only one simulator can do, from arguments to answer: plain JSON values."""
+
+
 class BadRequest(ValueError):
     """The control was asked for something that makes no sense; the message says what."""
 
@@ -64,6 +68,7 @@ class SimulatorControl:
         wire: Wire,
         wake: Callable[[], None],
         options: dict[str, Option],
+        verbs: Mapping[str, Verb] | None = None,
     ) -> None:
         self.venue = venue
         self._faults = faults
@@ -71,6 +76,7 @@ class SimulatorControl:
         self._wire = wire
         self._wake = wake
         self._options = options
+        self._verbs = verbs or {}
         self._account_id = next(iter(venue.accounts))
 
     # Faults
@@ -108,6 +114,21 @@ class SimulatorControl:
     def options(self) -> dict[str, str]:
         """How the switches stand."""
         return {name: option.get() for name, option in self._options.items()}
+
+    # What only this simulator can do
+
+    def verbs(self) -> list[str]:
+        """The names of the simulator's own verbs."""
+        return sorted(self._verbs)
+
+    def do(self, name: str, **arguments: Any) -> Any:
+        """Acts one of the simulator's own verbs; returns what it tells."""
+        verb = self._verbs.get(name)
+        if verb is None:
+            raise BadRequest(f"no verb {name!r}; there are {', '.join(self.verbs()) or 'none'}")
+        told = verb(arguments)
+        self._wake()
+        return told
 
     # Truth
 

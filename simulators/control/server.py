@@ -88,6 +88,8 @@ class ControlServer:
         add("POST", "/stream/release", self._release)
         add("GET", "/options", self._options)
         add("POST", "/options", self._set_option)
+        add("GET", "/do", self._verbs)
+        add("POST", "/do/{verb}", self._do)
         add("POST", "/clock", self._clock)
         add("POST", "/quotes", self._quote)
         add("POST", "/fill", self._fill)
@@ -134,6 +136,15 @@ class ControlServer:
         body = await _body(request, OptionBody)
         self._control.set_option(body.name, body.value)
         return _json(self._control.options())
+
+    async def _verbs(self, request: web.Request) -> web.Response:
+        return _json(self._control.verbs())
+
+    async def _do(self, request: web.Request) -> web.Response:
+        arguments = await _content(request) if request.can_read_body else {}
+        if not isinstance(arguments, dict):
+            raise BadRequest("the body must be a JSON object")
+        return _json(self._control.do(request.match_info["verb"], **arguments))
 
     async def _clock(self, request: web.Request) -> web.Response:
         body = await _body(request, ClockBody)

@@ -49,7 +49,7 @@ class ContractRequests:
             raise no_definition()
         for message in option_parameters(call.id, contracts):
             call.session.send(*message)
-        call.session.send(76, 1, call.id)
+        call.session.send(76, call.id)
 
     def _samples(self, call: Call) -> None:
         pattern = call.args(2).text().upper()

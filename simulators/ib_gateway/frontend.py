@@ -85,7 +85,7 @@ class Frontend:
 
     def connect(self, link: Link) -> Session:
         """A session for a new connection. Give it what arrives, and `lost` when it has ended."""
-        session = Session(link, self._server_time)
+        session = Session(link, self._server_time, self._left)
         self._sessions[session] = None
         fault = self._faults.strike(Incident(Place.CONNECT))
         closure = self.doors.closure
@@ -136,13 +136,13 @@ class Frontend:
             self.stopping.set()
 
     async def _serve(self, session: Session) -> None:
-        """Works a client's messages until its connection has ended."""
-        try:
-            while (fields := await session.inbox.get()) is not None:
-                await self._work(session, fields)
-        finally:
-            self._gateway.left(session)
-            self._sessions.pop(session, None)
+        """Works a client's messages, also those that came before it left."""
+        while (fields := await session.inbox.get()) is not None:
+            await self._work(session, fields)
+
+    def _left(self, session: Session) -> None:
+        self._gateway.left(session)
+        self._sessions.pop(session, None)
 
     async def _work(self, session: Session, fields: list[str]) -> None:
         entry = self._logged(session, fields)
@@ -161,6 +161,9 @@ class Frontend:
         call.entry.fault_id, action = fault.fault_id, fault.spec.action
         if action.delay_before_s:
             await asyncio.sleep(action.delay_before_s)
+        if call.session.is_cut:
+            call.entry.outcome = "lost"
+            return
         if action.kind in (Kind.DROP_REQUEST, Kind.REFUSE):
             ends = Ends.RESET if action.kind is Kind.REFUSE else action.ends
             self._end(call, ends)

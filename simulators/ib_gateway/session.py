@@ -49,7 +49,10 @@ class Session:
     receiving side run full is cut off. `client_id` is -1 until startApi came.
     """
 
-    def __init__(self, link: Link, server_time: Callable[[], str]) -> None:
+    def __init__(
+        self, link: Link, server_time: Callable[[], str], ended: "Callable[[Session], None]"
+    ) -> None:
+        """Args: ended: told once, when the connection is gone."""
         self.inbox: asyncio.Queue[list[str] | None] = asyncio.Queue()
         self.client_id = -1
         self.version = HIGHEST_VERSION
@@ -61,15 +64,15 @@ class Session:
         self.muted: set[str] = set()
         self.sent_at_s: list[float] = []
         self.excesses = 0
+        self.is_cut = False
         self._link = link
         self._server_time = server_time
+        self._tell_end = ended
+        self._is_lost = False
         self._reader = FrameReader()
         self._captured: list[bytes] | None = None
-        self._paused: list[bytes] | None = None
-
-    @property
-    def is_ended(self) -> bool:
-        return self.phase is Phase.ENDED
+        self._pauses = 0
+        self._kept: list[bytes] = []
 
     def receive(self, data: bytes) -> None:
         """Takes bytes from the client."""
@@ -121,8 +124,8 @@ class Session:
         """Sends a message that is encoded already."""
         if self._captured is not None:
             self._captured.append(data)
-        elif self._paused is not None:
-            self._paused.append(data)
+        elif self._pauses:
+            self._kept.append(data)
         elif self.phase is Phase.OPEN:
             self._link.write(data)
             if self._link.get_write_buffer_size() > _UNSENT_BYTES_MAX:
@@ -148,13 +151,13 @@ class Session:
             self._captured = None
 
     def pause(self) -> None:
-        """Keeps back what is sent from now on."""
-        if self._paused is None:
-            self._paused = []
+        """Keeps back what is sent from now on, until it is resumed as often as it was paused."""
+        self._pauses += 1
 
     def resume(self) -> None:
         """Sends what was kept back."""
-        kept, self._paused = self._paused or [], None
+        self._pauses -= 1
+        kept, self._kept = self._kept, []
         for data in kept:
             self.send_frame(data)
 
@@ -170,10 +173,11 @@ class Session:
         self.end()
 
     def end(self, *, reset: bool = False) -> None:
-        """Ends the connection; what waits in the inbox is not worked any more."""
+        """Ends the connection from the Gateway's side; what it has not worked yet is lost."""
         if self.phase is Phase.ENDED:
             return
         self.phase = Phase.ENDED
+        self.is_cut = True
         while not self.inbox.empty():
             self.inbox.get_nowait()
         if reset:
@@ -185,4 +189,7 @@ class Session:
     def lost(self) -> None:
         """The connection is gone. What had arrived before is still worked, as a server would."""
         self.phase = Phase.ENDED
-        self.inbox.put_nowait(None)
+        if not self._is_lost:
+            self._is_lost = True
+            self.inbox.put_nowait(None)
+            self._tell_end(self)

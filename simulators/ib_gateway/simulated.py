@@ -14,6 +14,7 @@ from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.ids import IbIds
 from simulators.ib_gateway.settings import IbGatewaySettings
 from simulators.ib_gateway.uplink import ORDERS_WHILE_LOST
+from simulators.ib_gateway.verbs import GatewayVerbs
 from simulators.venue.accounts import Account
 from simulators.venue.clock import MarketClock
 from simulators.venue.default_market import (
@@ -60,7 +61,9 @@ def build(
     gateway = Gateway(venue, settings)
     api = GatewayApi(gateway, faults)
     frontend = Frontend(gateway, api, faults, log, driver)
-    control = SimulatorControl(venue, faults, log, frontend, driver.wake, _options(gateway))
+    verbs = GatewayVerbs(gateway, api.announcements, frontend).verbs()
+    options = _options(gateway)
+    control = SimulatorControl(venue, faults, log, frontend, driver.wake, options, verbs)
     return SimulatedIbGateway(settings, venue, gateway, api, frontend, control)
 
 

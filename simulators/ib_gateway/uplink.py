@@ -49,6 +49,10 @@ class Uplink:
         """The codes that a client is told right after it has connected."""
         return _FARMS_OK if self.is_up else (self.lost_by,)
 
+    def ends_with(self, code: int) -> bool:
+        """Whether that notice says that a loss told by 2110 is over."""
+        return self.lost_by == 2110 and code in _FARMS_OK
+
     def lose(self, code: int) -> None:
         """The link goes down; code is one of LOST."""
         assert code in LOST
