@@ -1,8 +1,8 @@
 """Tells what the Gateway said, each thing once: executions before the orders that show them.
 
 An execution is held back for the moment in which its commission comes, no longer: it is told
-without a fee then. A report that shows more filled than executions have told is held back for
-them; if they don't come, a message was lost.
+without a fee then, and once more when the fee has come. A report that shows more filled than
+executions have told is held back for them; if they don't come, a message was lost.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ class Telling:
         self._corrects: OrderedDict[str, str] = OrderedDict()
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._fees: OrderedDict[str, Fee] = OrderedDict()
+        self._told_without_fee: OrderedDict[str, Execution] = OrderedDict()
         self._reached: OrderedDict[str, Decimal] = OrderedDict()
         self._shown: OrderedDict[str, tuple[object, ...]] = OrderedDict()
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
@@ -108,12 +109,11 @@ class Telling:
 
     def hear_fee(self, exec_id: str, fee: Fee) -> None:
         """Take an execution's commission."""
-        held = self._held.get(exec_id)
-        if held is not None:
-            execution = replace(held.execution, fees=(fee,))
-            self._held[exec_id] = _Held(execution, self._monotonic())
-        elif exec_id in self._told_exec_ids and exec_id not in self._fees:
-            _log.info("commission_came_late", exec_id=exec_id, fee=str(fee.amount))
+        held, told = self._held.get(exec_id), self._told_without_fee.pop(exec_id, None)
+        execution = told if held is None else held.execution
+        if execution is not None:
+            costed = replace(execution, fees=(fee,))
+            _keep(self._held, exec_id, _Held(costed, self._monotonic()), EXECUTIONS_MAX)
         _keep(self._fees, exec_id, fee, EXECUTIONS_MAX)
 
     def hear_report(self, report: OrderReport) -> None:
@@ -198,6 +198,8 @@ class Telling:
         del self._held[exec_id]
         self._sink.publish(execution)
         _keep(self._told_exec_ids, exec_id, None, EXECUTIONS_MAX)
+        if not execution.fees:
+            _keep(self._told_without_fee, exec_id, execution, EXECUTIONS_MAX)
         self.settle(execution.venue_order_id, execution.cum_qty or _ZERO)
 
     def _heard_qty(self, venue_order_id: str) -> Decimal:
