@@ -56,6 +56,10 @@ test: $(READY) ## Run the tests
 simulate: $(READY) ## Act random schedules in virtual time (SEEDS=0:100, or SEED=7 to replay one)
 	@$(SCRUB) $(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
 
+.PHONY: ib-async-check
+ib-async-check: $(READY) ## Act a story with ib_async, in its own environment, at the simulated Gateway
+	@$(SCRUB) $(BIN)/python tools/ib_async_check/check.py
+
 .PHONY: check
 check: lint types imports generate-check buf k8s-check ## Run every check that is not a test
 
