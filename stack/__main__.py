@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from tandem_client import TandemError
@@ -20,10 +21,38 @@ from stack.children import ROOT, StackFailed
 from stack.demo import demo as act
 from stack.foreground import RunOptions
 from stack.foreground import run as keep_up
-from stack.programs import DEFAULT_PORTS, Ports
+from stack.programs import ALPACA, DEFAULT_PORTS, IB, Broker, Ports, VenuePorts
 from stack.running import RESTART_AFTER_S, Stack
 
 _FAILED = 1
+
+
+_PARTS = {"adapter": "-adapter", "simulator": "", "control": "-control"}
+"""Programs of a broker that have a port, and what its option is called after the broker."""
+
+
+def _ports_of(broker: Broker) -> Callable[[Any], Any]:
+    """Options for the ports of one broker's programs: --ib-adapter-port, --ib-port, …"""
+
+    def with_options(command: Any) -> Any:
+        section = broker.section.lower()
+        for part, suffix in reversed(_PARTS.items()):
+            default = getattr(DEFAULT_PORTS.of(broker), part)
+            option = f"--{section}{suffix}-port", f"{section}_{part}_port"
+            command = click.option(*option, default=default)(command)
+        return command
+
+    return with_options
+
+
+def _ports(given: Mapping[str, int]) -> Ports:
+    """The ports from the command line."""
+
+    def of(broker: Broker) -> VenuePorts:
+        section = broker.section.lower()
+        return VenuePorts(**{part: given[f"{section}_{part}_port"] for part in _PARTS})
+
+    return Ports(given["router_port"], given["operations_port"], of(ALPACA), of(IB))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -52,9 +81,8 @@ def demo() -> None:
 )
 @click.option("--router-port", default=DEFAULT_PORTS.router)
 @click.option("--operations-port", default=DEFAULT_PORTS.operations)
-@click.option("--adapter-port", default=DEFAULT_PORTS.adapter)
-@click.option("--simulator-port", default=DEFAULT_PORTS.simulator)
-@click.option("--control-port", default=DEFAULT_PORTS.control, help="The simulator's control.")
+@_ports_of(ALPACA)
+@_ports_of(IB)
 def run(paper: bool, fresh: bool, state: Path | None, restart_after_s: float, **ports: int) -> None:
     """Keep the stack up in the foreground until Ctrl-C. A port of 0 is any free one."""
     console = tables.console()
@@ -63,7 +91,7 @@ def run(paper: bool, fresh: bool, state: Path | None, restart_after_s: float, **
         fresh=fresh,
         state=(state or ROOT / "var" / ("paper" if paper else "run")).resolve(),
         restart_after_s=restart_after_s,
-        ports=Ports(**{name.removesuffix("_port"): port for name, port in ports.items()}),
+        ports=_ports(ports),
     )
     sys.exit(_guarded(lambda own: keep_up(console, os.environ, options, own)))
 

@@ -12,7 +12,7 @@ from typing import Final
 _BROKERS: Final = ("APCA", "ALPACA", "TWS", "IB")
 _PROXIES: Final = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"})
 _TANDEM: Final = "TANDEM_"
-_PAPER: Final = ("TANDEM_ALPACA_", "TANDEM_ROUTER_")
+_PAPER: Final = ("TANDEM_ALPACA_", "TANDEM_IB_", "TANDEM_ROUTER_")
 
 
 def for_simulation(environ: Mapping[str, str]) -> dict[str, str]:

@@ -13,10 +13,11 @@ from rich.console import Console
 
 from stack import environment
 from stack.children import StackFailed
-from stack.programs import PAPER_VENUE, Ports, Venue, simulated_venue
+from stack.programs import ALPACA, IB, Broker, Ports, paper_venue
 from stack.running import RESTART_AFTER_S, Addresses, Stack
 
 _CREDENTIALS: Final = ("TANDEM_ALPACA_API_KEY", "TANDEM_ALPACA_SECRET_KEY")
+_GATEWAY: Final = ("TANDEM_IB_HOST", "TANDEM_IB_PORT")
 _LIVE_KEY: Final = "AK"
 """What Alpaca's live key ids begin with; paper ones begin with PK."""
 
@@ -42,8 +43,7 @@ async def run(
 
     StackFailed if a part can't start or ends by itself.
     """
-    if options.paper:
-        check_credentials(environ)
+    paper = paper_brokers(environ) if options.paper else ()
     earlier = _prepare(options)
     async with Stack(
         options.state,
@@ -52,44 +52,50 @@ async def run(
     ) as stack:
         own.append(stack)
         console.print("Starting:")
-        addresses = await _start(stack, environ, options)
+        addresses = await _start(stack, environ, options, paper)
         show_guide(console, addresses, options, earlier=earlier)
         await stack.watch()
     raise AssertionError("a watch ends by an error only")
 
 
-def check_credentials(environ: Mapping[str, str]) -> None:
-    """Raise StackFailed unless there are credentials, and not those of a live account."""
-    missing = [n for n in _CREDENTIALS if not (environ.get(n) or environ.get(f"{n}_FILE"))]
+def paper_brokers(environ: Mapping[str, str]) -> tuple[Broker, ...]:
+    """The brokers whose paper accounts the environment tells how to reach, in order of preference.
+
+    Raises StackFailed if there is none, if a part is missing, or for the key of a live account.
+    """
+    ib = (IB,) if any(environ.get(name) for name in _GATEWAY) else ()
+    given = [name for name in _CREDENTIALS if environ.get(name) or environ.get(f"{name}_FILE")]
+    if ib and not given:
+        return ib
+    missing = [name for name in _CREDENTIALS if name not in given]
     if missing:
-        raise StackFailed(f"a paper account needs {' and '.join(missing)} in the environment")
+        raise StackFailed(
+            f"a paper account at Alpaca needs {' and '.join(missing)} in the environment, one at "
+            f"Interactive Brokers {' or '.join(_GATEWAY)} of a running paper Gateway"
+        )
     if environ.get(_CREDENTIALS[0], "").strip().upper().startswith(_LIVE_KEY):
         raise StackFailed(
             f"{_CREDENTIALS[0]} is the key of a live account; this runs paper accounts only"
         )
+    return (ALPACA, *ib)
 
 
-async def _start(stack: Stack, environ: Mapping[str, str], options: RunOptions) -> Addresses:
-    simulated = ("", "")
+async def _start(
+    stack: Stack, environ: Mapping[str, str], options: RunOptions, paper: tuple[Broker, ...]
+) -> Addresses:
     if options.paper:
-        inherited, venue = environment.for_paper(environ), PAPER_VENUE
+        inherited = environment.for_paper(environ)
+        venues = [paper_venue(broker) for broker in paper]
     else:
         inherited = environment.for_simulation(environ)
-        simulated, venue = await _start_simulator(stack, inherited, options.ports)
-    adapter = await stack.start_adapter(inherited, options.ports, venue)
-    router, operations = await stack.start_router(inherited, options.ports, venue, adapter)
-    await stack.trading_possible(router)
-    return Addresses(router, operations, adapter, *simulated)
-
-
-async def _start_simulator(
-    stack: Stack, inherited: Mapping[str, str], ports: Ports
-) -> tuple[tuple[str, str], Venue]:
-    # The ids that the venue gives come of the seed. The journal outlives the simulator, and a
-    # second venue that gave the first one's execution ids would have its fills taken for repeats.
-    seed = secrets.randbelow(2**31)
-    address, control = await stack.start_simulator(inherited, ports, seed=seed, skip_closed=True)
-    return (address, control), simulated_venue(int(address.rpartition(":")[2]))
+        # The ids that a venue gives come of the seed. The journal outlives the simulators, and a
+        # second one that gave the first one's execution ids would have its fills taken for repeats.
+        seed = secrets.randbelow(2**31)
+        simulators = await stack.start_simulators(
+            inherited, options.ports, seed=seed, skip_closed=True
+        )
+        venues = [simulator.venue for simulator in simulators]
+    return await stack.start_services(venues, inherited, options.ports)
 
 
 def _prepare(options: RunOptions) -> bool:
@@ -115,20 +121,21 @@ def _guide(addresses: Addresses, options: RunOptions, *, earlier: bool) -> str:
         "",
         *(f"  {line}" for line in _commands(addresses, paper=options.paper)),
         "",
-        "Kill the adapter or the router, and see what becomes of your orders. What was",
+        "Kill an adapter or the router, and see what becomes of your orders. What was",
         f"killed starts again after {options.restart_after_s:g} s.",
         f"State and logs are in {options.state}; the next run goes on from there.",
     ]
     if options.paper:
-        lines.append("This is your broker's paper account: orders go to Alpaca.")
+        names = " and ".join(addresses.adapters)
+        lines.append(f"These are your paper accounts: orders go to {names}.")
     elif earlier:
         lines += [
-            "The journal of the last run goes on, but the simulated venue starts anew: what",
-            "that run left open or held is in Tandem's books and not at the venue. To begin",
-            "anew with both: make run ARGS=--fresh (the old state is put aside).",
+            "The journal of the last run goes on, but the simulated venues start anew: what",
+            "that run left open or held is in Tandem's books and not at the venues. To begin",
+            "anew with all: make run ARGS=--fresh (the old state is put aside).",
         ]
     else:
-        lines.append("The simulated venue lives in November 2024 and forgets all when it ends.")
+        lines.append("The simulated venues live in November 2024 and forget all when they end.")
     return "\n".join(lines)
 
 

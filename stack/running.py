@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -16,7 +16,9 @@ from tandem_client import TandemClient, TandemError, VenueStatus
 
 from stack import programs
 from stack.children import Child, Program, StackFailed, describe
-from stack.programs import Ports, Venue
+from stack.programs import BROKERS, Broker, Ports, Venue
+
+T = TypeVar("T")
 
 START_TIMEOUT_S: Final = 60.0
 RESTART_AFTER_S: Final = 10.0
@@ -26,13 +28,25 @@ _POLL_S: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the parts of a running stack are, host:port; the simulator's if there is one."""
+    """Where the parts of a running stack are, host:port; adapters by venue."""
 
     router: str
     operations: str
-    adapter: str
-    simulator: str = ""
-    control: str = ""
+    adapters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Simulator:
+    """A running simulator: where programs find the broker, and its control; host:port."""
+
+    broker: Broker
+    address: str
+    control: str
+
+    @property
+    def venue(self) -> Venue:
+        """Its account, as an adapter finds it."""
+        return programs.simulated_venue(self.broker, int(self.address.rpartition(":")[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +74,9 @@ class Stack:
         self._services: dict[str, _Service] = {}
 
     async def __aenter__(self) -> Self:
-        for folder in ("adapter", "router", "logs"):
-            (self._state / folder).mkdir(parents=True, exist_ok=True)
+        folders = [programs.state_of(broker, self._state) for broker in BROKERS]
+        for folder in (*folders, self._state / "router", self._state / "logs"):
+            folder.mkdir(parents=True, exist_ok=True)
         return self
 
     async def __aexit__(
@@ -72,32 +87,57 @@ class Stack:
     ) -> None:
         await self.end()
 
-    async def start_simulator(
+    async def start_simulators(
         self, inherited: Mapping[str, str], ports: Ports, *, seed: int, skip_closed: bool
-    ) -> tuple[str, str]:
-        """Start the simulated Alpaca; its address and that of its control."""
-        program = programs.simulator(inherited, ports, seed=seed, skip_closed=skip_closed)
+    ) -> list[Simulator]:
+        """Start the simulators of all brokers, each with a seed of its own."""
+        return await _all_of(
+            self._start_simulator(
+                broker, inherited, ports, seed=seed + number, skip_closed=skip_closed
+            )
+            for number, broker in enumerate(BROKERS)
+        )
+
+    async def start_services(
+        self, venues: Sequence[Venue], inherited: Mapping[str, str], ports: Ports
+    ) -> Addresses:
+        """Start an adapter for each venue, then the router; wait until orders can be sent."""
+        adapters = await _all_of(self._start_adapter(venue, inherited, ports) for venue in venues)
+        behind = list(zip(venues, adapters, strict=True))
+        router, operations = await self._start_router(inherited, ports, behind)
+        await self._trading_possible(router)
+        by_venue = {venue.broker.venue: address for venue, address in behind}
+        return Addresses(router, operations, by_venue)
+
+    async def _start_simulator(
+        self,
+        broker: Broker,
+        inherited: Mapping[str, str],
+        ports: Ports,
+        *,
+        seed: int,
+        skip_closed: bool,
+    ) -> Simulator:
+        program = programs.simulator(broker, inherited, ports, seed=seed, skip_closed=skip_closed)
         child = self._start(program)
         ready = await child.says(_simulator_ready, START_TIMEOUT_S)
         self._told(f"{program.name} (process {child.pid}) on {ready[0]}, its control on {ready[1]}")
-        return ready
+        return Simulator(broker, *ready)
 
-    async def start_adapter(self, inherited: Mapping[str, str], ports: Ports, venue: Venue) -> str:
-        """Start the adapter and wait until it serves; its address."""
-        program = programs.adapter(inherited, ports, self._state, venue)
-        (address,) = await self._start_service(program, "TANDEM_ALPACA_LISTEN")
+    async def _start_adapter(self, venue: Venue, inherited: Mapping[str, str], ports: Ports) -> str:
+        program = programs.adapter(venue, inherited, ports, self._state)
+        (address,) = await self._start_service(program, f"TANDEM_{venue.broker.section}_LISTEN")
         return address
 
-    async def start_router(
-        self, inherited: Mapping[str, str], ports: Ports, venue: Venue, adapter: str
+    async def _start_router(
+        self, inherited: Mapping[str, str], ports: Ports, venues: Sequence[tuple[Venue, str]]
     ) -> tuple[str, str]:
-        """Start the router and wait until it serves; its trading and operations addresses."""
-        program = programs.router(inherited, ports, self._state, venue, adapter)
+        program = programs.router(inherited, ports, self._state, venues)
         settings = ("TANDEM_ROUTER_LISTEN", "TANDEM_ROUTER_OPERATIONS_LISTEN")
         trading, operations = await self._start_service(program, *settings)
         return trading, operations
 
-    async def trading_possible(self, router: str) -> None:
+    async def _trading_possible(self, router: str) -> None:
         """Wait until the router may send orders to every venue; StackFailed says which can't."""
         reason = "nothing was heard of it"
         try:
@@ -118,6 +158,15 @@ class Stack:
             raise StackFailed(
                 f"no orders can be sent after {START_TIMEOUT_S:g} s: {reason}", tail
             ) from None
+
+    async def kill_program(self, name: str) -> None:
+        """Kill one child, as a machine that fails would, and go on without it."""
+        child = next(child for child in self._children if child.name == name)
+        child.kill()
+        async with asyncio.timeout(_END_GRACE_S):
+            await child.ended()
+        self._children.remove(child)
+        self._told(f"the {name} is gone")
 
     def check(self) -> None:
         """Raise StackFailed if a child has ended by itself."""
@@ -179,6 +228,17 @@ class Stack:
         again = replace(program, environment={**program.environment, **bound})
         self._services[program.name] = _Service(again, settings)
         return addresses
+
+
+async def _all_of(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Do them at the same time; the first that fails ends the others."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _simulator_ready(line: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -207,7 +207,9 @@ def _plan_entry(
 
 
 def _refuse_for_cover(spec: OrderSpec, passed: Sequence[VenueCause]) -> None:
-    shown = "; ".join(c.message for c in passed)
+    shown = "; ".join(
+        c.message if c.message.startswith(c.venue) else f"{c.venue}: {c.message}" for c in passed
+    )
     if all(c.reason is Reason.NO_COVER for c in passed):
         raise Refused(
             Reason.NO_COVER,

@@ -17,8 +17,8 @@ from rich.console import Console
 
 from stack import interrupts
 from stack.children import ROOT, StackFailed
-from stack.foreground import RunOptions, check_credentials, show_guide
-from stack.programs import DEFAULT_PORTS
+from stack.foreground import RunOptions, paper_brokers, show_guide
+from stack.programs import ALPACA, DEFAULT_PORTS, IB
 from stack.running import Addresses
 
 
@@ -57,13 +57,23 @@ def test_a_paper_run_needs_the_credentials_of_a_paper_account(
     environ: dict[str, str], words: str
 ) -> None:
     with pytest.raises(StackFailed, match=words):
-        check_credentials(environ)
+        paper_brokers(environ)
 
 
 def test_credentials_may_come_as_files() -> None:
-    check_credentials(
+    paper_brokers(
         {"TANDEM_ALPACA_API_KEY_FILE": "/run/key", "TANDEM_ALPACA_SECRET_KEY_FILE": "/run/secret"}
     )
+
+
+def test_the_paper_gateway_is_taken_where_the_environment_names_it() -> None:
+    alpaca = {"TANDEM_ALPACA_API_KEY": "PK1", "TANDEM_ALPACA_SECRET_KEY": "s3cr3t"}
+    gateway = {"TANDEM_IB_PORT": "4002"}
+    assert paper_brokers(alpaca) == (ALPACA,)
+    assert paper_brokers(gateway) == (IB,)
+    assert paper_brokers({**alpaca, **gateway}) == (ALPACA, IB)
+    with pytest.raises(StackFailed, match="TANDEM_ALPACA_SECRET_KEY in the environment"):
+        paper_brokers({**gateway, "TANDEM_ALPACA_API_KEY": "PK1"})
 
 
 async def test_a_live_key_starts_nothing_and_is_not_shown(tmp_path: Path) -> None:
@@ -79,7 +89,7 @@ async def test_a_live_key_starts_nothing_and_is_not_shown(tmp_path: Path) -> Non
 async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ran = await stack("run", "--state", str(tmp_path), "--simulator-port", str(port))
+        ran = await stack("run", "--state", str(tmp_path), "--alpaca-port", str(port))
     assert ran.code == 1
     assert ran.err.startswith("stack: the simulated Alpaca ended while starting (exit code 1)\n")
     assert f"port {port} on 127.0.0.1 is in use" in ran.err
@@ -88,7 +98,7 @@ async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 def test_the_guides_commands_are_whole_lines_in_the_narrowest_terminal(tmp_path: Path) -> None:
     """They are there to be copied."""
     console = Console(width=30, file=io.StringIO())
-    addresses = Addresses("127.0.0.1:50050", "127.0.0.1:50060", "127.0.0.1:50051")
+    addresses = Addresses("127.0.0.1:50050", "127.0.0.1:50060", {})
     options = RunOptions(paper=False, state=tmp_path, ports=DEFAULT_PORTS)
     show_guide(console, addresses, options, earlier=False)
     assert isinstance(console.file, io.StringIO)

@@ -16,6 +16,7 @@ SECRETS = {
 }
 TANDEM = {
     "TANDEM_ALPACA_API_KEY": "PK1",
+    "TANDEM_IB_PORT": "4002",
     "TANDEM_ROUTER_LOG_LEVEL": "debug",
     "TANDEM_CONFIG": "/some/where.toml",
     "TANDEM_INSECURE_LISTEN": "1",
@@ -34,5 +35,6 @@ def test_a_paper_stack_inherits_its_services_settings_and_no_other_credentials()
         **HARMLESS,
         **PROXIES,
         "TANDEM_ALPACA_API_KEY": "PK1",
+        "TANDEM_IB_PORT": "4002",
         "TANDEM_ROUTER_LOG_LEVEL": "debug",
     }

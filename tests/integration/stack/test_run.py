@@ -24,11 +24,9 @@ from tandem_client import (
 
 from tests.integration.stack.stack_process import StackProcess, leftovers
 
-ANY_PORTS = [
-    argument
-    for part in ("router", "operations", "adapter", "simulator", "control")
-    for argument in (f"--{part}-port", "0")
-]
+_BROKERS = ("alpaca", "ib")
+_PARTS = ("router", "operations", *(b + p for b in _BROKERS for p in ("", "-adapter", "-control")))
+ANY_PORTS = [argument for part in _PARTS for argument in (f"--{part}-port", "0")]
 SPEC = OrderSpec(
     client_order_id="my-1",
     instrument=parse_symbol("SPY241115P00400000"),
@@ -58,7 +56,7 @@ async def test_a_killed_service_comes_back_and_the_next_run_goes_on(tmp_path: Pa
     state = tmp_path / "state"
     options = ("--state", str(state), "--restart-after", "0.2", *ANY_PORTS)
     async with await StackProcess.start("run", *options) as first:
-        await first.hear("forgets all when it ends")
+        await first.hear("forget all when they end")
         for name in ("Alpaca adapter", "router"):
             os.kill(pid_of(first, name), signal.SIGKILL)
             await first.hear(f"the {name} has ended (killed by SIGKILL); it starts again in 0.2 s")

@@ -75,6 +75,10 @@ class Part:
     async def start(self) -> None:
         """Start it, and wait until it can be used."""
         self.begin()
+        await self.up()
+
+    async def up(self) -> None:
+        """Wait until it can be used."""
         await self.child.says(lambda line: self._is_up(line) or None, START_S)
 
     def begin(self) -> None:

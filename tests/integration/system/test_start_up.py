@@ -154,7 +154,9 @@ async def test_a_port_in_use_is_named_by_each_program(
     running: Trio, taken: int, made: Programs
 ) -> None:
     address = f"127.0.0.1:{taken}"
-    venue = {"TANDEM_ALPACA_BASE_URL": f"http://127.0.0.1:{running.programs.ports.simulator}"}
+    venue = {
+        "TANDEM_ALPACA_BASE_URL": f"http://127.0.0.1:{running.programs.ports.alpaca.simulator}"
+    }
     trading, operating, adapter = await asyncio.gather(
         run(made.router(TANDEM_ROUTER_LISTEN=address)),
         run(Programs.in_folder(made.folder / "2").router(TANDEM_ROUTER_OPERATIONS_LISTEN=address)),
@@ -244,7 +246,7 @@ async def watch(client: TandemClient, heard: list[Event]) -> None:
 
 async def test_a_signal_during_the_start_ends_it_as_well(made: Programs) -> None:
     """It has its fence store, and asks a venue that does not answer."""
-    with socket.create_server(("127.0.0.1", made.ports.simulator)):
+    with socket.create_server(("127.0.0.1", made.ports.alpaca.simulator)):
         part = Part(made.adapter(), made.folder / "logs", says_ready)
         try:
             part.begin()

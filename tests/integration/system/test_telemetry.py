@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -16,6 +18,7 @@ from tandem_client import OrderStatus, OutcomeUnknown, TandemClient, new_tracepa
 from stack.children import Program
 from stack.traces import TraceCollector, TracedSpan
 from tests.integration.system.parts import eventually, free_port
+from tests.integration.system.test_start_up import run
 from tests.integration.system.trio import Programs, Trio, fills_now, rests
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -185,3 +188,16 @@ async def test_a_collector_that_is_away_holds_up_neither_orders_nor_the_end(
     finally:
         await trio.router.start()
         await trio.open_for_entries()
+
+
+async def test_metrics_that_cannot_be_served_end_the_start_with_one_line(tmp_path: Path) -> None:
+    made, variable = Programs.in_folder(tmp_path), "TANDEM_ROUTER_METRICS_LISTEN"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = await run(made.router(**{variable: address}))
+    assert ended.code == 1
+    why = f"{variable}: can't listen on {address}: the port is in use"
+    assert ended.said == [f"tandem-router: {why}"]
+    beyond = await run(made.router(**{variable: "0.0.0.0:0"}))
+    assert beyond.code == 1
+    assert "not a loopback address" in beyond.said[0]

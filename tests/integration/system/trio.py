@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from tandem_client import (
     Alert,
@@ -27,12 +27,21 @@ from tandem_client import (
 
 from stack import programs
 from stack.children import Program
-from stack.programs import Ports, simulated_venue
+from stack.programs import (
+    ALPACA,
+    BROKERS,
+    Broker,
+    Ports,
+    Venue,
+    VenuePorts,
+    simulated_venue,
+    state_of,
+)
 from tests.integration.system.parts import WAIT_S, Part, eventually, free_port, scrubbed
 from tests.integration.system.venue import Fill, VenueControl
 
 ACCOUNT: Final = programs.ACCOUNT_ID
-VENUE: Final = programs.VENUE
+VENUE: Final = ALPACA.venue
 TOTAL_TIMEOUT_S: Final = 1.5
 
 # Waits of production, made short; what is not here has its default.
@@ -62,36 +71,45 @@ _ROUTER: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The three programs on ports of their own, with their state in `folder`."""
+    """The programs on ports of their own, with their state in `folder`; brokers by preference."""
 
     ports: Ports
     folder: Path
+    brokers: tuple[Broker, ...] = (ALPACA,)
 
     @classmethod
-    def in_folder(cls, folder: Path) -> Programs:
-        """Programs that nobody else's ports or state get in the way of."""
-        for name in ("adapter", "router", "logs"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        names = ("router", "operations", "adapter", "simulator", "control")
-        return cls(Ports(**{name: free_port() for name in names}), folder)
+    def in_folder(cls, folder: Path, *brokers: Broker) -> Programs:
+        """Programs that nobody else's ports or state get in the way of; with Alpaca alone unless
+        other brokers are named."""
+        for path in (*(state_of(b, folder) for b in BROKERS), folder / "router", folder / "logs"):
+            path.mkdir(parents=True, exist_ok=True)
+        ports = Ports(free_port(), free_port(), _free_ports(), _free_ports())
+        return cls(ports, folder, brokers or (ALPACA,))
 
-    def simulator(self, *, seed: int = 1) -> Program:
+    def venue(self, broker: Broker = ALPACA) -> Venue:
+        """The simulated account at a broker."""
+        return simulated_venue(broker, self.ports.of(broker).simulator)
+
+    def simulator(self, broker: Broker = ALPACA, *, seed: int = 1) -> Program:
         """The venue; its seed makes its ids."""
         inherited = {**scrubbed(), **_SIMULATOR}
-        return programs.simulator(inherited, self.ports, seed=seed, skip_closed=False)
+        return programs.simulator(broker, inherited, self.ports, seed=seed, skip_closed=False)
 
-    def adapter(self, **changed: str) -> Program:
+    def adapter(self, broker: Broker = ALPACA, /, **changed: str) -> Program:
         """The adapter; `changed` are variables that go before those of the stack."""
-        venue = simulated_venue(self.ports.simulator)
-        program = programs.adapter({**scrubbed(), **_ADAPTER}, self.ports, self.folder, venue)
+        inherited = {**scrubbed(), **_ADAPTER}
+        program = programs.adapter(self.venue(broker), inherited, self.ports, self.folder)
         return _with(program, changed)
 
     def router(self, **changed: str) -> Program:
         """The router; `changed` as above."""
-        venue = simulated_venue(self.ports.simulator)
-        address = f"127.0.0.1:{self.ports.adapter}"
+        behind = [(self.venue(b), f"127.0.0.1:{self.ports.of(b).adapter}") for b in self.brokers]
         inherited = {**scrubbed(), **_ROUTER}
-        return _with(programs.router(inherited, self.ports, self.folder, venue, address), changed)
+        return _with(programs.router(inherited, self.ports, self.folder, behind), changed)
+
+
+def _free_ports() -> VenuePorts:
+    return VenuePorts(adapter=free_port(), simulator=free_port(), control=free_port())
 
 
 def _with(program: Program, changed: Mapping[str, str]) -> Program:
@@ -104,38 +122,54 @@ def _with(program: Program, changed: Mapping[str, str]) -> Program:
 class Trio:
     """The three of them, and clients of each. Made by `running`."""
 
+    brokers: tuple[Broker, ...] = (ALPACA,)
+
     def __init__(self, made: Programs, router: Program) -> None:
         logs = made.folder / "logs"
         self.programs = made
         self.simulator = Part(made.simulator(), logs, says_ready)
         self.adapter = Part(made.adapter(), logs, says_ready)
         self.router = Part(router, logs, is_router_up)
-        self.venue = VenueControl(f"127.0.0.1:{made.ports.control}")
+        self.venue = VenueControl(f"127.0.0.1:{made.ports.alpaca.control}")
         self.address = f"127.0.0.1:{made.ports.router}"
         self.operations_address = f"127.0.0.1:{made.ports.operations}"
-        self.adapter_address = f"127.0.0.1:{made.ports.adapter}"
+        self.adapter_address = f"127.0.0.1:{made.ports.alpaca.adapter}"
         self.client = TandemClient(self.address, deadline_s=20.0)
         self.operations = OperationsClient(self.operations_address)
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, folder: Path, **router: str) -> AsyncIterator[Trio]:
-        """Start all three and wait until orders can be sent; end all, whatever happens.
+    async def running(cls, folder: Path, **router: str) -> AsyncIterator[Self]:
+        """Start all of them and wait until orders can be sent; end all, whatever happens.
 
         `router` are variables of the router that go before those of the stack.
         """
-        made = Programs.in_folder(folder)
+        made = Programs.in_folder(folder, *cls.brokers)
         trio = cls(made, made.router(**router))
         async with AsyncExitStack() as owned:
-            for part in (trio.simulator, trio.adapter, trio.router):
+            for part in (*trio.simulators, *trio.adapters, trio.router):
                 owned.push_async_callback(part.end)
             owned.push_async_callback(trio.client.close)
             owned.push_async_callback(trio.operations.close)
-            await trio.simulator.start()
-            trio.adapter.begin()
+            for simulator in trio.simulators:
+                simulator.begin()
+            for simulator in trio.simulators:
+                await simulator.up()
+            for adapter in trio.adapters:
+                adapter.begin()
             await trio.router.start()
             await trio.open_for_entries()
             yield trio
+
+    @property
+    def simulators(self) -> list[Part]:
+        """The venues."""
+        return [self.simulator]
+
+    @property
+    def adapters(self) -> list[Part]:
+        """Their adapters."""
+        return [self.adapter]
 
     async def status(self) -> VenueStatus:
         """The one venue as the router tells of it."""
@@ -186,12 +220,16 @@ class Trio:
             Fill(e.placement_id, _symbol(e), e.side.name, e.last_qty, e.last_px, e.cum_qty)
             for e in (await self.client.executions().all()).items
         ]
-        filled = await self.venue.fills()
+        filled = await self.filled()
         differences = [f"not booked: {fill}" for fill in filled if fill not in booked]
         differences += [f"not at the venue: {fill}" for fill in booked if fill not in filled]
         if len(booked) != len(set(booked)):
             differences.append(f"booked twice: {booked}")
         return differences
+
+    async def filled(self) -> list[Fill]:
+        """Every fill that the venue has booked."""
+        return await self.venue.fills()
 
     async def held(self) -> dict[str, Decimal]:
         """What the router's books hold, by symbol."""

@@ -266,13 +266,12 @@ def status(report: StatusReport) -> RenderableType:
         if report.trading_state.reason:
             state.append(f": {plain(report.trading_state.reason)}")
         parts.insert(0, state)
-    counts = {
-        "in doubt": report.in_doubt_count,
-        "in quarantine": report.quarantined_count,
-        "failovers": report.failover_count,
-    }
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    return Group(*parts, Text(told, style=_ODD)) if told else Group(*parts)
+    counts = {"in doubt": report.in_doubt_count, "in quarantine": report.quarantined_count}
+    told = [f"{count} {name}" for name, count in counts.items() if count]
+    if report.failover_count:
+        name = "failover" if report.failover_count == 1 else "failovers"
+        told.append(f"{report.failover_count} {name}, the last at {moment(report.last_failover)}")
+    return Group(*parts, Text(", ".join(told), style=_ODD)) if told else Group(*parts)
 
 
 def _requests(remaining: int | None, limit: int | None) -> str:

@@ -1,0 +1,334 @@
+"""Connections that break, links that are lost, wrong accounts: when orders go out and when not."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from services.common.domain.errors import OutcomeUnknown, Reason, Refused, TandemError, Unavailable
+from services.common.domain.order_status import OrderStatus
+from services.common.domain.reports import Lookup, LookupResult, VenueState, VenueStatus
+from services.ib_adapter.send_log import SendLog
+from simulators.ib_gateway.simulated import SimulatedIbGateway
+from tests.integration.ib_adapter.rig import (
+    A,
+    Rig,
+    crossing,
+    eventually,
+    fault,
+    orders_there,
+    placed,
+    resting,
+    rig,
+    say,
+    settings_for,
+)
+from tests.simulators.gateways import Client, gateway_on_port
+
+Simulated = tuple[SimulatedIbGateway, int]
+
+
+async def refused_submit(built: Rig) -> TandemError:
+    with pytest.raises(TandemError) as error:
+        await built.gateway.submit(resting("refused~sim~1.0"), built.check)
+    return error.value
+
+
+async def found(built: Rig, client_id: str, lookup: Lookup) -> LookupResult:
+    """Ask until the look-up comes to that."""
+    async with asyncio.timeout(10):
+        while (result := await built.gateway.find_order(client_id=client_id)).lookup is not lookup:
+            await asyncio.sleep(0.02)
+    return result
+
+
+async def status_says(built: Rig, words: str) -> VenueStatus:
+    """Ask until the reason has those words."""
+    async with asyncio.timeout(10):
+        while words not in (status := await built.gateway.status()).reason:
+            await asyncio.sleep(0.02)
+    return status
+
+
+# -- the link between the Gateway and IB ------------------------------------------------------
+
+
+@pytest.mark.parametrize(("lost", "restored"), [(1100, 1101), (1100, 1102), (2110, 2104)])
+async def test_without_the_link_nothing_is_sent_and_a_new_session_follows_it(
+    ib: Simulated, log: Path, lost: int, restored: int
+) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        simulated.control.do("connectivity", code=lost)
+        await eventually(lambda: not built.gateway.session_id)
+        error = await refused_submit(built)
+        assert isinstance(error, Unavailable)
+        assert error.reason is Reason.VENUE_NOT_READY
+        status = await built.gateway.status()
+        assert (status.state, status.ready) == (VenueState.DOWN, False)
+        simulated.control.do("connectivity", code=restored)
+        assert await built.in_sync() == "session-2"
+        assert built.sink.sessions() == ["session-1", "", "session-2"]
+    assert placed(simulated) == []
+
+
+async def test_data_lost_begins_a_new_session_even_if_nothing_else_was_told(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        say(simulated, -1, 1101)
+        await eventually(lambda: built.gateway.session_id == "session-2")
+
+
+async def test_a_cancel_goes_out_while_the_link_is_lost(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(resting(), built.check)
+        simulated.control.do("connectivity", code=1100)
+        await eventually(lambda: not built.gateway.session_id)
+        report = await built.gateway.cancel(A, built.check)
+        assert report.status is OrderStatus.PENDING_CANCEL
+        simulated.control.do("connectivity", code=1102)
+        await built.in_sync()
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.CANCELED)
+
+
+@pytest.mark.parametrize("code", [2103, 2104, 2106, 2107, 2108, 2119, 2158])
+async def test_notices_about_data_farms_leave_the_session(
+    ib: Simulated, log: Path, code: int
+) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        say(simulated, -1, code)
+        await built.gateway.status()
+        assert built.sink.sessions() == ["session-1"]
+
+
+# -- the connection with the Gateway ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("ends", ["close", "reset", "half"])
+async def test_after_a_lost_connection_what_happened_meanwhile_is_told(
+    ib: Simulated, log: Path, ends: str
+) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(resting(), built.check)
+        simulated.control.do("doors", refuse_s=0.3)
+        simulated.control.do("disconnect", ends=ends)
+        simulated.control.fill(A)
+        await eventually(lambda: not built.gateway.session_id)
+        assert await built.in_sync() == "session-2"
+        assert built.sink.told(A) == ["ACCEPTED", "execution", "FILLED"]
+        assert built.sink.executions()[0].fees
+
+
+async def test_executions_are_told_once_over_a_reconnect(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(crossing(), built.check)
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.FILLED)
+        simulated.control.do("disconnect", ends="reset")
+        await eventually(lambda: built.gateway.session_id == "session-2")
+        assert len(built.sink.executions()) == 1
+        assert built.sink.told(A).count("FILLED") == 1
+
+
+async def test_a_connection_that_has_gone_silent_is_dropped(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        simulated.control.do("blackhole")
+        await eventually(lambda: built.gateway.session_id == "session-2", within_s=5)
+        assert built.sink.sessions() == ["session-1", "", "session-2"]
+
+
+async def test_a_message_about_orders_that_cant_be_read_is_a_gap(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        [client] = simulated.gateway.clients.values()
+        client.send(5, 1, "an order", "that", "is", "none")
+        await eventually(lambda: built.gateway.session_id == "session-2")
+        client.send(81, 5, 0.01, "a3", 3)  # market data: nobody has asked, nothing is lost
+        await built.gateway.status()
+        assert built.gateway.session_id == "session-2"
+
+
+async def test_a_client_id_in_use_is_waited_for(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    other = await Client(simulated).start(17)
+    async with rig(settings_for(port), log, in_sync=False) as built:
+        built.running = asyncio.create_task(built.gateway.run())
+        assert (await status_says(built, "326")).state is VenueState.DOWN
+        other.session.lost()
+        await built.in_sync()
+
+
+async def test_a_gateway_that_nobody_is_logged_in_to_is_waited_for(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    simulated.control.do("doors", silent_s=1.5)
+    async with rig(settings_for(port), log, in_sync=False) as built:
+        built.running = asyncio.create_task(built.gateway.run())
+        assert (await status_says(built, "login awaited")).state is VenueState.DOWN
+        assert isinstance(await refused_submit(built), Unavailable)
+        await built.in_sync()
+
+
+async def test_a_start_up_answer_that_never_comes_is_no_empty_answer(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    fault(simulated, "drop_request", method="reqAllOpenOrders", ends="hang", times=2)
+    async with rig(settings_for(port), log) as built:
+        assert built.sink.sessions() == ["session-1"]
+        asked = [e.method for e in simulated.control.requests()]
+        assert asked.count("reqAllOpenOrders") == 3
+
+
+# -- the account ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("account", "changed"),
+    [
+        ("U1000001", {}),
+        ("DU1000001", {"mode": "live", "account_number": "U1000001"}),
+        ("DU1000001", {"account_number": "DU1000002"}),
+    ],
+)
+async def test_on_a_wrong_account_nothing_is_sent(
+    log: Path, account: str, changed: dict[str, str]
+) -> None:
+    async with gateway_on_port(account=account) as (simulated, port):
+        async with rig(settings_for(port, **changed), log, in_sync=False) as built:
+            with pytest.raises(Refused) as refused:
+                await built.gateway.run()
+            assert refused.value.reason is Reason.WRONG_ACCOUNT_MODE
+            assert (await refused_submit(built)).reason is Reason.WRONG_ACCOUNT_MODE
+            assert (await built.gateway.status()).state is VenueState.DRAINED
+        assert placed(simulated) == []
+
+
+async def test_a_live_account_trades_in_live_mode(log: Path) -> None:
+    async with gateway_on_port(account="U1000001") as (_, port):
+        settings = settings_for(port, mode="live", account_number="U1000001")
+        async with rig(settings, log) as built:
+            report = await built.gateway.submit(resting(), built.check)
+            assert report.status is OrderStatus.ACCEPTED
+
+
+# -- orders over a gap ------------------------------------------------------------------------
+
+
+async def test_an_order_whose_answer_is_lost_is_in_doubt_and_found(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    fault(simulated, "drop_reply", method="placeOrder", ends="reset")
+    async with rig(settings_for(port), log) as built:
+        with pytest.raises(OutcomeUnknown):
+            await built.gateway.submit(resting(), built.check)
+        await eventually(lambda: built.gateway.session_id == "session-2")
+        assert built.sink.last_status(A) is OrderStatus.ACCEPTED
+        assert (await found(built, A, Lookup.FOUND)).report is not None
+        assert placed(simulated) == [A]
+
+
+async def test_an_order_that_was_dropped_is_in_doubt_until_it_must_have_shown(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    fault(simulated, "drop_request", method="placeOrder", ends="hang")
+    async with rig(settings_for(port, settling_s=1.5), log) as built:
+        with pytest.raises(OutcomeUnknown):
+            await built.gateway.submit(resting(), built.check)
+        first = await built.gateway.find_order(client_id=A)
+        assert first.lookup is Lookup.UNKNOWN
+        assert "may still come up" in first.reason
+        await found(built, A, Lookup.ABSENT)
+        with pytest.raises(OutcomeUnknown):
+            await built.gateway.submit(resting(), built.check)
+        assert placed(simulated) == [A]
+
+
+async def test_of_sixty_orders_at_a_lost_connection_those_that_arrived_are_found(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    fault(simulated, "delay", method="placeOrder", delay_before_s=0.5)
+    fault(
+        simulated, "drop_request", method="placeOrder", client_order_id_prefix="n20~", ends="reset"
+    )
+    ids = [f"n{number}~sim~1.0" for number in range(60)]
+    async with rig(settings_for(port, orders={"ack_timeout_s": 5.0}), log) as built:
+        outcomes = await asyncio.gather(
+            *(built.gateway.submit(resting(client_id), built.check) for client_id in ids),
+            return_exceptions=True,
+        )
+        assert all(isinstance(outcome, OutcomeUnknown) for outcome in outcomes[20:])
+        await eventually(lambda: built.gateway.session_id == "session-2")
+        there = [order["client_order_id"] for order in orders_there(simulated)]
+        assert there == ids[:20]
+        for client_id in ids[:20]:
+            assert (await built.gateway.find_order(client_id=client_id)).lookup is Lookup.FOUND
+        for client_id in ids[20:]:
+            await found(built, client_id, Lookup.ABSENT)
+    async with rig(settings_for(port), log) as later:
+        again = await asyncio.gather(
+            *(later.gateway.submit(resting(client_id), later.check) for client_id in ids),
+            return_exceptions=True,
+        )
+        assert all(isinstance(outcome, OutcomeUnknown) for outcome in again[20:])
+        assert not any(isinstance(outcome, BaseException) for outcome in again[:20])
+    assert len(orders_there(simulated)) == 20
+
+
+async def test_a_gateway_that_gives_ids_out_again_gets_none_twice(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(resting(), built.check)
+        simulated.control.do("restart", refuse_s=0.1, roll_back_ids=100)
+        await eventually(lambda: built.gateway.session_id == "session-2")
+        await built.gateway.submit(resting("b~sim~1.0"), built.check)
+    async with rig(settings_for(port), log) as later:
+        simulated.control.do("restart", refuse_s=0.1, roll_back_ids=100)
+        await eventually(lambda: later.gateway.session_id == "session-2")
+        await later.gateway.submit(resting("c~sim~1.0"), later.check)
+        sends = [await later.send_log.find(f"{name}~sim~1.0") for name in "abc"]
+        order_ids = [send.order_id for send in sends if send is not None]
+        assert order_ids == sorted(set(order_ids))
+        assert len(order_ids) == 3
+    assert len(orders_there(simulated)) == 3
+
+
+async def test_yesterdays_order_is_unknown_once_the_lists_have_forgotten_it(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(resting(), built.check)
+        await built.gateway.cancel(A, built.check)
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.CANCELED)
+    simulated.control.advance_clock(86_400)
+    simulated.control.do("forget_day")
+    async with rig(settings_for(port), log) as later:
+        await asyncio.sleep(0.6)  # the settling time of these tests
+        result = await later.gateway.find_order(client_id=A)
+        assert result.lookup is Lookup.UNKNOWN
+        assert "earlier day" in result.reason
+
+
+async def test_without_its_log_no_order_is_sent(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        built.send_log.close()
+        error = await refused_submit(built)
+        assert isinstance(error, Unavailable)
+        assert error.reason is Reason.JOURNAL_UNAVAILABLE
+        assert (await built.gateway.status()).ready is False
+    assert placed(simulated) == []
+    assert isinstance(built.send_log, SendLog)
