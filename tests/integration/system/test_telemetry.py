@@ -51,7 +51,8 @@ class Observed(Trio):
         ):
             text = await reply.text()
         return {
-            (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+            # An empty label is none: it stands where another sample of the name has one.
+            (sample.name, *(v for _, v in sorted(sample.labels.items()) if v)): sample.value
             for family in text_string_to_metric_families(text)
             for sample in family.samples
         }
