@@ -76,12 +76,14 @@ async def test_a_fill_is_told_with_its_commission_before_the_order_that_shows_it
 async def test_the_order_of_the_gateways_messages_does_not_matter(
     log: Path, told_first: str
 ) -> None:
-    async with gateway_on_port(fill_events=told_first) as (_, port):
-        async with rig(settings_for(port), log) as built:
-            await built.gateway.submit(crossing(qty="2"), built.check)
-            await eventually(lambda: built.sink.last_status(A) is OrderStatus.FILLED)
-            assert built.sink.told(A)[-2:] == ["execution", "FILLED"]
-            assert built.sink.sessions() == ["session-1"]
+    async with (
+        gateway_on_port(fill_events=told_first) as (_, port),
+        rig(settings_for(port), log) as built,
+    ):
+        await built.gateway.submit(crossing(qty="2"), built.check)
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.FILLED)
+        assert built.sink.told(A)[-2:] == ["execution", "FILLED"]
+        assert built.sink.sessions() == ["session-1"]
 
 
 async def test_a_fill_without_a_commission_is_told_after_a_moment(ib: Simulated, log: Path) -> None:
