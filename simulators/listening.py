@@ -85,10 +85,15 @@ def _bound_socket(host: str, port: int) -> socket.socket:
         bound.listen(128)
     except OSError as error:
         bound.close()
-        in_use = error.errno == errno.EADDRINUSE
-        reason = "is in use" if in_use else f"can't be bound: {error.strerror}"
-        raise CannotListen(f"port {port} on {host} {reason}") from error
+        raise not_bound(host, port, error) from error
     return bound
+
+
+def not_bound(host: str, port: int, error: OSError) -> CannotListen:
+    """Says why a port can't be had."""
+    in_use = error.errno == errno.EADDRINUSE
+    reason = "is in use" if in_use else f"can't be bound: {error.strerror}"
+    return CannotListen(f"port {port} on {host} {reason}")
 
 
 @contextmanager

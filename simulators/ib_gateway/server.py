@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from simulators.ib_gateway.frontend import Frontend
 from simulators.ib_gateway.session import Link, Session
-from simulators.listening import CannotListen
+from simulators.listening import not_bound
 
 _OPEN_FOR_S = math.inf
 
@@ -54,7 +54,7 @@ class GatewayServer:
                 lambda: GatewayProtocol(self._frontend), self._host, port
             )
         except OSError as error:
-            raise CannotListen(f"port {port} on {self._host} is in use") from error
+            raise not_bound(self._host, port, error) from error
         self._server = server
         sockets = getattr(server, "sockets", ())
         self._port = int(sockets[0].getsockname()[1]) if sockets else port
