@@ -70,6 +70,7 @@ def demo() -> None:
 @main.command()
 @click.option("--paper", is_flag=True, help="A real paper account instead of the simulator.")
 @click.option("--fresh", is_flag=True, help="Put the state of earlier runs aside.")
+@click.option("--metrics", is_flag=True, help="Pages for Prometheus, on ports 9464 to 9466.")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="[var/run]")
 @click.option(
     "--restart-after",
@@ -83,12 +84,20 @@ def demo() -> None:
 @click.option("--operations-port", default=DEFAULT_PORTS.operations)
 @_ports_of(ALPACA)
 @_ports_of(IB)
-def run(paper: bool, fresh: bool, state: Path | None, restart_after_s: float, **ports: int) -> None:
+def run(
+    paper: bool,
+    fresh: bool,
+    metrics: bool,
+    state: Path | None,
+    restart_after_s: float,
+    **ports: int,
+) -> None:
     """Keep the stack up in the foreground until Ctrl-C. A port of 0 is any free one."""
     console = tables.console()
     options = RunOptions(
         paper=paper,
         fresh=fresh,
+        metrics=metrics,
         state=(state or ROOT / "var" / ("paper" if paper else "run")).resolve(),
         restart_after_s=restart_after_s,
         ports=_ports(ports),

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from stack import environment
 from stack.children import StackFailed
-from stack.programs import ALPACA, IB, Broker, Ports, paper_venue
+from stack.programs import ALPACA, IB, Broker, Ports, metrics, paper_venue
 from stack.running import RESTART_AFTER_S, Addresses, Stack
 
 _CREDENTIALS: Final = ("TANDEM_ALPACA_API_KEY", "TANDEM_ALPACA_SECRET_KEY")
@@ -26,13 +26,15 @@ _LIVE_KEY: Final = "AK"
 class RunOptions:
     """How to run: `state` is the folder of journal, fence store and logs; `fresh` puts it aside.
 
-    A service that is killed starts again after `restart_after_s`.
+    A service that is killed starts again after `restart_after_s`. With `metrics` each service has
+    a page for Prometheus.
     """
 
     paper: bool
     state: Path
     ports: Ports
     fresh: bool = False
+    metrics: bool = False
     restart_after_s: float = RESTART_AFTER_S
 
 
@@ -95,6 +97,8 @@ async def _start(
             inherited, options.ports, seed=seed, skip_closed=True
         )
         venues = [simulator.venue for simulator in simulators]
+    if options.metrics:
+        inherited |= metrics(options.ports)
     return await stack.start_services(venues, inherited, options.ports)
 
 

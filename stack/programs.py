@@ -16,6 +16,7 @@ _HOST: Final = "127.0.0.1"
 
 # Nobody is being balanced elsewhere on one machine: the end needs no time for that.
 _ROUTER_DRAIN_S: Final = "0"
+_METRICS_PORTS: Final = {"ROUTER": 9464, "ALPACA": 9465, "IB": 9466}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,16 @@ def router(
         "DRAIN_S": _ROUTER_DRAIN_S,
     }
     return _service("router", "services.router", inherited, "ROUTER", settings)
+
+
+def metrics(ports: Ports) -> dict[str, str]:
+    """Settings by which each service serves its metrics: on the customary port, or on any free one
+    if its own is any free one."""
+    own = {"ROUTER": ports.router, **{b.section: ports.of(b).adapter for b in BROKERS}}
+    return {
+        f"TANDEM_{section}_METRICS_LISTEN": f"{_HOST}:{_METRICS_PORTS[section] if port else 0}"
+        for section, port in own.items()
+    }
 
 
 def state_of(broker: Broker, state: Path) -> Path:

@@ -223,7 +223,12 @@ class Stack:
             for setting in settings
         ]
         await _serving(child, addresses[0])
-        self._told(f"{program.name} (process {child.pid}) on {addresses[0]}")
+        page = ""
+        metrics = settings[0].removesuffix("LISTEN") + "METRICS_LISTEN"
+        if program.environment.get(metrics):
+            page = await child.says(partial(_listening, setting=metrics), START_TIMEOUT_S)
+            page = f", its metrics on http://{page}/metrics"
+        self._told(f"{program.name} (process {child.pid}) on {addresses[0]}{page}")
         bound = dict(zip(settings, addresses, strict=True))
         again = replace(program, environment={**program.environment, **bound})
         self._services[program.name] = _Service(again, settings)

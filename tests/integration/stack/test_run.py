@@ -9,6 +9,7 @@ import signal
 from decimal import Decimal
 from pathlib import Path
 
+import aiohttp
 import pytest
 from tandem_client import (
     OrderLookup,
@@ -73,8 +74,9 @@ async def test_a_killed_service_comes_back_and_the_next_run_goes_on(tmp_path: Pa
     assert "stack: the simulated Alpaca has ended by itself (killed by SIGKILL)" in first.said
     assert first.survivors() == []
 
-    async with await StackProcess.start("run", *options) as second:
+    async with await StackProcess.start("run", *options, "--metrics") as second:
         await second.hear("make run ARGS=--fresh")
+        await read_metrics(second, "router", "Alpaca adapter", "IB adapter")
         async with TandemClient(router_of(second)) as client:
             again = await client.order("my-1")
         assert again.lookup is OrderLookup.FOUND
@@ -84,6 +86,16 @@ async def test_a_killed_service_comes_back_and_the_next_run_goes_on(tmp_path: Pa
         assert await second.end() == 130, second.said
     assert second.survivors() == []
     assert "logs" in leftovers(state)
+
+
+async def read_metrics(run: StackProcess, *names: str) -> None:
+    """Each service has said where its metrics are, and they are there."""
+    async with aiohttp.ClientSession() as session:
+        for name in names:
+            found = re.search(rf"{name} \(.*, its metrics on (http://\S+)", run.said)
+            assert found is not None, run.said
+            async with session.get(found.group(1), raise_for_status=True) as reply:
+                assert "tandem_event_loop_lag_seconds" in await reply.text()
 
 
 async def opens(client: TandemClient) -> None:
