@@ -71,6 +71,7 @@ def demo() -> None:
 @click.option("--paper", is_flag=True, help="A real paper account instead of the simulator.")
 @click.option("--fresh", is_flag=True, help="Put the state of earlier runs aside.")
 @click.option("--metrics", is_flag=True, help="Pages for Prometheus, on ports 9464 to 9466.")
+@click.option("--otlp", default="", metavar="URL", help="Collector of spans, http://host:4318.")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="[var/run]")
 @click.option(
     "--restart-after",
@@ -88,6 +89,7 @@ def run(
     paper: bool,
     fresh: bool,
     metrics: bool,
+    otlp: str,
     state: Path | None,
     restart_after_s: float,
     **ports: int,
@@ -98,6 +100,7 @@ def run(
         paper=paper,
         fresh=fresh,
         metrics=metrics,
+        otlp=otlp,
         state=(state or ROOT / "var" / ("paper" if paper else "run")).resolve(),
         restart_after_s=restart_after_s,
         ports=_ports(ports),

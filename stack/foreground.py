@@ -27,7 +27,7 @@ class RunOptions:
     """How to run: `state` is the folder of journal, fence store and logs; `fresh` puts it aside.
 
     A service that is killed starts again after `restart_after_s`. With `metrics` each service has
-    a page for Prometheus.
+    a page for Prometheus; spans go to the collector `otlp` (http://host:4318), if it is given.
     """
 
     paper: bool
@@ -35,6 +35,7 @@ class RunOptions:
     ports: Ports
     fresh: bool = False
     metrics: bool = False
+    otlp: str = ""
     restart_after_s: float = RESTART_AFTER_S
 
 
@@ -99,6 +100,8 @@ async def _start(
         venues = [simulator.venue for simulator in simulators]
     if options.metrics:
         inherited |= metrics(options.ports)
+    if options.otlp:
+        inherited["TANDEM_OTLP_ENDPOINT"] = options.otlp
     return await stack.start_services(venues, inherited, options.ports)
 
 

@@ -20,9 +20,11 @@ from tandem_client import (
     Side,
     TandemClient,
     TimeInForce,
+    new_traceparent,
     parse_symbol,
 )
 
+from stack.traces import TraceCollector
 from tests.integration.stack.stack_process import StackProcess, leftovers
 
 _BROKERS = ("alpaca", "ib")
@@ -74,13 +76,20 @@ async def test_a_killed_service_comes_back_and_the_next_run_goes_on(tmp_path: Pa
     assert "stack: the simulated Alpaca has ended by itself (killed by SIGKILL)" in first.said
     assert first.survivors() == []
 
-    async with await StackProcess.start("run", *options, "--metrics") as second:
+    async with (
+        TraceCollector() as collector,
+        await StackProcess.start(
+            "run", *options, "--metrics", "--otlp", collector.endpoint
+        ) as second,
+    ):
         await second.hear("make run ARGS=--fresh")
         await read_metrics(second, "router", "Alpaca adapter", "IB adapter")
-        async with TandemClient(router_of(second)) as client:
+        trace = new_traceparent()
+        async with TandemClient(router_of(second), traceparent=lambda: trace) as client:
             again = await client.order("my-1")
         assert again.lookup is OrderLookup.FOUND
         assert again.order is not None
+        await collector.wait_for(trace.split("-")[1], bool, 20)
         assert (again.order.status, again.order.avg_px) == (OrderStatus.FILLED, Decimal("8.5"))
         second.signal(signal.SIGINT)
         assert await second.end() == 130, second.said

@@ -111,6 +111,9 @@ async def test_one_trace_goes_from_the_client_to_the_broker(
     assert sent.attributes["tandem.placement_id"] == order.placement_id
     assert sent.attributes["tandem.venue"] == posted.attributes["tandem.venue"] == "alpaca"
     assert posted.attributes["http.response.status_code"] == 200
+    for part in (trio.router, trio.adapter):
+        lines = part.logs[-1].read_text("utf-8").splitlines()
+        assert [line for line in lines if f'"trace_id": "{trace_id}"' in line]
     assert work.attributes["tandem.order_status"] in ("ACCEPTED", "FILLED", "PARTIALLY_FILLED")
 
 
