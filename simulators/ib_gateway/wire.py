@@ -19,8 +19,10 @@ class BadMessage(ValueError):
 
 def text_of(value: Field) -> str:
     """A field as it is sent: numbers without an exponent and without needless zeros."""
-    if isinstance(value, bool):
-        return "1" if value else "0"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return str(int(value))
     if isinstance(value, Fraction):
         value = (Decimal(value.numerator) / Decimal(value.denominator)).quantize(_PLACES)
     if isinstance(value, Decimal):

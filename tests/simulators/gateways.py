@@ -32,7 +32,7 @@ class MemoryLink:
     """A connection without a socket; `ended` is how the Gateway ended it."""
 
     def __init__(self) -> None:
-        self.data = b""
+        self.data = bytearray()
         self.ended = ""
 
     def write(self, data: bytes) -> None:
@@ -82,7 +82,7 @@ class Client:
     def messages(self) -> list[Message]:
         """All complete messages that have come."""
         reader = FrameReader()
-        reader.feed(self.link.data)
+        reader.feed(bytes(self.link.data))
         return [fields_of(body) for body in reader.frames()]
 
     def of(self, *numbers: str) -> list[Message]:

@@ -199,3 +199,30 @@ async def test_an_order_that_nobody_knows_can_not_go_inactive() -> None:
     async with gateway() as simulated:
         with pytest.raises(NoSuchOrder):
             simulated.control.do("inactivate", order="nobody")
+
+
+async def test_news_of_the_outage_come_before_what_clients_sent_during_it() -> None:
+    async with gateway() as simulated:
+        client = await Client(simulated).start()
+        await client.status(client.place("20", "rests"), "Submitted")
+        simulated.control.do("connectivity", code=1100)
+        simulated.control.fill("rests")
+        client.send(4, 1, 1, "")
+        await client.until(lambda: simulated.gateway.uplink.held_count)
+        simulated.control.do("connectivity", code=1102)
+        await client.failed(1, 161)
+
+
+async def test_a_restart_loses_the_order_that_was_being_read() -> None:
+    async with gateway() as simulated:
+        client = await Client(simulated).start()
+        action = {"kind": "delay", "delay_before_s": 0.05}
+        simulated.control.add_fault({"match": {"method": "placeOrder"}, "action": action})
+        client.place("8.5", "being read")
+        client.place("8.5", "waiting")
+        await client.until(lambda: simulated.control.requests()[-1].method == "placeOrder")
+        simulated.control.do("restart", refuse_s=0)
+        await client.until(lambda: simulated.control.requests()[-1].outcome)
+        (entry,) = [e for e in simulated.control.requests() if e.method == "placeOrder"]
+        assert (entry.outcome, entry.reached_venue) == ("lost", False)
+        assert simulated.control.ledger()["orders"] == []

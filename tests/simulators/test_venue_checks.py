@@ -168,3 +168,34 @@ def test_an_expired_contract_is_refused_from_its_last_close_on() -> None:
     market.wait(60)
     with pytest.raises(refusals.ContractExpired):
         market.send("buy", PUT, price="1.01")
+
+
+def test_where_an_order_may_cross_zero_only_what_it_opens_needs_means() -> None:
+    market = Market(multiplier="1", refuses_to_cross_zero=False)
+    market.trade("buy", "SPY", "200")
+    with pytest.raises(refusals.InsufficientBuyingPower) as refused:
+        market.send("sell", "SPY", "260", price="400.00")
+    assert refused.value.required == 60 * 400
+    market.trade("sell", "SPY", "240")
+    assert market.held("SPY") == -40
+    assert market.status(market.send("buy", "SPY", "40", price="1.00")) == "pending_new"
+
+
+def test_what_closing_orders_hold_already_counts_as_opening() -> None:
+    market = Market(refuses_to_cross_zero=False, refuses_wash_trades=False)
+    market.trade("buy", "SPY", "10")
+    closing = market.send("sell", "SPY", "10", price="500.00")
+    opening = market.send("sell", "SPY", "5", price="500.00")
+    intents = [market.venue.desk.get(o).position_intent.value for o in (closing, opening)]
+    assert intents == ["sell_to_close", "sell_to_open"]
+
+
+def test_alpacas_rules_can_be_switched_off() -> None:
+    market = Market(
+        start=new_york("2024-11-04", "20:00:00"),
+        refuses_wash_trades=False,
+        refuses_option_market_orders_off_hours=False,
+    )
+    market.send("sell", PUT, price="8.50")
+    market.send("buy", PUT, price="9.00")
+    assert market.status(market.send("buy", PUT)) == "accepted"
