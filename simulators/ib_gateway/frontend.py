@@ -260,7 +260,7 @@ class Frontend:
         return ""
 
     def _server_time(self) -> str:
-        return f"{self._gateway.venue.now.astimezone(NEW_YORK):%Y%m%d %H:%M:%S %Z}"
+        return f"{self._gateway.venue.clock.now().astimezone(NEW_YORK):%Y%m%d %H:%M:%S %Z}"
 
 
 async def _resume_after(session: Session, seconds: float) -> None:

@@ -58,7 +58,7 @@ async def eventful(simulated: SimulatedIbGateway) -> tuple[bytes, bytes]:
     await asyncio.sleep(60)
     simulated.control.do("connectivity", code=1102)
     await asyncio.sleep(60)
-    return clients[0].link.data, clients[1].link.data
+    return bytes(clients[0].link.data), bytes(clients[1].link.data)
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
