@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from ib_insync.contract import Contract, ContractDetails
-
 from services.common.domain.errors import Reason, Refused
 from services.common.domain.instruments import Instrument, OptionContract
 from services.ib_adapter import contracts
 from services.ib_adapter.codes import Kind
 from services.ib_adapter.figures import Unreadable
+from services.ib_adapter.library import Contract, ContractDetails
 from services.ib_adapter.pending import RequestRefused
 from services.ib_adapter.requests import Requests
 

@@ -11,8 +11,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from ib_insync.contract import Contract
-
 from services.common.domain.instruments import (
     Equity,
     Instrument,
@@ -23,6 +21,7 @@ from services.common.domain.instruments import (
 from services.common.domain.occ import guess_underlying, parse_occ
 from services.ib_adapter import figures
 from services.ib_adapter.figures import Unreadable
+from services.ib_adapter.library import Contract
 
 STOCK: Final = "STK"
 OPTION: Final = "OPT"

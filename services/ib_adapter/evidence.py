@@ -10,6 +10,7 @@ of long ago may have changed, so whoever looks one up reads the lists first and 
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,13 +18,13 @@ from decimal import Decimal
 from typing import Final
 
 import structlog
-from ib_insync.contract import Contract
 
 from services.common.domain.errors import Cause
 from services.common.domain.executions import Side
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
 from services.ib_adapter import statuses
+from services.ib_adapter.library import Contract
 from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -73,6 +74,12 @@ class OrderFacts:
             return OrderStatus.REJECTED, Signal.REJECTED
         return status, signal
 
+    def refuse(self, cause: Cause) -> None:
+        """The Gateway says that it did not take it. One that was accepted stays what it was: then
+        something else about it was refused."""
+        if not self.is_proven or self.standing[0] is OrderStatus.SUSPENDED:
+            self.refusal = cause
+
     @property
     def is_ended(self) -> bool:
         """Whether the venue has told its end."""
@@ -94,16 +101,34 @@ class Evidence:
         self._client_id = client_id
         self._monotonic = monotonic
         self._orders: OrderedDict[int, OrderFacts] = OrderedDict()
+        self._by_ref: dict[str, dict[int, OrderFacts]] = {}
         self._sent: OrderedDict[int, OrderSpec] = OrderedDict()
+        self._written_at: dict[str, float] = {}
 
     def __iter__(self) -> Iterator[OrderFacts]:
         return iter(list(self._orders.values()))
 
+    def sending(self, client_id: str) -> None:
+        """An order is about to go out: from here on it may come up at any time."""
+        self._written_at.setdefault(client_id, math.inf)
+
     def sent(self, order_id: int, spec: OrderSpec) -> None:
-        """An order goes out under this number: what it is need not be told by the Gateway."""
+        """It goes out now under this number: what it is need not be told by the Gateway."""
+        self._written_at[spec.client_order_id] = self._monotonic()
         self._sent[order_id] = spec
         while len(self._sent) > ORDERS_MAX:
-            self._sent.popitem(last=False)
+            _, oldest = self._sent.popitem(last=False)
+            self._written_at.pop(oldest.client_order_id, None)
+
+    def not_sent(self, client_id: str) -> None:
+        """It did not go out now; it may have earlier."""
+        if self._written_at.get(client_id) == math.inf:
+            del self._written_at[client_id]
+
+    def written_at(self, client_id: str) -> float:
+        """When this process wrote it, in monotonic seconds: infinite if it is about to, 0 for what
+        it did not write or has forgotten."""
+        return self._written_at.get(client_id, 0.0)
 
     def spec_of(self, order_id: int) -> OrderSpec | None:
         """What this process sent under a number."""
@@ -124,7 +149,7 @@ class Evidence:
 
         IB does not enforce that there is one only; more than one live one is logged as an error.
         """
-        found = [facts for facts in self._orders.values() if facts.order_ref == order_ref]
+        found = list(self._by_ref.get(order_ref, {}).values())
         live = [facts for facts in found if not facts.is_ended]
         if len(live) > 1:
             perm_ids = [facts.perm_id for facts in live]
@@ -139,7 +164,7 @@ class Evidence:
         if not word.perm_id:
             return None
         facts = self._facts(word.perm_id, word.order_id, word.client_id)
-        facts.order_ref = word.order_ref or facts.order_ref
+        self._name(facts, word.order_ref)
         facts.account = word.account or facts.account
         facts.contract = word.contract
         facts.side = _ACTIONS.get(word.action)
@@ -168,7 +193,7 @@ class Evidence:
         if not word.perm_id:
             return None
         facts = self._facts(word.perm_id, word.order_id, word.client_id)
-        facts.order_ref = word.order_ref or facts.order_ref
+        self._name(facts, word.order_ref)
         facts.account = word.account or facts.account
         facts.contract = facts.contract or word.contract
         facts.side = facts.side or _SIDES.get(word.side)
@@ -185,12 +210,24 @@ class Evidence:
             facts.order_id, facts.client_id = order_id, client_id
         spec = self._sent.get(order_id) if client_id == self._client_id else None
         if spec is not None and facts.order_ref in ("", spec.client_order_id):
-            facts.order_ref = spec.client_order_id
+            self._name(facts, spec.client_order_id)
             facts.order_qty = facts.order_qty or spec.order_qty
             facts.side = facts.side or spec.side
         while len(self._orders) > ORDERS_MAX:
-            self._orders.popitem(last=False)
+            self._forget(*self._orders.popitem(last=False))
         return facts
+
+    def _name(self, facts: OrderFacts, order_ref: str) -> None:
+        if order_ref and order_ref != facts.order_ref:
+            self._forget(facts.perm_id, facts)
+            facts.order_ref = order_ref
+            self._by_ref.setdefault(order_ref, {})[facts.perm_id] = facts
+
+    def _forget(self, perm_id: int, facts: OrderFacts) -> None:
+        named = self._by_ref.get(facts.order_ref, {})
+        named.pop(perm_id, None)
+        if not named:
+            self._by_ref.pop(facts.order_ref, None)
 
 
 def _take_status(facts: OrderFacts, raw_status: str) -> None:
@@ -208,3 +245,5 @@ def _take_status(facts: OrderFacts, raw_status: str) -> None:
     if facts.raw_status == "Filled" and raw_status != "Filled":
         return
     facts.raw_status = raw_status
+    if raw_status != "Inactive" and facts.is_proven:
+        facts.refusal = None  # it works after all

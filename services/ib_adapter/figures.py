@@ -34,8 +34,10 @@ def decimal(number: float) -> Decimal | None:
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -_PLACES_MAX:
         value = value.quantize(_STEP)
+    if not value:
+        return Decimal(0)  # no negative zero
     value = value.normalize()
-    # 100.0 is 100, not 1E+2; and there is no negative zero.
+    # 100.0 is 100, and not 1E+2.
     return value.quantize(Decimal(1)) if value == value.to_integral_value() else value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -155,18 +155,14 @@ def read_hours(text: str, zone_name: str) -> list[tuple[datetime, datetime]]:
 
 
 def clock_at(now: datetime, hours: Iterable[tuple[datetime, datetime]]) -> MarketClock:
-    """The market's clock at a moment. Raises ReadFailed if the hours end before it."""
+    """The market's clock at a moment. Raises ReadFailed if no later opening is among the hours."""
     ahead = [(begin, end) for begin, end in hours if end > now]
-    if not ahead:
-        raise ReadFailed("IB gave no trading hours after now")
-    is_open = ahead[0][0] <= now
     opens = [begin for begin, _ in ahead if begin > now]
     if not opens:
-        # IB lists about a week: after its last session the next one can only be later.
-        opens = [ahead[-1][0] + timedelta(days=1)]
+        raise ReadFailed("IB gave no opening after now")
     return MarketClock(
         venue_time=now,
-        is_open=is_open,
+        is_open=ahead[0][0] <= now,
         next_open=opens[0].astimezone(UTC),
         next_close=ahead[0][1].astimezone(UTC),
         trading_date=now.astimezone(figures.NEW_YORK).date(),

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
-from ib_insync.contract import Contract
 
 from services.common.adapter.port import LastCheck
 from services.common.domain.errors import (
@@ -33,6 +32,7 @@ from services.common.runtime.clock import Clock
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.contract_cache import ContractCache
 from services.ib_adapter.evidence import Evidence, OrderFacts
+from services.ib_adapter.library import Contract
 from services.ib_adapter.requests import BROKER
 from services.ib_adapter.send_log import ORDER_ID_MAX, Send, SendLog
 from services.ib_adapter.session import Session
@@ -89,7 +89,8 @@ class OrderEntry:
         contract = await self._contract(spec)
         wire = self._session.ready_wire()
         order_id = self._new_order_id()
-        earlier = await self._send_log.begin(self._row(spec, order_id))
+        self._evidence.sending(spec.client_order_id)
+        earlier = await self._begin(spec, order_id)
         if earlier is not None:
             return await self._answer_earlier(spec, earlier)
         with broker_span(BROKER, "placeOrder", clock=self._clock) as call:
@@ -142,8 +143,20 @@ class OrderEntry:
             venue_time=self._session.venue_clock.now(),
         )
 
+    async def _begin(self, spec: OrderSpec, order_id: int) -> Send | None:
+        """Note the send; the earlier one, if there was one."""
+        try:
+            earlier = await self._send_log.begin(self._row(spec, order_id))
+        except TandemError:
+            self._evidence.not_sent(spec.client_order_id)
+            raise
+        if earlier is not None:
+            self._evidence.not_sent(spec.client_order_id)
+        return earlier
+
     async def _withdraw(self, spec: OrderSpec) -> None:
         """Take back what the log says of a send that was not written."""
+        self._evidence.not_sent(spec.client_order_id)
         try:
             await self._send_log.withdraw(spec.client_order_id)
         except TandemError as error:

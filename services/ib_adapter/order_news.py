@@ -78,9 +78,7 @@ class OrderNews:
         client_id = spec.client_order_id
         _log.info("said_of_order", client_id=client_id, code=said.code, text=said.text[:300])
         if said.effect is OrderEffect.REJECTED and facts is not None:
-            # The end of one that was never accepted; an accepted one that is refused something
-            # stays what it was.
-            facts.refusal = said.cause
+            facts.refuse(said.cause)
             self._shown(facts)
         if not self.waiters.said(said):
             self._said_late(spec, said, facts)
@@ -95,6 +93,8 @@ class OrderNews:
     def _shown(self, facts: OrderFacts | None) -> None:
         if facts is None or not facts.is_proven:
             return
+        if facts.contract is None and not facts.order_ref:
+            return  # a status alone, of an order that may be another account's
         self.telling.hear_report(self._translator.report(facts))
         if facts.client_id == self._client_id:
             self.waiters.shown(facts)

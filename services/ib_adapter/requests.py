@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ib_insync.contract import Contract, ContractDetails
-from ib_insync.objects import ExecutionFilter
-
 from services.common.adapter.pacer import Pacer, Priority
 from services.common.domain.errors import ReadFailed, Unavailable
 from services.common.runtime.broker_calls import broker_span
 from services.common.runtime.clock import Clock
 from services.common.runtime.deadlines import no_deadline
+from services.ib_adapter.library import Contract, ContractDetails, ExecutionFilter
 from services.ib_adapter.pending import Named, Pending
 from services.ib_adapter.wire import Wire
 from services.ib_adapter.words import ExecutionWord, OrderWord

@@ -169,7 +169,8 @@ class Session:
         self._check_account(wire)
         self._requests = Requests(wire, pending, self._pacer, self._clock, self._terms.requests)
         self._requests.market_data_type(self._terms.market_data_type)
-        self._set_state(State.SYNCING, "connected, reading what happened")
+        if self._link_up:
+            self._set_state(State.SYNCING, "connected, reading what happened")
 
     def _check_account(self, wire: Wire) -> None:
         try:

@@ -7,8 +7,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from ib_insync.order import Order
-
 from services.common.domain.amounts import Money
 from services.common.domain.errors import Cause, Reason
 from services.common.domain.executions import (
@@ -26,6 +24,7 @@ from services.common.domain.reports import AccountMode, Balance, OrderReport, Ve
 from services.ib_adapter import contracts, figures
 from services.ib_adapter.evidence import OrderFacts
 from services.ib_adapter.figures import Unreadable
+from services.ib_adapter.library import Order
 from services.ib_adapter.words import ExecutionWord
 
 _ORDER_TYPES: Final = {"LMT": OrderType.LIMIT, "MKT": OrderType.MARKET}

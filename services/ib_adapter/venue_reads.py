@@ -117,9 +117,9 @@ class VenueReads:
         day, today = figures.trading_date(send.venue_time), figures.trading_date(now)
         if day is None or day != today:
             return "it was sent on an earlier day, which IB's lists do not reach back to"
-        since_send_s = (self._clock.now() - send.sent_at).total_seconds()
-        in_sync_s = self._clock.monotonic() - self._session.in_sync_since
-        if min(since_send_s, in_sync_s) < self._settling_s:
+        # The monotonic clock: of what an earlier process sent, all of this session counts.
+        since = max(self._evidence.written_at(send.placement_id), self._session.in_sync_since)
+        if self._clock.monotonic() - since < self._settling_s:
             return f"it was sent, and may still come up within {self._settling_s:g} s"
         return ""
 

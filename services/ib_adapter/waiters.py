@@ -83,14 +83,14 @@ class Waiters:
         waiters = self._waiters.get(said.ref_id)
         if waiters is None:
             return False
-        if said.effect is not OrderEffect.NONE:
-            for waiter in waiters:
-                # A new order can't be refused a cancel, nor a cancel a margin.
-                is_about_cancel = said.effect is OrderEffect.CANCEL_REFUSED
-                if is_about_cancel == (waiter.purpose is Purpose.CANCEL) or (
-                    said.effect is not OrderEffect.CANCEL_REFUSED
-                ):
-                    waiter.settle(said)
+        for waiter in waiters:
+            # A refused cancel says nothing to whoever waits for a new order's acceptance.
+            is_of_cancel = said.effect is OrderEffect.CANCEL_REFUSED
+            if said.effect is OrderEffect.NONE or (
+                is_of_cancel and waiter.purpose is Purpose.SUBMIT
+            ):
+                continue
+            waiter.settle(said)
         return True
 
     def lost(self, reason: str) -> None:

@@ -12,26 +12,12 @@ news.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-with warnings.catch_warnings():
-    # The library asks for an event loop when it is imported, which newer Pythons warn of.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from ib_insync import client as library_client
-    from ib_insync import decoder as library_decoder
-
-from ib_insync.contract import Contract
-from ib_insync.order import Order
-
 from services.common.domain.errors import Reason, Unavailable
-
-# The library has few types, and wants its own wrapper class where it calls any object's methods.
-LibraryClient: Any = library_client.Client
-LibraryDecoder: Any = library_decoder.Decoder
+from services.ib_adapter.library import Contract, LibraryClient, LibraryDecoder, Order
 
 # Messages that tell of orders and executions: losing one is a gap.
 ORDER_MESSAGES: Final = frozenset({"3", "4", "5", "9", "11", "15", "53", "55", "59", "101", "102"})
@@ -100,10 +86,11 @@ class Wire:
             self.drop("no connection came up")
             raise
         finally:
-            for task in (connecting, closed):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, OSError):
-                    await task
+            connecting.cancel()
+            closed.cancel()
+            await asyncio.wait({connecting, closed}, timeout=within_s)
+            if connecting.done() and not connecting.cancelled():
+                connecting.exception()  # told by now: it must not be logged as well
 
     def _no_connection(
         self, connecting: asyncio.Future[None], where: str, within_s: float

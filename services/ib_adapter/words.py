@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ib_insync.contract import Contract
-from ib_insync.objects import CommissionReport
-from ib_insync.objects import Execution as IbExecution
-from ib_insync.order import Order, OrderState
-
 from services.common.domain.amounts import Money
 from services.common.domain.executions import Fee
 from services.ib_adapter import figures
+from services.ib_adapter.library import (
+    CommissionReport,
+    Contract,
+    LibraryExecution,
+    Order,
+    OrderState,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def completed_order(contract: Contract, order: Order, state: OrderState) -> Orde
     )
 
 
-def execution(contract: Contract, told: IbExecution) -> ExecutionWord:
+def execution(contract: Contract, told: LibraryExecution) -> ExecutionWord:
     """An execDetails message. Raises Unreadable if quantity or price is not set."""
     order_id = int(told.orderId)
     return ExecutionWord(

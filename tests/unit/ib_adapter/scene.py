@@ -1,0 +1,106 @@
+"""Words of the Gateway, and a translator: what the unit tests of the IB adapter share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from services.common.adapter.port import VenueEvent
+from services.common.domain.executions import Execution
+from services.common.domain.occ import parse_occ
+from services.common.domain.reports import OrderReport
+from services.ib_adapter import contracts
+from services.ib_adapter.library import Contract
+from services.ib_adapter.translate import Translator
+from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
+
+NOW = datetime(2024, 11, 4, 15, 0, tzinfo=UTC)
+PUT = parse_occ("SPY241115P00400000")
+A = "a~sim~1.0"
+OURS = 17
+
+
+def put_contract() -> Contract:
+    contract = contracts.contract_of(PUT)
+    contract.localSymbol = PUT.osi
+    return contract
+
+
+def order_word(raw_status: str = "Submitted", **changed: Any) -> OrderWord:
+    word = OrderWord(
+        perm_id=900,
+        order_id=5,
+        client_id=OURS,
+        order_ref=A,
+        account="DU1",
+        raw_status=raw_status,
+        contract=put_contract(),
+        action="SELL",
+        order_qty=Decimal(3),
+        order_type="LMT",
+        time_in_force="DAY",
+        limit_price=Decimal("5.5"),
+        filled=None,
+        is_completed=False,
+    )
+    return replace(word, **changed)
+
+
+def status_word(raw_status: str, filled: str = "0", **changed: Any) -> StatusWord:
+    word = StatusWord(900, 5, OURS, raw_status, Decimal(filled), None)
+    return replace(word, **changed)
+
+
+def execution_word(exec_id: str = "x.1.01", cum: str = "1", **changed: Any) -> ExecutionWord:
+    word = ExecutionWord(
+        exec_id=exec_id,
+        perm_id=900,
+        order_id=5,
+        client_id=OURS,
+        order_ref=A,
+        account="DU1",
+        contract=put_contract(),
+        side="SLD",
+        last_qty=Decimal(1),
+        last_px=Decimal("5.5"),
+        cum_qty=Decimal(cum),
+        venue_time=NOW,
+    )
+    return replace(word, **changed)
+
+
+def translator() -> Translator:
+    return Translator("ib", "main", lambda: NOW, lambda: NOW)
+
+
+class Ticking:
+    """Monotonic seconds that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Told:
+    """What was published, in short."""
+
+    def __init__(self) -> None:
+        self.events: list[VenueEvent] = []
+
+    def publish(self, *events: VenueEvent) -> None:
+        self.events.extend(events)
+
+    def short(self) -> list[str]:
+        return [_short(event) for event in self.events]
+
+
+def _short(event: VenueEvent) -> str:
+    if isinstance(event, Execution):
+        return f"{event.exec_type.value} {event.exec_id}"
+    if isinstance(event, OrderReport):
+        return f"{event.status.value} {event.cum_qty}"
+    return type(event).__name__

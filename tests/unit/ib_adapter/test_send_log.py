@@ -1,0 +1,129 @@
+"""The send log: one row per id, durable, and never sent again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import apsw
+import pytest
+
+from services.common.domain.errors import Effect, Reason, Unavailable
+from services.common.runtime.blocking import BlockingPool
+from services.common.runtime.clock import SystemClock
+from services.ib_adapter.send_log import Send, SendLog, SendLogFailed, SendLogUnusable
+from tests.unit.adapter.recording_vfs import RecordingVfs
+
+CLOCK = SystemClock()
+AT = datetime(2024, 11, 4, 15, 0, tzinfo=UTC)
+SEND = Send("a~t~1.0", "1:hash", 7, 3, "session-1", AT, AT)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "sends.sqlite"
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[BlockingPool]:
+    pool = BlockingPool(1, slot_wait_s=1.0, name="test")
+    yield pool
+    assert await pool.close(timeout_s=5.0) == 0
+
+
+def opened(path: Path, pool: BlockingPool, vfs: str | None = None) -> SendLog:
+    return SendLog.open(path, CLOCK, pool.run, vfs=vfs)
+
+
+async def test_a_send_is_found_by_a_later_process(path: Path, pool: BlockingPool) -> None:
+    log = opened(path, pool)
+    assert log.high_water == 0
+    assert await log.begin(SEND) is None
+    log.close()
+    later = opened(path, pool)
+    assert await later.find("a~t~1.0") == SEND
+    assert later.high_water == 7
+    assert later.created <= CLOCK.now()
+    later.close()
+
+
+async def test_an_id_is_begun_once(path: Path, pool: BlockingPool) -> None:
+    log = opened(path, pool)
+    await log.begin(SEND)
+    again = await log.begin(replace(SEND, order_id=8, content_hash="1:other"))
+    assert again == SEND
+    assert await log.find("a~t~1.0") == SEND
+    log.close()
+
+
+async def test_a_withdrawn_send_gives_way_and_keeps_its_order_id_used(
+    path: Path, pool: BlockingPool
+) -> None:
+    log = opened(path, pool)
+    await log.begin(SEND)
+    await log.withdraw("a~t~1.0")
+    assert await log.find("a~t~1.0") == replace(SEND, not_sent=True)
+    assert await log.begin(replace(SEND, order_id=9)) is None
+    assert await log.find("a~t~1.0") == replace(SEND, order_id=9)
+    assert log.high_water == 9
+    log.close()
+
+
+async def test_the_highest_order_id_never_falls(path: Path, pool: BlockingPool) -> None:
+    log = opened(path, pool)
+    await log.begin(replace(SEND, placement_id="b~t~1.0", order_id=50))
+    await log.begin(SEND)
+    assert log.high_water == 50
+    log.close()
+    later = opened(path, pool)
+    assert later.high_water == 50
+    later.close()
+
+
+async def test_begin_returns_after_the_sync(path: Path, pool: BlockingPool) -> None:
+    vfs = RecordingVfs()
+    log = opened(path, pool, vfs.name)
+    before = len(vfs.log)
+    await log.begin(SEND)
+    assert vfs.log[before:][-1][0] == "sync"
+    log.close()
+
+
+async def test_a_log_that_failed_refuses_until_it_is_opened_again(
+    path: Path, pool: BlockingPool
+) -> None:
+    vfs = RecordingVfs()
+    log = opened(path, pool, vfs.name)
+    vfs.sync_fails = True
+    with pytest.raises(SendLogFailed) as failed:
+        await log.begin(SEND)
+    assert (failed.value.reason, failed.value.effect) == (Reason.JOURNAL_UNAVAILABLE, Effect.NONE)
+    vfs.sync_fails = False
+    with pytest.raises(Unavailable):
+        await log.begin(SEND)
+    with pytest.raises(Unavailable):
+        log.require_working()
+    assert "a write of the send log failed" in log.failure
+    log.close()
+
+
+async def test_a_second_process_cant_have_it(path: Path, pool: BlockingPool) -> None:
+    log = opened(path, pool)
+    with pytest.raises(SendLogUnusable, match="locked by another process"):
+        opened(path, pool)
+    log.close()
+
+
+def test_a_file_of_another_kind_is_not_touched(path: Path) -> None:
+    other = apsw.Connection(str(path))
+    other.execute("CREATE TABLE diary (page TEXT)")
+    other.close()
+    with pytest.raises(SendLogUnusable, match="something else"):
+        SendLog.open(path, CLOCK, None)  # type: ignore[arg-type]
+
+
+def test_a_volume_that_is_not_mounted_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(SendLogUnusable, match="there is no folder"):
+        SendLog.open(tmp_path / "missing" / "log", CLOCK, None)  # type: ignore[arg-type]
