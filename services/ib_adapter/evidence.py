@@ -245,5 +245,7 @@ def _take_status(facts: OrderFacts, raw_status: str) -> None:
     if facts.raw_status == "Filled" and raw_status != "Filled":
         return
     facts.raw_status = raw_status
+    if raw_status == "Filled" and facts.order_qty is not None:
+        facts.filled = max(facts.filled, facts.order_qty)  # openOrder does not tell how much
     if raw_status != "Inactive" and facts.is_proven:
         facts.refusal = None  # it works after all

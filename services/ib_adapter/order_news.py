@@ -93,8 +93,8 @@ class OrderNews:
     def _shown(self, facts: OrderFacts | None) -> None:
         if facts is None or not facts.is_proven:
             return
-        if facts.contract is None and not facts.order_ref:
-            return  # a status alone, of an order that may be another account's
+        if facts.order_qty is None:
+            return  # a status or an execution alone: the order itself is still to be shown
         self.telling.hear_report(self._translator.report(facts))
         if facts.client_id == self._client_id:
             self.waiters.shown(facts)

@@ -1,0 +1,142 @@
+"""What the Gateway says late, again, or of orders that nobody waits for."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.common.adapter.port import ExecutionQuery
+from services.common.domain.errors import OutcomeUnknown, Reason
+from services.common.domain.executions import ExecType
+from services.common.domain.order_status import OrderStatus
+from simulators.ib_gateway.simulated import SimulatedIbGateway
+from tests.integration.ib_adapter.rig import (
+    A,
+    Rig,
+    crossing,
+    eventually,
+    fault,
+    placed,
+    resting,
+    rig,
+    say,
+    settings_for,
+)
+
+Simulated = tuple[SimulatedIbGateway, int]
+
+
+# A slow Gateway is not taken for a dead one in these tests.
+PATIENT = {"heartbeat_s": 10.0, "round_trip_s": 10.0}
+
+
+async def order_id(built: Rig, client_id: str = A) -> int:
+    send = await built.send_log.find(client_id)
+    assert send is not None
+    return send.order_id
+
+
+async def test_a_refusal_after_the_time_out_ends_the_doubt(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    fault(simulated, "delay", method="placeOrder", delay_before_s=1.0)
+    async with rig(settings_for(port, connection=PATIENT), log) as built:
+        with pytest.raises(OutcomeUnknown):
+            await built.gateway.submit(crossing(qty="1000"), built.check)
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.REJECTED)
+        cause = built.sink.reports(A)[-1].cause
+        assert cause is not None
+        assert cause.reason is Reason.INSUFFICIENT_BUYING_POWER
+
+
+async def test_a_late_refusal_of_an_order_that_is_there_is_not_believed(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    fault(simulated, "hold", event="openOrder", times=0)
+    fault(simulated, "hold", event="orderStatus", times=0)
+    async with rig(settings_for(port), log) as built:
+        with pytest.raises(OutcomeUnknown):
+            await built.gateway.submit(resting(), built.check)
+        say(simulated, await order_id(built), 201, "Order rejected - reason: not so")
+        await eventually(lambda: built.sink.last_status(A))
+        assert built.sink.told(A) == ["ACCEPTED"]
+
+
+async def test_an_acceptance_after_the_time_out_is_told(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    fault(simulated, "delay", method="placeOrder", delay_before_s=1.0)
+    async with rig(settings_for(port, connection=PATIENT), log) as built:
+        with pytest.raises(OutcomeUnknown):
+            await built.gateway.submit(resting(), built.check)
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.ACCEPTED)
+        again = await built.gateway.submit(resting(), built.check)
+        assert again.status is OrderStatus.ACCEPTED
+        assert placed(simulated) == [A]
+
+
+async def test_a_correction_is_told_as_one_and_never_as_another_trade(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(crossing(), built.check)
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.FILLED)
+        [trade] = built.sink.executions()
+        corrected = trade.exec_id[:-1] + "2"
+        contract = ["", "SPY", "OPT", "20241115", "400", "P", "100", "CBOE", "USD"]
+        contract += ["SPY   241115P00400000", "SPY"]
+        number = await order_id(built)
+        [client] = simulated.gateway.clients.values()
+        told = ["20241104 10:00:05 US/Eastern", "DU1000001", "CBOE", "SLD", "1", "8.25"]
+        told += [trade.venue_order_id, "17", "0", "1", "8.25", A, "", "", "", "1"]
+        client.send(11, -1, number, *contract, corrected, *told)
+        client.send(59, 1, corrected, "1.0", "USD", "0", "", "")
+        await eventually(lambda: len(built.sink.executions()) == 2)
+        correction = built.sink.executions()[1]
+        assert (correction.exec_type, correction.exec_ref_id) == (ExecType.CORRECT, trade.exec_id)
+        assert (correction.exec_id, correction.last_px) == (corrected, Decimal("8.25"))
+        client.send(11, -1, number, *contract, trade.exec_id, *told)
+        await built.gateway.status()
+        assert len(built.sink.executions()) == 2
+
+
+async def test_fills_of_other_clients_are_told_when_the_lists_are_read_again(
+    ib: Simulated, log: Path
+) -> None:
+    _, port = ib
+    quick = {"silence_s": 0.3}
+    async with rig(settings_for(port, client_id=5, orders=quick), log) as built:
+        other = log.with_name("other.sqlite")
+        async with rig(settings_for(port, client_id=6), other) as second:
+            await second.gateway.submit(crossing(), second.check)
+            await eventually(lambda: second.sink.executions())
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.FILLED)
+        assert built.sink.told(A)[-2:] == ["execution", "FILLED"]
+        assert built.sink.sessions() == ["session-1"]
+
+
+async def test_duplicated_messages_are_told_once(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    for event in ("openOrder", "orderStatus", "execDetails", "commissionReport"):
+        fault(simulated, "duplicate", event=event, times=0)
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(crossing(), built.check)
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.FILLED)
+        await built.gateway.executions(ExecutionQuery())
+        told = built.sink.told(A)
+        assert told[-2:] == ["execution", "FILLED"]
+        assert (told.count("execution"), told.count("FILLED")) == (1, 1)
+
+
+async def test_a_fill_whose_execution_was_lost_ends_the_session_and_is_read(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    fault(simulated, "drop", event="execDetails")
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(crossing(), built.check)
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.FILLED)
+        assert built.sink.told(A)[-2:] == ["execution", "FILLED"]
+        assert built.sink.sessions() == ["session-1", "", "session-2"]
