@@ -64,7 +64,7 @@ class Hearing:
         text = f"message {message_id or '?'} could not be read: {type(error).__name__}"
         _log.warning("message_not_read", message_id=message_id, error=str(error)[:300])
         self._pending.fail_all(text)
-        if not message_id or message_id in ORDER_MESSAGES:
+        if message_id in ORDER_MESSAGES or not message_id.isdigit():
             self._news.on_lost_message(text, is_framing=not message_id)
 
     def closed(self, reason: str) -> None:

@@ -123,9 +123,8 @@ class OrderEntry:
             raise Unavailable(error.reason, text, retry_after_s=error.retry_after_s) from error
 
     def _new_order_id(self) -> int:
-        wire = self._session.ready_wire()
-        wire.raise_next_id(self._send_log.high_water + 1)
-        order_id = wire.next_id()
+        """A number above all that were ever used: a session begins above the log's highest."""
+        order_id = self._session.ready_wire().next_id()
         if order_id > ORDER_ID_MAX:
             raise Unavailable(
                 Reason.VENUE_UNAVAILABLE, "order ids are used up: reset them at the Gateway"

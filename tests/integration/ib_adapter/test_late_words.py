@@ -61,6 +61,8 @@ async def test_a_late_refusal_of_an_order_that_is_there_is_not_believed(
             await built.gateway.submit(resting(), built.check)
         say(simulated, await order_id(built), 201, "Order rejected - reason: not so")
         await eventually(lambda: built.sink.last_status(A))
+        await built.gateway.find_order(client_id=A)
+        await built.gateway.status()
         assert built.sink.told(A) == ["ACCEPTED"]
 
 

@@ -219,6 +219,22 @@ async def test_what_the_last_check_refuses_is_not_written_and_may_be_sent_later(
         assert placed(simulated) == [A]
 
 
+async def test_nothing_is_written_behind_what_still_waits(
+    ib: Simulated, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.quotes([PUT])  # the contract is known: no request is needed
+        with monkeypatch.context() as patched:
+            transport = built.gateway._parts.session.wire().client.conn.transport
+            patched.setattr(transport, "get_write_buffer_size", lambda: 10)
+            with pytest.raises(Unavailable, match="10 bytes before it"):
+                await built.gateway.submit(resting(), built.check)
+        assert built.checks == []
+        assert placed(simulated) == []
+        assert (await built.gateway.submit(resting(), built.check)).status is OrderStatus.ACCEPTED
+
+
 async def test_an_id_is_sent_once_whatever_is_asked(ib: Simulated, log: Path) -> None:
     simulated, port = ib
     async with rig(settings_for(port), log) as built:

@@ -74,6 +74,17 @@ async def test_without_the_link_nothing_is_sent_and_a_new_session_follows_it(
     assert placed(simulated) == []
 
 
+async def test_out_of_sync_an_order_that_no_list_shows_is_unknown(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        assert (await built.gateway.find_order(client_id=A)).lookup is Lookup.ABSENT
+        simulated.control.do("connectivity", code=1100)
+        await eventually(lambda: not built.gateway.session_id)
+        result = await built.gateway.find_order(client_id=A)
+        assert (result.lookup, result.report) == (Lookup.UNKNOWN, None)
+        assert "not in sync" in result.reason
+
+
 async def test_data_lost_begins_a_new_session_even_if_nothing_else_was_told(
     ib: Simulated, log: Path
 ) -> None:
@@ -154,6 +165,18 @@ async def test_a_message_about_orders_that_cant_be_read_is_a_gap(ib: Simulated, 
         client.send(81, 5, 0.01, "a3", 3)  # market data: nobody has asked, nothing is lost
         await built.gateway.status()
         assert built.gateway.session_id == "session-2"
+
+
+@pytest.mark.parametrize("garbage", [b"\0\0\0\x09nonsense\0", b"\0\0\0\x01\0"])
+async def test_after_what_is_no_message_everything_is_read_anew(
+    ib: Simulated, log: Path, garbage: bytes
+) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        [client] = simulated.gateway.clients.values()
+        client.send_frame(garbage)
+        await eventually(lambda: built.gateway.session_id == "session-2")
+        assert (client in simulated.gateway.clients.values()) == (b"nonsense" in garbage)
 
 
 async def test_a_client_id_in_use_is_waited_for(ib: Simulated, log: Path) -> None:

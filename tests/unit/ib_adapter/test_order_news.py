@@ -1,0 +1,125 @@
+"""Who is told of what was heard about an order: whoever waits for it, and nobody else."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from services.common.domain.order_status import OrderStatus
+from services.ib_adapter.codes import Said
+from services.ib_adapter.evidence import Evidence, OrderFacts
+from services.ib_adapter.order_news import OrderNews
+from services.ib_adapter.telling import Telling, TellingTerms
+from services.ib_adapter.waiters import Lost, Purpose, Waiter, Waiters
+from tests.integration.ib_adapter.rig import resting
+from tests.unit.ib_adapter.scene import (
+    OURS,
+    A,
+    Ticking,
+    Told,
+    execution_word,
+    order_word,
+    status_word,
+    translator,
+)
+
+
+class Scene:
+    """News of account DU1, with a wait for order 5."""
+
+    def __init__(self, purpose: Purpose = Purpose.SUBMIT) -> None:
+        self.told, clock = Told(), Ticking()
+        self.evidence = Evidence(OURS, clock)
+        telling = Telling(self.told, translator(), clock, TellingTerms(0.0, 5.0))
+        telling.open()
+        self.waiters = Waiters()
+        self.news = OrderNews(self.evidence, telling, self.waiters, translator(), client_id=OURS)
+        self.news.account = "DU1"
+        self.evidence.sent(5, resting(A))
+        self.waiter: Waiter = self.waiters.open(5, purpose)
+
+    @property
+    def word(self) -> object:
+        return self.waiter.word.result() if self.waiter.word.done() else None
+
+
+async def test_the_order_itself_settles_a_wait() -> None:
+    scene = Scene()
+    scene.news.on_order(order_word("PendingSubmit"))
+    assert scene.word is None
+    scene.news.on_status(status_word("Submitted"))
+    assert isinstance(scene.word, OrderFacts)
+    assert scene.told.short() == ["ACCEPTED 0"]
+
+
+async def test_an_order_of_another_client_with_the_same_number_does_not() -> None:
+    scene = Scene()
+    scene.news.on_order(order_word(client_id=OURS + 1, order_ref="x~t~1.0"))
+    assert scene.word is None
+    assert scene.told.short() == ["ACCEPTED 0"]
+
+
+async def test_orders_and_executions_of_another_account_are_nobodys() -> None:
+    scene = Scene()
+    scene.news.on_status(status_word("Submitted", perm_id=77, client_id=OURS + 1))
+    scene.news.on_order(order_word(account="DU2", perm_id=77))
+    scene.news.on_execution(execution_word(account="DU2"), is_live=True)
+    assert scene.told.short() == []
+    assert scene.word is None
+
+
+async def test_inactive_neither_settles_nor_is_forgotten() -> None:
+    scene = Scene()
+    scene.news.on_order(order_word("Inactive"))
+    assert scene.word is None
+    assert scene.waiter.held is not None
+    scene.news.on_said(Said(5, 201, "Order rejected"))
+    facts = scene.word
+    assert isinstance(facts, OrderFacts)
+    assert facts.standing[0] is OrderStatus.REJECTED
+    assert scene.told.short() == ["SUSPENDED 0", "REJECTED 0"]
+
+
+@pytest.mark.parametrize(
+    ("code", "settles"), [(201, True), (10328, True), (161, False), (399, False)]
+)
+async def test_a_code_settles_a_submit_if_it_is_about_the_order(code: int, settles: bool) -> None:
+    scene = Scene()
+    scene.news.on_said(Said(5, code, "text"))
+    assert (scene.word is not None) == settles
+
+
+@pytest.mark.parametrize(("code", "settles"), [(161, True), (10148, True), (399, False)])
+async def test_a_code_settles_a_cancel_if_it_refuses_it(code: int, settles: bool) -> None:
+    scene = Scene(Purpose.CANCEL)
+    scene.news.on_said(Said(5, code, "text"))
+    assert (scene.word is not None) == settles
+
+
+async def test_a_cancel_waits_for_the_cancel_and_not_for_other_news() -> None:
+    scene = Scene(Purpose.CANCEL)
+    scene.news.on_order(order_word("Submitted"))
+    assert scene.word is None
+    scene.news.on_status(status_word("Cancelled", "1"))
+    facts = scene.word
+    assert isinstance(facts, OrderFacts)
+    assert (facts.standing[0], facts.filled) == (OrderStatus.CANCELED, Decimal(1))
+
+
+async def test_a_lost_connection_settles_every_wait() -> None:
+    scene = Scene()
+    scene.waiters.lost("reset")
+    assert scene.word == Lost("reset")
+
+
+async def test_a_refusal_that_nobody_waits_for_is_passed_on_to_be_looked_up() -> None:
+    scene = Scene()
+    late: list[tuple[str, int]] = []
+    scene.news.on_late_refusal = lambda spec, said: late.append((spec.client_order_id, said.code))
+    scene.waiters.close(scene.waiter)
+    for code in (399, 10147, 10328, 201):
+        scene.news.on_said(Said(5, code, "text"))
+    scene.news.on_said(Said(6, 201, "of nobody's order"))
+    assert late == [(A, 201)]
+    assert scene.told.short() == []
