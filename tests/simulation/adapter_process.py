@@ -32,15 +32,14 @@ from tests.simulation.venue_process import VenueProcess
 from tests.simulation.virtual_pool import VirtualPool
 
 ACCOUNT_ID = "main"
+Places = Callable[[str, str], None]
+"""Told of a placement_id, and of its number on the wire if it has one, as it leaves for a venue."""
 _SLOT_WAIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterWiring:
-    """What one life of an adapter is given; `rng` is the only randomness.
-
-    `places` is told of each placement_id as it leaves for the venue.
-    """
+    """What one life of an adapter is given; `rng` is the only randomness."""
 
     name: str
     tag: str
@@ -51,7 +50,7 @@ class AdapterWiring:
     disk: Disk
     clock: Clock
     rng: random.Random
-    places: Callable[[str], None]
+    places: Places
 
 
 class RunningGateway(VenueGateway, Protocol):

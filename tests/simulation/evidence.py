@@ -7,8 +7,9 @@ whole, and gives the state that was live, is asked here of the product's own fol
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
+from services.common.domain.amounts import total
 from services.common.domain.executions import Execution
 from services.common.domain.instruments import multiplier_of
 from services.common.domain.order_events import Placement
@@ -17,10 +18,10 @@ from services.router.books.digest import digest
 from services.router.books.entries import OrderEntry
 from services.router.core import RouterCore
 from services.router.journal import codec
-from services.router.journal.records import AlertRaised, Record
+from services.router.journal.records import AlertRaised, FailedOver, PlacementIntended, Record
 from services.router.journal.store import Entry, JournalCorrupt, JournalStore, check_chain
 from tests.simulation.checkers.finding import Finding, Kind
-from tests.simulation.checkers.settlement import Account, Booked, Fill, Held, Placed
+from tests.simulation.checkers.settlement import Account, Booked, Charged, Fill, Held, Placed
 from tests.simulation.checkers.telling import Standing
 
 # Words that say that somebody lied, which no fault of a schedule makes anybody do.
@@ -35,6 +36,7 @@ def account_of(books: Books) -> Account:
         positions=[
             Held(p.venue, p.instrument.key, p.qty, p.realized_pnl) for p in books.positions.values()
         ],
+        charges=[_charged(booked.execution) for booked in books.executions],
     )
 
 
@@ -84,6 +86,11 @@ def _fill(execution: Execution) -> Fill:
     )
 
 
+def _charged(execution: Execution) -> Charged:
+    fees = [fee.amount.amount for fee in execution.fees if not fee.estimated]
+    return Charged(execution.venue, execution.exec_id, total(fees) if fees else None)
+
+
 def check_journal(core: RouterCore, store: JournalStore) -> Iterator[Finding]:
     """The chain holds, and the fold of what is stored is what is live."""
     replayed = Books()
@@ -102,6 +109,32 @@ def check_alarms(records: list[Record]) -> Iterator[Finding]:
     for record in records:
         if isinstance(record, AlertRaised) and record.kind in _UNEXPLAINED:
             yield Finding(Kind.NOISE, f"{record.kind}: {record.message}")
+
+
+def check_failovers(
+    records: list[Record], counted: int, is_exit: Callable[[str], bool]
+) -> Iterator[Finding]:
+    """Each failover is counted and alarmed once, and leads to the venue that it names.
+
+    `counted` is what the router tells. An order that closes a position never fails over.
+    """
+    pending: dict[str, str] = {}
+    for record in records:
+        if isinstance(record, FailedOver):
+            pending[record.client_order_id] = record.to_venue
+            if is_exit(record.client_order_id):
+                yield Finding(Kind.WRONG, f"the exit {record.client_order_id} failed over")
+        elif isinstance(record, PlacementIntended):
+            venue = record.placement.venue
+            if pending.pop(record.client_order_id, venue) != venue:
+                yield Finding(Kind.WRONG, f"{record.client_order_id} failed over elsewhere")
+    for client_order_id in pending:
+        yield Finding(Kind.WRONG, f"{client_order_id} failed over, and was placed nowhere")
+    recorded = sum(isinstance(record, FailedOver) for record in records)
+    alarmed = sum(isinstance(r, AlertRaised) and r.kind == "FAILOVER" for r in records)
+    if not counted == alarmed == recorded:
+        text = f"{recorded} failovers, {counted} were counted, {alarmed} alarmed"
+        yield Finding(Kind.WRONG, text)
 
 
 def check_quarantine(books: Books, by_hand: Mapping[str, str]) -> Iterator[Finding]:

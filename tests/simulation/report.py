@@ -17,9 +17,11 @@ class Report:
     schedules: int = 0
     orders: int = 0
     executions: int = 0
-    in_doubt_at_end: int = 0
+    failovers: int = 0
     virtual_s: float = 0.0
     seconds: float = 0.0
+    in_doubt_at_end: Counter[str] = field(default_factory=Counter)
+    venues: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     findings: Counter[Kind] = field(default_factory=Counter)
     failed: list[int] = field(default_factory=list)
@@ -29,7 +31,9 @@ class Report:
         self.schedules += 1
         self.orders += outcome.orders
         self.executions += outcome.executions
-        self.in_doubt_at_end += outcome.in_doubt
+        self.failovers += outcome.failovers
+        self.in_doubt_at_end.update(outcome.in_doubt)
+        self.venues["+".join(outcome.venues)] += 1
         self.virtual_s += outcome.virtual_s
         self.faults.update(outcome.faults)
         self.findings.update(finding.kind for finding in outcome.findings)
@@ -42,13 +46,15 @@ class Report:
             "schedules": self.schedules,
             "orders": self.orders,
             "executions": self.executions,
+            "failovers": self.failovers,
+            "venues": dict(sorted(self.venues.items())),
             "faults": dict(sorted(self.faults.items())),
             "duplicates": self.findings[Kind.DUPLICATE],
             "losses": self.findings[Kind.LOSS],
             "exposure_breaches": self.findings[Kind.EXPOSURE],
             "other_findings": sum(self.findings.values())
             - sum(self.findings[k] for k in (Kind.DUPLICATE, Kind.LOSS, Kind.EXPOSURE)),
-            "in_doubt_at_end": self.in_doubt_at_end,
+            "in_doubt_at_end": dict(sorted(self.in_doubt_at_end.items())),
             "failed_seeds": self.failed,
             "virtual_s": round(self.virtual_s, 3),
             "seconds": round(self.seconds, 3),
@@ -57,7 +63,10 @@ class Report:
     def lines(self) -> list[str]:
         """The same for a terminal."""
         figures = self.as_json()
-        faults = figures.pop("faults")
-        width = max(len(name) for name in [*figures, *faults])
-        shown = [f"{name:<{width}}  {value}" for name, value in figures.items()]
-        return [*shown, "", *(f"{name:<{width}}  {count}" for name, count in faults.items())]
+        venues, faults = figures.pop("venues"), figures.pop("faults")
+        width = max(len(name) for name in [*figures, *venues, *faults])
+        shown = [
+            "\n".join(f"{name:<{width}}  {value}" for name, value in part.items())
+            for part in (figures, venues, faults)
+        ]
+        return ["\n\n".join(shown)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.common.contract.pb import (
     broker_service_pb2,
@@ -13,6 +14,8 @@ from services.common.contract.pb import (
     operations_service_pb2_grpc,
 )
 from services.common.contract.status import translate
+from services.common.domain.executions import Execution
+from services.common.domain.reports import Lookup, LookupResult, OrderReport
 from services.common.runtime.clock import Clock
 from services.common.runtime.interceptors import client_interceptors, server_interceptors
 from services.common.runtime.tasks import TaskOwner
@@ -22,6 +25,7 @@ from services.router.routing.care import CareSettings
 from services.router.routing.link import LinkSettings
 from services.router.routing.venue_client import ClientSettings, VenueClient
 from tests.simulation.adapter_process import ACCOUNT_ID
+from tests.simulation.checkers.absence import Listing
 from tests.simulation.disk import Disk
 from tests.simulation.local_grpc.channel import LocalChannel
 from tests.simulation.local_grpc.frames import Begin
@@ -50,7 +54,8 @@ class AdapterAddress:
 class RouterWiring:
     """What one life of the router is given.
 
-    `exits` is called when its process would end, `submits` with each placement_id as it is sent.
+    `exits` is called when its process would end, `submits` with each placement_id as it is sent,
+    the others with what an adapter has told, and when it was asked; see `checkers/absence.py`.
     """
 
     adapters: Sequence[AdapterAddress]
@@ -60,6 +65,9 @@ class RouterWiring:
     rng: random.Random
     exits: Callable[[str], None]
     submits: Callable[[str], None]
+    told_absent: Callable[[str, str, float], None]
+    told_all_open: Callable[[str, Collection[str], float], None]
+    told_all_executions: Callable[[Listing], None]
 
 
 class RouterProcess:
@@ -117,7 +125,7 @@ class RouterProcess:
             interceptors=client_interceptors(_MARGIN_S, _READ_TIMEOUT_S),
             on_begin=self._sent,
         )
-        client = VenueClient(ACCOUNT_ID, adapter.name, channel, ClientSettings())
+        client = _WatchedClient(self._wiring, adapter.name, channel)
         return VenueWiring(adapter.name, adapter.tag, client)
 
     def _sent(self, begin: Begin) -> None:
@@ -127,6 +135,39 @@ class RouterProcess:
 
     def _critical_end(self, name: str, error: BaseException | None) -> None:
         self._wiring.exits(f"task {name} ended: {error!r}")
+
+
+class _WatchedClient(VenueClient):
+    """The real one; what it is told of orders that are not there is passed on."""
+
+    def __init__(self, wiring: RouterWiring, venue: str, channel: LocalChannel) -> None:
+        super().__init__(ACCOUNT_ID, venue, channel, ClientSettings())
+        self._wiring = wiring
+        self._name = venue
+
+    async def find_order(self, placement_id: str) -> LookupResult:
+        asked_at_s = asyncio.get_running_loop().time()
+        found = await super().find_order(placement_id)
+        if found.lookup is Lookup.ABSENT:
+            self._wiring.told_absent(self._name, placement_id, asked_at_s)
+        return found
+
+    async def open_orders(self) -> Sequence[OrderReport]:
+        asked_at_s = asyncio.get_running_loop().time()
+        reports = await super().open_orders()
+        listed = {report.client_id for report in reports}
+        self._wiring.told_all_open(self._name, listed, asked_at_s)
+        return reports
+
+    async def executions(
+        self, *, after: datetime | None = None, placement_id: str = ""
+    ) -> Sequence[Execution]:
+        asked_at_s = asyncio.get_running_loop().time()
+        found = await super().executions(after=after, placement_id=placement_id)
+        listed = frozenset((execution.client_id, execution.cum_qty) for execution in found)
+        told = Listing(self._name, after, placement_id, asked_at_s, listed)
+        self._wiring.told_all_executions(told)
+        return found
 
 
 async def forever() -> None:

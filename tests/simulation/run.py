@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import msgspec
 import structlog
 
 from services.common.domain.order_status import OrderStatus
+from tests.simulation.checkers.absence import AbsenceChecker
 from tests.simulation.checkers.exposure import ExposureChecker
 from tests.simulation.checkers.finding import Finding, Kind
 from tests.simulation.checkers.gate import GateChecker
@@ -31,6 +33,7 @@ from tests.simulation.checkers.telling import check_told
 from tests.simulation.evidence import (
     account_of,
     check_alarms,
+    check_failovers,
     check_journal,
     check_quarantine,
     journal_digest,
@@ -42,7 +45,7 @@ from tests.simulation.faults.kinds import heal, strike
 from tests.simulation.operating import Operator
 from tests.simulation.quiet import Quiet
 from tests.simulation.router_process import RouterProcess
-from tests.simulation.schedule import Schedule, make_schedule
+from tests.simulation.schedule import Schedule, kind_name, make_schedule
 from tests.simulation.trader import Trader
 from tests.simulation.venues.kinds import kind_of
 from tests.simulation.virtual_loop import VirtualLoop
@@ -56,7 +59,8 @@ _SETTLE_MAX_S = 300.0
 class Outcome:
     """What came of a schedule. `digest` is the same for the same seed, always.
 
-    `faults` counts those that struck, by kind.
+    `faults` counts those that struck, by kind; `in_doubt` the placements that nobody can say
+    anything of, by the kind of their venue.
     """
 
     seed: int
@@ -64,7 +68,9 @@ class Outcome:
     digest: str = ""
     orders: int = 0
     executions: int = 0
-    in_doubt: int = 0
+    in_doubt: Counter[str] = field(default_factory=Counter)
+    failovers: int = 0
+    venues: tuple[str, ...] = ()
     faults: Counter[str] = field(default_factory=Counter)
     virtual_s: float = 0.0
     steps: int = 0
@@ -78,7 +84,7 @@ def run_seed(seed: int, *, verbose: bool = False) -> Outcome:
 
 def run_schedule(schedule: Schedule, *, verbose: bool = False) -> Outcome:
     """Act a schedule and check it."""
-    outcome = Outcome(schedule.seed)
+    outcome = Outcome(schedule.seed, venues=schedule.venues)
     # alpaca-py and others draw from the module's own generator.
     random.seed(schedule.seed)
     with tempfile.TemporaryDirectory(prefix="tandem-simulation-") as folder, _no_collector():
@@ -153,10 +159,13 @@ class Acting:
         world = self._world
         self._exposure = ExposureChecker(self._asked_qty, self._loop.time)
         self._intent = IntentChecker(world.router.disk.holds, self._send_logs(), self._loop.time)
+        self._absence = AbsenceChecker(self._loop.time)
         for venue in world.venues.values():
-            venue.simulated.venue.subscribe(
-                lambda event, name=venue.name: self._exposure.venue_event(name, event)
-            )
+            for checker in (self._exposure, self._absence):
+                venue.simulated.venue.subscribe(partial(checker.venue_event, venue.name))
+        world.on_absent = self._absence.said_absent
+        world.on_all_open = self._absence.said_all_open
+        world.on_all_executions = self._absence.said_all_executions
         self._gate = GateChecker(self._is_exit, self._loop.time)
         world.on_submit = self._on_submit
         world.on_place = self._intent.leaves_adapter
@@ -212,6 +221,7 @@ class Acting:
             *self._exposure.findings,
             *self._intent.findings,
             *self._gate.findings,
+            *self._absence.findings,
         ]
         ledgers = {
             name: venue.simulated.control.ledger(with_entries=True)
@@ -224,10 +234,18 @@ class Acting:
             self._found(Kind.UNFINISHED, f"the router is down: {world.router.exits[-1:]}")
             return
         books = router.core.books
-        outcome.in_doubt = sum(
-            e.order.status is OrderStatus.IN_DOUBT for e in books.orders.values()
+        outcome.in_doubt.update(
+            kind_name(placement.venue)
+            for entry in books.orders.values()
+            for placement in entry.order.placements
+            if entry.order.placement_status(placement) is OrderStatus.IN_DOUBT
         )
-        outcome.findings += check_settlement(ledgers, account_of(books), multipliers_of(books))
+        outcome.findings += check_settlement(
+            ledgers,
+            account_of(books),
+            multipliers_of(books),
+            [name for name in world.venues if not kind_of(name).tells_expiry],
+        )
         self._check_router(router)
         self._digest(ledgers, router)
         self._narrate(router)
@@ -235,7 +253,10 @@ class Acting:
     def _check_router(self, router: RouterProcess) -> None:
         outcome, core = self._outcome, router.core
         outcome.findings += check_journal(core, router.journal_store)
-        outcome.findings += check_alarms(records_of(list(router.journal_store.entries())))
+        records = records_of(list(router.journal_store.entries()))
+        outcome.findings += check_alarms(records)
+        outcome.findings += check_failovers(records, core.books.failover_count, self._is_exit)
+        outcome.failovers = core.books.failover_count
         outcome.findings += check_told(self._watcher.told, standing_of(core.books))
         outcome.findings += check_quarantine(core.books, self._by_hand())
         outcome.findings += [
@@ -246,7 +267,9 @@ class Acting:
         for node in self._world.nodes.values():
             for why in node.exits:
                 if why != "fault":
-                    self._tell(f"{node.name} ended: {why}")
+                    self._tell(f"{node.name} ended: {why.replace(str(self._folder), '')}")
+                if why != "fault" and node is not self._world.router:
+                    self._found(Kind.NOISE, f"{node.name} ended by itself: {why}")
 
     def _by_hand(self) -> dict[str, str]:
         """The orders that nobody sent through the router, with their statuses."""

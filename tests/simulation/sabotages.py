@@ -24,6 +24,7 @@ from services.router.routing.desk import Desk
 from services.router.routing.intake import Intake
 from services.router.routing.venue_client import VenueClient
 from services.router.routing.work import OrderWork
+from tests.simulation import ib_sabotages
 
 Sabotage = Callable[[pytest.MonkeyPatch], None]
 
@@ -166,5 +167,6 @@ ALL: Final[dict[str, Sabotage]] = {
         standing_cancels_forgotten,
         gate_ignored,
         late_fills_dropped,
+        *ib_sabotages.ALL,
     )
 }

@@ -7,7 +7,7 @@ and acted again.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,6 +24,16 @@ _MARKET: Final = (
     ("AAPL241115P00220000", "3.35", "3.45", 3),
 )
 
+MIXES: Final[Mapping[tuple[str, ...], int]] = {
+    ("alpaca", "ib"): 45,
+    ("ib",): 20,
+    ("alpaca",): 15,
+    ("ib", "alpaca"): 8,
+    ("alpaca", "alpaca2"): 6,
+    ("ib", "ib2"): 6,
+}
+"""Which venues an account has, in order of preference, and how often in a hundred schedules."""
+
 ANYWHERE: Final = (
     "stream.lose_events",
     "stream.duplicate_events",
@@ -38,6 +48,7 @@ ANYWHERE: Final = (
     "net.partition_trader",
     "net.partition_adapter",
     "net.partition_venue",
+    "net.outage",
     "crash.router",
     "crash.router_between_steps",
     "crash.router_in_io",
@@ -54,6 +65,7 @@ ANYWHERE: Final = (
     "operator.reduce",
     "disk.slow",
     "disk.router_fails",
+    "disk.adapter_fails",
 )
 """Kinds of faults that hit any venue, or none; `faults` says what they do."""
 
@@ -74,6 +86,40 @@ AT: Final[Mapping[str, tuple[str, ...]]] = {
         "alpaca.other_exec_ids",
         "alpaca.odd_status",
         "alpaca.credentials_refused",
+    ),
+    "ib": (
+        "ib.lose_ack",
+        "ib.lose_ack",
+        "ib.lose_ack",
+        "ib.lose_order",
+        "ib.lose_order",
+        "ib.lose_cancel",
+        "ib.half_frame",
+        "ib.error_before_effect",
+        "ib.error_before_effect",
+        "ib.error_after_effect",
+        "ib.error_after_effect",
+        "ib.error_after_effect",
+        "ib.late_effect",
+        "ib.slow_reads",
+        "ib.failing_reads",
+        "ib.failing_lists",
+        "ib.failing_lists",
+        "ib.link_lost_kept",
+        "ib.link_lost_reset",
+        "ib.link_broken",
+        "ib.restart",
+        "ib.login_wait",
+        "ib.slow_connect",
+        "ib.client_id_in_use",
+        "ib.half_dead",
+        "ib.disconnect",
+        "ib.inactive_order",
+        "ib.suspend",
+        "ib.lose_executions",
+        "ib.lose_commissions",
+        "ib.lose_statuses",
+        "ib.status_first",
     ),
 }
 """Those of one kind of venue; one that stands twice comes twice as often."""
@@ -129,7 +175,7 @@ def kind_name(venue: str) -> str:
 def make_schedule(seed: int) -> Schedule:
     """The schedule of a seed; always the same for the same seed."""
     rng = random.Random(f"{seed}/schedule")
-    venues = ("alpaca",) if rng.random() < 0.7 else ("alpaca", "alpaca2")
+    venues = rng.choices(list(MIXES), list(MIXES.values()))[0]
     orders = _orders(rng, seed)
     faults = _faults(rng, venues, [order.at_s for order in orders])
     orders = _repeated_after_restart(rng, orders, faults)
@@ -234,7 +280,7 @@ def _repeated_after_restart(
 def _faults(
     rng: random.Random, venues: tuple[str, ...], moments: list[float]
 ) -> tuple[PlannedFault, ...]:
-    """Three to six, mostly around the moments at which something is sent."""
+    """Three to six, mostly around the moments at which something is sent, and what is common."""
     faults = []
     for _ in range(rng.randint(3, 6)):
         near = rng.choice(moments) + rng.uniform(-0.5, 0.5)
@@ -244,4 +290,15 @@ def _faults(
         kind = rng.choice(ANYWHERE + AT[kind_name(venue)])
         fault = PlannedFault(max(at_s, 0.0), kind, venue, rng.getrandbits(32))
         faults.append(fault)
+    faults += _common_troubles(rng, venues)
     return tuple(sorted(faults, key=lambda fault: fault.at_s))
+
+
+def _common_troubles(rng: random.Random, venues: tuple[str, ...]) -> Iterator[PlannedFault]:
+    """What a day brings: the preferred broker out while another stands in, a Gateway's restart."""
+    early_s = _START_S, 0.4 * _ACTIVE_S
+    if len({kind_name(venue) for venue in venues}) > 1 and rng.random() < 0.5:
+        yield PlannedFault(rng.uniform(*early_s), "net.outage", venues[0], rng.getrandbits(32))
+    for venue in venues:
+        if kind_name(venue) == "ib" and rng.random() < 0.25:
+            yield PlannedFault(rng.uniform(*early_s), "ib.restart", venue, rng.getrandbits(32))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.simulation.checkers.finding import Kind
 from tests.simulation.checkers.settlement import (
     Account,
     Booked,
+    Charged,
     Fill,
     Held,
     Placed,
@@ -30,7 +32,7 @@ def ledger(
 ) -> dict[str, Any]:
     """One order at the venue, bought in fills of (quantity, price)."""
     cum = Decimal(0)
-    executions = []
+    executions: list[dict[str, Any]] = []
     for qty, px in fills:
         cum += Decimal(qty)
         executions.append(
@@ -42,6 +44,8 @@ def ledger(
                 "last_qty": qty,
                 "last_px": px,
                 "cum_qty": str(cum),
+                "exec_id": f"e{len(executions)}",
+                "fee": "0.65",
             }
         )
     positions = [{"symbol": "SPY", "qty": str(cum)}] if cum else []
@@ -101,6 +105,23 @@ def test_an_order_at_a_venue_that_the_router_does_not_know_is_a_loss() -> None:
     assert kinds(ledger("new", ()), Account([], [], [])) == {Kind.LOSS}
 
 
+@pytest.mark.parametrize(
+    ("fees", "found"),
+    [("0.65", set()), ("0.66", {Kind.WRONG}), (None, {Kind.UNFINISHED})],
+)
+def test_what_an_execution_cost_must_be_booked_as_it_was(
+    fees: str | None, found: set[Kind]
+) -> None:
+    charged = Charged("alpaca", "e0", None if fees is None else Decimal(fees))
+    assert kinds(ledger(), replace(account("FILLED", fill()), charges=[charged])) == found
+
+
+def test_a_venue_that_knows_no_expiry_calls_it_canceled() -> None:
+    expired, canceled = {"alpaca": ledger("expired", ())}, account("CANCELED", held="0")
+    assert [f.kind for f in check_settlement(expired, canceled, {"SPY": 1})] == [Kind.WRONG]
+    assert check_settlement(expired, canceled, {"SPY": 1}, without_expiry=["alpaca"]) == []
+
+
 def test_profit_is_computed_anew_from_the_fills() -> None:
     sold = Fill("alpaca", ID, "SPY", "SELL", Decimal(1), Decimal(13), Decimal(1))
     there = ledger(fills=(("2", "10"),))
@@ -113,6 +134,8 @@ def test_profit_is_computed_anew_from_the_fills() -> None:
             "last_qty": "1",
             "last_px": "13",
             "cum_qty": "1",
+            "exec_id": "e1",
+            "fee": "0",
         }
     )
     there["accounts"]["one"]["positions"][0]["qty"] = "1"

@@ -12,7 +12,7 @@ import pytest
 from tests.simulation.run import Outcome, run_seed
 
 _ROOT = Path(__file__).parents[2]
-_SEEDS = (3, 11, 58, 90)
+_SEEDS = (5, 11, 17, 46)
 
 
 @pytest.fixture(scope="module")

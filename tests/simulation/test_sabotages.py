@@ -11,17 +11,23 @@ from tests.simulation.test_schedules import SEEDS
 
 # The seeds that caught it when this was written: tried first, to save time, the others after them.
 _LIKELY = {
-    "resend_on_time_out": [5],
-    "doubt_taken_for_not_sent": [74],
-    "execution_ids_ignored": [1],
+    "resend_on_time_out": [2],
+    "doubt_taken_for_not_sent": [4],
+    "execution_ids_ignored": [0],
     "fsync_dropped": [0],
     "send_before_commit": [0],
-    "unknown_read_as_empty": [14],
+    "unknown_read_as_empty": [28],
     "repeats_taken_for_new": [0],
-    "orphans_taken_for_not_sent": [5],
-    "standing_cancels_forgotten": [17],
-    "gate_ignored": [0],
-    "late_fills_dropped": [11],
+    "orphans_taken_for_not_sent": [15],
+    "standing_cancels_forgotten": [0],
+    "gate_ignored": [4],
+    "late_fills_dropped": [2],
+    "ib_send_log_not_synced": [2],
+    "ib_sent_again_without_an_answer": [2],
+    "ib_local_status_believed": [4],
+    "ib_failed_read_taken_for_empty": [63],
+    "ib_execution_ids_ignored": [4],
+    "ib_order_ids_not_kept": [42],
 }
 _SHOWS_AS = {
     "resend_on_time_out": Kind.EXPOSURE,
@@ -35,6 +41,12 @@ _SHOWS_AS = {
     "standing_cancels_forgotten": Kind.UNFINISHED,
     "gate_ignored": Kind.GATE,
     "late_fills_dropped": Kind.LOSS,
+    "ib_send_log_not_synced": Kind.INTENT,
+    "ib_sent_again_without_an_answer": Kind.DUPLICATE,
+    "ib_local_status_believed": Kind.NOISE,
+    "ib_failed_read_taken_for_empty": Kind.WRONG,
+    "ib_execution_ids_ignored": Kind.EXPOSURE,
+    "ib_order_ids_not_kept": Kind.DUPLICATE,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from services.common.runtime.clock import LoopClock
 from tests.simulation.adapter_process import AdapterProcess, AdapterWiring
 from tests.simulation.byte_sockets import ByteSockets
+from tests.simulation.checkers.absence import Listing
 from tests.simulation.disk import Disk
 from tests.simulation.incarnation import Incarnation
 from tests.simulation.network import Network
@@ -47,7 +48,8 @@ class World:
     """Built inside the running loop; `start` brings it up, `close` gives back what is outside.
 
     All randomness comes from `seed`, each part having its own stream. `on_submit` is told of each
-    placement that leaves the router, `on_place` of venue and placement as it leaves an adapter;
+    placement that leaves the router, `on_place` of each (venue, placement, number
+    on the wire) that leaves an adapter, `on_absent` and the next two of what adapters tell;
     `want_trading_state` reaches the operator.
     """
 
@@ -59,8 +61,11 @@ class World:
         self.clock = LoopClock(loop, _EPOCH)
         self.network = Network(self.rng("network"), self._ports(venues))
         self.sockets = loop.sockets = ByteSockets(self.network)
-        self.on_place: Callable[[str, str], None] = lambda *_: None
+        self.on_place: Callable[[str, str, str], None] = lambda *_: None
         self.on_submit: Callable[[str], None] = lambda _: None
+        self.on_absent: Callable[[str, str, float], None] = lambda *_: None
+        self.on_all_open: Callable[[str, Collection[str], float], None] = lambda *_: None
+        self.on_all_executions: Callable[[Listing], None] = lambda _: None
         self.want_trading_state: Callable[[str], None] = lambda _: None
         self.trader = Incarnation(TRADER)
         self.venues = {
@@ -83,9 +88,16 @@ class World:
     def start(self) -> None:
         """Start everything."""
         for venue in self.venues.values():
-            venue.life.spawn(kind_of(venue.name).serve(venue))
+            serving = venue.life.spawn(kind_of(venue.name).serve(venue), f"serve {venue.name}")
+            serving.add_done_callback(self._venue_ended)
         for node in self.nodes.values():
             node.start()
+
+    def _venue_ended(self, serving: asyncio.Task[None]) -> None:
+        """Simulators are not to fail: the run ends as broken."""
+        if serving.exception() is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_exception_handler({"message": f"{serving!r}"})
 
     def close(self) -> None:
         """Give back what is outside of the loop."""
@@ -115,7 +127,7 @@ class World:
             self._disk(name),
             self.clock,
             self.rng(name),
-            lambda placement_id: self.on_place(venue.name, placement_id),
+            lambda placement_id, number: self.on_place(venue.name, placement_id, number),
         )
         make = partial(kind_of(venue.name).adapter, wiring)
         return Node(name, self.network, wiring.disk, make, AdapterProcess.run)
@@ -132,6 +144,9 @@ class World:
             self.rng(ROUTER),
             exits=lambda reason: self.router.exit(reason),
             submits=lambda placement_id: self.on_submit(placement_id),
+            told_absent=lambda *told: self.on_absent(*told),
+            told_all_open=lambda *told: self.on_all_open(*told),
+            told_all_executions=lambda told: self.on_all_executions(told),
         )
         make = partial(RouterProcess, wiring)
         return Node(ROUTER, self.network, wiring.disk, make, _run_router)

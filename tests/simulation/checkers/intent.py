@@ -17,7 +17,8 @@ class IntentChecker:
     """Told of what leaves the router and the adapters.
 
     `journal` looks on the router's disk, `send_logs` on those of the adapters that keep a log of
-    what they send, by venue. It also counts: no release sends a placement to a venue twice.
+    what they send, by venue. It also counts: no release sends a placement to a venue twice, nor
+    under a number of the wire's that is not above all before.
     """
 
     def __init__(
@@ -27,14 +28,15 @@ class IntentChecker:
         self._send_logs = send_logs
         self._now_s = now_s
         self._sent: dict[tuple[str, str], int] = {}
+        self._highest: dict[str, int] = {}
         self.findings: list[Finding] = []
 
     def leaves_router(self, placement_id: str) -> None:
         """A placement is about to leave for an adapter."""
         self._require_intent(placement_id, "an adapter")
 
-    def leaves_adapter(self, venue: str, placement_id: str) -> None:
-        """A placement is about to leave for a venue."""
+    def leaves_adapter(self, venue: str, placement_id: str, number: str = "") -> None:
+        """A placement is about to leave for a venue, under a number if it has one there."""
         self._require_intent(placement_id, "the venue")
         logged = self._send_logs.get(venue)
         if logged is not None and not logged(placement_id.encode()):
@@ -43,6 +45,15 @@ class IntentChecker:
         count = self._sent[venue, placement_id] = self._sent.get((venue, placement_id), 0) + 1
         if count > 1:
             self._found(Kind.DUPLICATE, f"{placement_id} is sent to {venue} {count} times")
+        if number:
+            self._require_new(venue, placement_id, int(number))
+
+    def _require_new(self, venue: str, placement_id: str, number: int) -> None:
+        highest = self._highest.get(venue, 0)
+        self._highest[venue] = max(number, highest)
+        if number <= highest:
+            text = f"{placement_id} leaves for {venue} as number {number}, {highest} was used"
+            self._found(Kind.DUPLICATE, text)
 
     def _require_intent(self, placement_id: str, to: str) -> None:
         if not self._journal(placement_id.encode()):

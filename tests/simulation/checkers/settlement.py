@@ -8,7 +8,7 @@ what the router has more often than the ledger.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -64,6 +64,15 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class Charged:
+    """What an execution cost, as the router has it; None if no venue told it."""
+
+    venue: str
+    exec_id: str
+    fees: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """One position in the router's books."""
 
@@ -80,6 +89,7 @@ class Account:
     orders: Sequence[Booked]
     fills: Sequence[Fill]
     positions: Sequence[Held]
+    charges: Sequence[Charged] = ()
 
 
 Ledgers = Mapping[str, Mapping[str, Any]]
@@ -87,14 +97,22 @@ Ledgers = Mapping[str, Mapping[str, Any]]
 
 
 def check_settlement(
-    ledgers: Ledgers, account: Account, multipliers: Mapping[str, int]
+    ledgers: Ledgers,
+    account: Account,
+    multipliers: Mapping[str, int],
+    without_expiry: Collection[str] = (),
 ) -> list[Finding]:
-    """All that does not agree. `multipliers` gives each symbol's shares per unit."""
+    """All that does not agree.
+
+    `multipliers` gives each symbol's shares per unit. The venues in `without_expiry` call an order
+    that has expired canceled.
+    """
     return [
         *_check_fills(ledgers, account),
+        *_check_fees(ledgers, account),
         *_check_positions(ledgers, account),
         *_check_profit(account, multipliers),
-        *_check_orders(ledgers, account),
+        *_check_orders(ledgers, account, without_expiry),
     ]
 
 
@@ -132,6 +150,23 @@ def _shown(fill: Fill) -> str:
         f"{fill.side} {fill.qty} {fill.symbol} at {fill.px} "
         f"({fill.placement_id} at {fill.venue}, {fill.cum_qty} filled after it)"
     )
+
+
+def _check_fees(ledgers: Ledgers, account: Account) -> Iterator[Finding]:
+    """What executions cost at the venues that charge anything; ids are theirs."""
+    there = {
+        (venue, e["exec_id"]): Decimal(e["fee"])
+        for venue, ledger in ledgers.items()
+        for e in ledger["executions"]
+    }
+    for charged in account.charges:
+        fee = there.get((charged.venue, charged.exec_id))
+        if fee and charged.fees is None:
+            text = f"execution {charged.exec_id} cost {fee} at {charged.venue}: not booked"
+            yield Finding(Kind.UNFINISHED, text)
+        elif charged.fees is not None and charged.fees != fee:
+            text = f"execution {charged.exec_id} cost {fee} at {charged.venue}: {charged.fees}"
+            yield Finding(Kind.WRONG, text)
 
 
 # -- positions -------------------------------------------------------------------------------
@@ -197,7 +232,9 @@ def _trade(lots: list[list[Fraction]], fill: Fill) -> Fraction:
 # -- orders ----------------------------------------------------------------------------------
 
 
-def _check_orders(ledgers: Ledgers, account: Account) -> Iterator[Finding]:
+def _check_orders(
+    ledgers: Ledgers, account: Account, without_expiry: Collection[str]
+) -> Iterator[Finding]:
     there = {
         (venue, order["client_order_id"]): order
         for venue, ledger in ledgers.items()
@@ -207,14 +244,15 @@ def _check_orders(ledgers: Ledgers, account: Account) -> Iterator[Finding]:
     for booked in account.orders:
         for placed in booked.placements:
             order = there.pop((placed.venue, placed.placement_id), None)
-            yield from _check_placement(booked, placed, order)
+            ended = _ENDED | ({"expired": "CANCELED"} if placed.venue in without_expiry else {})
+            yield from _check_placement(booked, placed, order, ended)
     for (venue, placement_id), order in there.items():
         text = f"{placement_id} is {order['status']} at {venue}, the router has no such placement"
         yield Finding(Kind.LOSS, text)
 
 
 def _check_placement(
-    booked: Booked, placed: Placed, order: Mapping[str, Any] | None
+    booked: Booked, placed: Placed, order: Mapping[str, Any] | None, ended: Mapping[str, str]
 ) -> Iterator[Finding]:
     what = f"{placed.placement_id} is {placed.status}"
     if order is None:
@@ -225,7 +263,7 @@ def _check_placement(
         yield Finding(Kind.WRONG, f"{what} as {placed.venue_order_id}, which it is not there")
     if order["status"] in _OPEN_AT_VENUE:
         yield from _check_live(booked, placed, order, what)
-    elif placed.status != _ENDED[order["status"]]:
+    elif placed.status != ended[order["status"]]:
         kind = Kind.UNFINISHED if placed.status == "IN_DOUBT" else Kind.WRONG
         yield Finding(kind, f"{what}, at {placed.venue} it is {order['status']}")
 

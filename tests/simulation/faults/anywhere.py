@@ -28,9 +28,7 @@ def _hold(s: Strike) -> None:
 
 
 def _refuse_connect(s: Strike) -> None:
-    s.control.add_fault(
-        {"place": "connect", "times": s.rng.randint(1, 3), "action": {"kind": "refuse"}}
-    )
+    s.arm({"place": "connect", "times": s.rng.randint(1, 3), "action": {"kind": "refuse"}})
     s.control.disconnect_streams()
 
 
@@ -41,6 +39,14 @@ def _cut(s: Strike, one: str, other: str) -> None:
 def _partition(s: Strike, one: str, other: str) -> None:
     s.world.network.partition(one, other)
     s.later(s.rng.choice((0.5, 5.0, 15.0, 50.0)), lambda: s.world.network.heal(one, other))
+
+
+def _outage(s: Strike) -> None:
+    """A venue can't be reached for a good while, from its adapter or the adapter from here."""
+    one, other = s.rng.choice(((s.adapter, s.venue), (s.adapter, s.venue), (ROUTER, s.adapter)))
+    s.world.network.cut(one, other)
+    s.world.network.partition(one, other)
+    s.later(s.rng.uniform(15.0, 50.0), lambda: s.world.network.heal(one, other))
 
 
 def _crash(s: Strike, node: str) -> None:
@@ -85,20 +91,8 @@ def _close_market(s: Strike) -> None:
             control.set_clock(closes + timedelta(seconds=seconds))
 
 
-def _some_order(s: Strike, *, is_open: bool) -> str | None:
-    """An order of ours at the venue, live or ended without having filled; None if there is none."""
-    found = [
-        order.venue_order_id
-        for order in s.control.venue.desk
-        if not order.asked.by_hand
-        and order.is_open is is_open
-        and order.cum_qty < order.asked.order_qty
-    ]
-    return s.rng.choice(found) if found else None
-
-
 def _reject_later(s: Strike) -> None:
-    order = _some_order(s, is_open=True)
+    order = s.some_order(is_open=True)
     s.has_happened = order is not None
     if order is not None:
         s.control.reject(order)
@@ -106,7 +100,7 @@ def _reject_later(s: Strike) -> None:
 
 def _late_fill(s: Strike) -> None:
     """An order that was canceled fills all the same, in part."""
-    order = _some_order(s, is_open=False)
+    order = s.some_order(is_open=False)
     s.has_happened = (
         order is not None and s.control.venue.desk.get(order).status is OrderStatus.CANCELED
     )
@@ -131,6 +125,13 @@ def _failing_disk(s: Strike) -> None:
     s.world.nodes[ROUTER].disk.fails = True
 
 
+def _failing_adapter_disk(s: Strike) -> None:
+    """Writes of an adapter's disk fail until somebody has made room and started it anew."""
+    node = s.world.nodes[s.adapter]
+    node.disk.fails = True
+    s.later(s.rng.uniform(3.0, 20.0), lambda: node.crash("fault", 1.0))
+
+
 def _slow_disk(s: Strike) -> None:
     disk = s.world.nodes[s.rng.choice((ROUTER, s.adapter))].disk
     disk.delay_s = s.rng.choice((0.05, 0.5, 3.0))
@@ -151,6 +152,7 @@ KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     "net.partition_trader": lambda s: _partition(s, TRADER, ROUTER),
     "net.partition_adapter": lambda s: _partition(s, ROUTER, s.adapter),
     "net.partition_venue": lambda s: _partition(s, s.adapter, s.venue),
+    "net.outage": _outage,
     "crash.router": lambda s: _crash(s, ROUTER),
     "crash.router_between_steps": lambda s: _crash_between_steps(s, ROUTER),
     "crash.router_in_io": lambda s: _crash_in_io(s, ROUTER),
@@ -167,4 +169,5 @@ KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     "operator.reduce": lambda s: _set_gate(s, "REDUCING"),
     "disk.slow": _slow_disk,
     "disk.router_fails": _failing_disk,
+    "disk.adapter_fails": _failing_adapter_disk,
 }

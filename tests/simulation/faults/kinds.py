@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.simulation.faults import anywhere, at_alpaca
+from tests.simulation.faults import anywhere, at_alpaca, at_ib
 from tests.simulation.faults.strike import Strike
-from tests.simulation.schedule import PlannedFault
+from tests.simulation.schedule import PlannedFault, kind_name
 from tests.simulation.world import World
 
-KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {**anywhere.KINDS, **at_alpaca.KINDS}
+KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
+    **anywhere.KINDS,
+    **at_alpaca.KINDS,
+    **at_ib.KINDS,
+}
 
 
 def strike(world: World, fault: PlannedFault) -> Strike:
@@ -26,6 +30,8 @@ def heal(world: World) -> None:
         venue.simulated.control.clear_faults()
         venue.simulated.control.release_events()
         venue.simulated.control.set_account(trading_blocked=False)
+        if kind_name(venue.name) == "ib":
+            at_ib.heal(venue)
     world.network.heal_all()
     for node in world.nodes.values():
         node.disk.on_io = None

@@ -46,15 +46,28 @@ class Strike:
         """Do something later, as nobody in particular."""
         asyncio.get_running_loop().call_later(delay_s, then)
 
+    def arm(self, fault: dict[str, Any]) -> None:
+        """Add a fault to the simulator; it has struck when it has met a victim."""
+        self._armed.append(self.control.add_fault(fault))
+
     def request(self, match: dict[str, str], times: int = 1, **action: Any) -> None:
         """Add a fault of requests to the simulator."""
-        fault = {"match": match, "times": times, "action": action}
-        self._armed.append(self.control.add_fault(fault))
+        self.arm({"match": match, "times": times, "action": action})
 
     def event(self, kind: str, times: int = 1) -> None:
         """Add a fault of stream events to the simulator."""
-        fault = {"place": "event", "times": times, "action": {"kind": kind}}
-        self._armed.append(self.control.add_fault(fault))
+        self.arm({"place": "event", "times": times, "action": {"kind": kind}})
+
+    def some_order(self, *, is_open: bool) -> str | None:
+        """An order of ours at the venue, live or ended without having filled, if there is one."""
+        found = [
+            order.venue_order_id
+            for order in self.control.venue.desk
+            if not order.asked.by_hand
+            and order.is_open is is_open
+            and order.cum_qty < order.asked.order_qty
+        ]
+        return self.rng.choice(found) if found else None
 
     def ends(self) -> str:
         """How a connection without an answer ends."""

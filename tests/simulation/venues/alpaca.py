@@ -21,7 +21,7 @@ from simulators.alpaca.server import alpaca_app
 from simulators.alpaca.simulated import SimulatedAlpaca, build
 from simulators.control.request_log import RequestEntry
 from simulators.venue.settings import VenueSettings
-from tests.simulation.adapter_process import AdapterProcess, token
+from tests.simulation.adapter_process import AdapterProcess, Places, token
 from tests.simulation.incarnation import Incarnation
 from tests.simulation.venue_process import VenueProcess
 from tests.simulation.venues.alpaca_wire import VenueWire
@@ -81,12 +81,12 @@ class AlpacaAdapter(AdapterProcess[AlpacaSettings, AlpacaGateway]):
         )
 
 
-def _placements(places: Callable[[str], None]) -> Callable[[str, str, bytes], None]:
+def _placements(places: Places) -> Callable[[str, str, bytes], None]:
     """Tells of each request that asks for an order under which id it does."""
 
     def leaves(method: str, path: str, body: bytes) -> None:
         if method == "POST" and path.endswith("/orders"):
-            places(str(json.loads(body)["client_order_id"]))
+            places(str(json.loads(body)["client_order_id"]), "")
 
     return leaves
 

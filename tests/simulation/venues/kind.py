@@ -26,3 +26,4 @@ class VenueKind:
     adapter: Callable[[AdapterWiring], AdapterProcess[Any, Any]]
     reads_orders: Callable[[RequestEntry], bool]
     keeps_send_log: bool = False
+    tells_expiry: bool = True

@@ -7,9 +7,10 @@ from typing import Final
 
 from tests.simulation.schedule import kind_name
 from tests.simulation.venues.alpaca import ALPACA
+from tests.simulation.venues.ib import IB
 from tests.simulation.venues.kind import VenueKind
 
-KINDS: Final[Mapping[str, VenueKind]] = {"alpaca": ALPACA}
+KINDS: Final[Mapping[str, VenueKind]] = {"alpaca": ALPACA, "ib": IB}
 
 
 def kind_of(venue: str) -> VenueKind:
