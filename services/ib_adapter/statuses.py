@@ -46,7 +46,7 @@ def read_status(
     if order_qty is not None and filled >= order_qty > 0:
         return _S.FILLED, _G.FILLED
     if is_completed:
-        if raw_status == "Inactive" and not filled:
+        if raw_status == "Inactive":  # refused, by IB or later by the exchange
             return _S.REJECTED, _G.REJECTED
         return _S.CANCELED, _G.CANCELED
     if status is _S.ACCEPTED and filled > 0:

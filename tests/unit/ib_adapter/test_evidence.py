@@ -43,7 +43,7 @@ def evidence() -> Evidence:
         ("ApiCancelled", "0", False, (S.CANCELED, G.CANCELED)),
         ("Inactive", "0", False, (S.SUSPENDED, G.SUSPENDED)),
         ("Inactive", "0", True, (S.REJECTED, G.REJECTED)),
-        ("Inactive", "1", True, (S.CANCELED, G.CANCELED)),
+        ("Inactive", "1", True, (S.REJECTED, G.REJECTED)),
         ("Submitted", "1", True, (S.CANCELED, G.CANCELED)),
         ("SomethingNew", "0", False, (S.ACCEPTED, G.ACKNOWLEDGED)),
     ],
