@@ -106,6 +106,13 @@ class Node(Generic[P]):
             self.on_start(process)
             await self._run(process)
         except Exception as error:  # noqa: BLE001 - a process that fails is started again
-            why = f"{type(error).__name__}: {error}"
+            why = _shown(error)
         if not life.frozen:
             self.exit(why)
+
+
+def _shown(error: BaseException) -> str:
+    """An error in words; of a group, those that it was made of."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_shown(part) for part in error.exceptions)
+    return f"{type(error).__name__}: {error}"

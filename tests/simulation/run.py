@@ -53,6 +53,8 @@ from tests.simulation.watcher import Watcher
 from tests.simulation.world import World
 
 _SETTLE_MAX_S = 300.0
+# What faults do that an adapter must not live on with: killed, no disk, another's credentials.
+_ENDS_AN_ADAPTER = ("fault", "the disk is full", "unauthorized")
 
 
 @dataclass(slots=True)
@@ -268,8 +270,12 @@ class Acting:
             for why in node.exits:
                 if why != "fault":
                     self._tell(f"{node.name} ended: {why.replace(str(self._folder), '')}")
-                if why != "fault" and node is not self._world.router:
-                    self._found(Kind.NOISE, f"{node.name} ended by itself: {why}")
+        for node in self._world.adapters.values():
+            outcome.findings += [
+                Finding(Kind.NOISE, f"{node.name} ended by itself: {why}")
+                for why in node.exits
+                if not any(word in why for word in _ENDS_AN_ADAPTER)
+            ]
 
     def _by_hand(self) -> dict[str, str]:
         """The orders that nobody sent through the router, with their statuses."""
