@@ -35,8 +35,6 @@ from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
 
 _log = structlog.stdlib.get_logger(__name__)
 
-# A change that is due is looked for at least so often, in seconds.
-_TICK_S: Final = 1.0
 MARKET_DATA_TYPES: Final = {"realtime": 1, "frozen": 2, "delayed": 3, "delayed_frozen": 4}
 
 
@@ -216,7 +214,7 @@ class Session:
         async with asyncio.TaskGroup() as tasks:
             others = [
                 tasks.create_task(self._beat(), name="ib.heartbeat"),
-                tasks.create_task(self._tick(), name="ib.telling"),
+                tasks.create_task(self._news.telling.run(self._gap), name="ib.telling"),
             ]
             was_in_sync = await self._keep()
             for task in others:
@@ -281,17 +279,6 @@ class Session:
                 await self._read_time()
             except ReadFailed as error:
                 _log.info("no_round_trip", error=error.message)
-
-    async def _tick(self) -> None:
-        telling = self._news.telling
-        while True:
-            due_at = telling.next_due_at()
-            now = self._clock.monotonic()
-            await self._clock.sleep(_TICK_S if due_at is None else min(due_at - now, _TICK_S))
-            telling.flush()
-            overdue = telling.overdue() if self.session_id else ""
-            if overdue:
-                self._gap(f"executions were lost: {overdue}")
 
     # -- the session -------------------------------------------------------------------------
 

@@ -68,9 +68,10 @@ class OrderSettings(SettingsTable):
         description="Longest wait for IB's word on an order; then it is in doubt.",
     )
     commission_wait_s: float = setting(
-        default=1.0,
+        default=0.2,
         ge=0,
-        description="How long an execution is held back for its commission, in seconds.",
+        description="How long an execution is held back for its commission, in seconds; one that "
+        "comes later is told by itself.",
     )
     execution_wait_s: float = setting(
         default=5.0,

@@ -7,6 +7,7 @@ executions have told is held back for them; if they don't come, a message was lo
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -81,6 +82,8 @@ class Telling:
         self._reached: OrderedDict[str, Decimal] = OrderedDict()
         self._shown: OrderedDict[str, tuple[object, ...]] = OrderedDict()
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
+        # Set when something more is kept back, which may be due before the rest.
+        self._kept = asyncio.Event()
 
     # -- what is heard -----------------------------------------------------------------------
 
@@ -105,6 +108,7 @@ class Telling:
             _Held(execution, self._monotonic() + wait_s),
             EXECUTIONS_MAX,
         )
+        self._kept.set()
         return True
 
     def hear_fee(self, exec_id: str, fee: Fee) -> None:
@@ -127,11 +131,27 @@ class Telling:
         is_same = before is not None and before.report.cum_qty == report.cum_qty
         due_at = before.due_at if before is not None and is_same else ends_at
         _keep(self._waiting, key, _Waiting(report, due_at), ORDERS_MAX)
+        self._kept.set()
 
     def settle(self, venue_order_id: str, cum_qty: Decimal) -> None:
         """Executions up to here are not waited for: the venue lists no more of them."""
         reached = max(cum_qty, self._reached.get(venue_order_id, _ZERO))
         _keep(self._reached, venue_order_id, reached, ORDERS_MAX)
+
+    async def run(self, lost: Callable[[str], None]) -> None:
+        """Tell what becomes due; call `lost` when executions are overdue. Until canceled."""
+        while True:
+            due_at = self._next_due_at()
+            self._kept.clear()
+            wait_s = None if due_at is None else max(due_at - self._monotonic(), 0.0)
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._kept.wait()
+            except TimeoutError:
+                self.flush()
+                overdue = self.overdue() if self.is_open else ""
+                if overdue:
+                    lost(f"executions were lost: {overdue}")
 
     # -- what is told ------------------------------------------------------------------------
 
@@ -149,7 +169,7 @@ class Telling:
                 self._sink.publish(waiting.report)
                 _keep(self._shown, key, _signature(waiting.report), ORDERS_MAX)
 
-    def next_due_at(self) -> float | None:
+    def _next_due_at(self) -> float | None:
         """When something that is kept back becomes due, in monotonic seconds."""
         times = [held.due_at for held in self._held.values()]
         times += [waiting.due_at for waiting in self._waiting.values()]

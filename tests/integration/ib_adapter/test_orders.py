@@ -95,6 +95,18 @@ async def test_a_fill_without_a_commission_is_told_after_a_moment(ib: Simulated,
         assert built.sink.executions()[0].fees == ()
 
 
+async def test_a_late_commission_is_told_with_its_execution_once_more(
+    ib: Simulated, log: Path
+) -> None:
+    _, port = ib
+    async with rig(settings_for(port, orders={"commission_wait_s": 0.0}), log) as built:
+        await built.gateway.submit(crossing(), built.check)
+        await eventually(lambda: len(built.sink.executions()) == 2)
+        first, second = built.sink.executions()
+        assert first.exec_id == second.exec_id
+        assert (first.fees, [fee.amount.amount for fee in second.fees]) == ((), [Decimal(1)])
+
+
 async def test_a_market_order_that_fills_without_a_status_is_filled(
     ib: Simulated, log: Path
 ) -> None:
