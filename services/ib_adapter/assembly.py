@@ -47,15 +47,58 @@ class Surroundings:
     current_epoch: Callable[[], int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """What most parts need."""
+
+    evidence: Evidence
+    translator: Translator
+    telling: Telling
+    waiters: Waiters
+    news: OrderNews
+    session: Session
+    cache: ContractCache
+
+
 def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
     """Wire a gateway; nothing is connected before its `admit` or `run`. Needs a running loop.
 
     Raises SettingsError for an account that does not fit the mode.
     """
+    core = _core(settings, around)
+    reads = VenueReads(
+        core.session,
+        core.evidence,
+        core.telling,
+        core.translator,
+        around.send_log,
+        around.clock,
+        mode=settings.account_mode,
+        settling_s=settings.settling_s,
+    )
+    market_data = MarketData(
+        core.session,
+        core.cache,
+        settings.venue,
+        clock_symbol=settings.data.clock_symbol,
+        quote_wait_s=settings.data.quote_wait_s,
+    )
+    entry = _entry(settings, around, core, reads)
+    return IbGateway(
+        Parts(core.session, core.news, reads, entry, market_data, core.translator, around.send_log),
+        around.sink,
+        around.clock,
+        venue=settings.venue,
+        account_id=settings.account_id,
+        mode=settings.account_mode,
+    )
+
+
+def _core(settings: IbSettings, around: Surroundings) -> _Core:
     clock = around.clock
-    evidence = Evidence(settings.client_id, clock.monotonic)
     venue_clock = VenueClock(clock)
     translator = Translator(settings.venue, settings.account_id, clock.now, venue_clock.now)
+    evidence = Evidence(settings.client_id, clock.monotonic)
     telling = Telling(
         around.sink,
         translator,
@@ -76,43 +119,24 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
         new_session_id=around.new_session_id,
     )
     cache = ContractCache(session.requests, settings.data.contracts_max)
-    reads = VenueReads(
-        session,
-        evidence,
-        telling,
-        translator,
-        around.send_log,
-        clock,
-        mode=settings.account_mode,
-        settling_s=settings.settling_s,
-    )
-    entry = OrderEntry(
-        session,
-        evidence,
-        waiters,
-        cache,
+    return _Core(evidence, translator, telling, waiters, news, session, cache)
+
+
+def _entry(
+    settings: IbSettings, around: Surroundings, core: _Core, reads: VenueReads
+) -> OrderEntry:
+    return OrderEntry(
+        core.session,
+        core.evidence,
+        core.waiters,
+        core.cache,
         reads,
-        translator,
+        core.translator,
         around.send_log,
-        clock,
+        around.clock,
         client_id=settings.client_id,
         ack_timeout_s=settings.orders.ack_timeout_s,
         current_epoch=around.current_epoch,
-    )
-    market_data = MarketData(
-        session,
-        cache,
-        settings.venue,
-        clock_symbol=settings.data.clock_symbol,
-        quote_wait_s=settings.data.quote_wait_s,
-    )
-    return IbGateway(
-        Parts(session, news, reads, entry, market_data, translator, around.send_log),
-        around.sink,
-        clock,
-        venue=settings.venue,
-        account_id=settings.account_id,
-        mode=settings.account_mode,
     )
 
 
