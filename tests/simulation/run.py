@@ -26,6 +26,7 @@ from services.common.domain.order_status import OrderStatus
 from tests.simulation.checkers.absence import AbsenceChecker
 from tests.simulation.checkers.exposure import ExposureChecker
 from tests.simulation.checkers.finding import Finding, Kind
+from tests.simulation.checkers.foreign import mark_foreign
 from tests.simulation.checkers.gate import GateChecker
 from tests.simulation.checkers.intent import IntentChecker
 from tests.simulation.checkers.settlement import check_settlement
@@ -226,7 +227,7 @@ class Acting:
             *self._absence.findings,
         ]
         ledgers = {
-            name: venue.simulated.control.ledger(with_entries=True)
+            name: mark_foreign(venue.simulated.control.ledger(with_entries=True))
             for name, venue in world.venues.items()
         }
         outcome.orders = sum(len(ledger["orders"]) for ledger in ledgers.values())
@@ -248,11 +249,11 @@ class Acting:
             multipliers_of(books),
             [name for name in world.venues if not kind_of(name).tells_expiry],
         )
-        self._check_router(router)
+        self._check_router(router, ledgers)
         self._digest(ledgers, router)
         self._narrate(router)
 
-    def _check_router(self, router: RouterProcess) -> None:
+    def _check_router(self, router: RouterProcess, ledgers: dict[str, Any]) -> None:
         outcome, core = self._outcome, router.core
         outcome.findings += check_journal(core, router.journal_store)
         records = records_of(list(router.journal_store.entries()))
@@ -260,7 +261,7 @@ class Acting:
         outcome.findings += check_failovers(records, core.books.failover_count, self._is_exit)
         outcome.failovers = core.books.failover_count
         outcome.findings += check_told(self._watcher.told, standing_of(core.books))
-        outcome.findings += check_quarantine(core.books, self._by_hand())
+        outcome.findings += check_quarantine(core.books, _by_hand(ledgers))
         outcome.findings += [
             Finding(Kind.NOISE, f"{client_order_id}: {answer}", at_s)
             for at_s, client_order_id, answer in self._trader.answers
@@ -276,15 +277,6 @@ class Acting:
                 for why in node.exits
                 if not any(word in why for word in _ENDS_AN_ADAPTER)
             ]
-
-    def _by_hand(self) -> dict[str, str]:
-        """The orders that nobody sent through the router, with their statuses."""
-        return {
-            order["venue_order_id"]: order["status"]
-            for venue in self._world.venues.values()
-            for order in venue.simulated.control.ledger()["orders"]
-            if order["by_hand"]
-        }
 
     def _digest(self, ledgers: dict[str, Any], router: RouterProcess) -> None:
         made = hashlib.sha256(json.dumps(ledgers, sort_keys=True).encode())
@@ -315,6 +307,16 @@ class Acting:
 
     async def _until(self, at_s: float) -> None:
         await asyncio.sleep(max(at_s - self._loop.time(), 0.0))
+
+
+def _by_hand(ledgers: dict[str, Any]) -> dict[str, str]:
+    """The orders that nobody sent through the router, with their statuses."""
+    return {
+        order["venue_order_id"]: order["status"]
+        for ledger in ledgers.values()
+        for order in ledger["orders"]
+        if order["by_hand"]
+    }
 
 
 @contextlib.contextmanager

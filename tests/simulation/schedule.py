@@ -112,6 +112,7 @@ AT: Final[Mapping[str, tuple[str, ...]]] = {
         "ib.login_wait",
         "ib.slow_connect",
         "ib.client_id_in_use",
+        "ib.other_client",
         "ib.half_dead",
         "ib.disconnect",
         "ib.inactive_order",

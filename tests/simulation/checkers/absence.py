@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from simulators.venue.orders import Execution, Order, OrderEvent
 from tests.simulation.checkers.finding import Finding, Kind
+from tests.simulation.checkers.foreign import is_foreign
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ class AbsenceChecker:
     def venue_event(self, venue: str, event: OrderEvent) -> None:
         """An order at a venue has changed."""
         order = event.order
-        if not order.asked.by_hand:
+        if not is_foreign(order):
             key = venue, order.client_order_id
             since_s = self._there[key].since_s if key in self._there else self._now_s()
             self._there[key] = _Known(order, since_s)

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from simulators.venue.orders import Order, OrderEvent
 from tests.simulation.checkers.finding import Finding, Kind
+from tests.simulation.checkers.foreign import is_foreign
 
 
 class ExposureChecker:
@@ -35,7 +36,7 @@ class ExposureChecker:
     def venue_event(self, venue: str, event: OrderEvent) -> None:
         """An order at a venue has changed."""
         order = event.order
-        if order.asked.by_hand:
+        if is_foreign(order):
             return
         client_order_id = order.client_order_id.partition("~")[0]
         known = self._at_venues.setdefault(client_order_id, {})

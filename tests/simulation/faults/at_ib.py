@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from services.ib_adapter.library import Contract, LibraryClient, Order
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from simulators.ib_gateway.wire import frame
 from tests.simulation.faults.strike import Strike
@@ -15,6 +16,7 @@ _PLACE: Final = {"method": "placeOrder"}
 _CANCEL: Final = {"method": "cancelOrder"}
 _READ: Final = {"method": "req*"}
 
+_OTHER_CLIENT_ID: Final = 3
 _HELLO: Final = b"API\0\0\0\0\x09v157..176"
 
 _LISTS: Final = ("reqAllOpenOrders", "reqAllOpenOrders", "reqExecutions", "reqCompletedOrders")
@@ -151,6 +153,35 @@ def _client_id_in_use(s: Strike) -> None:
     s.later(0.0, take)
 
 
+def _other_client(s: Strike) -> None:
+    """Another program at the same Gateway trades, with a number that the adapter has used."""
+    used = [e.body[1] for e in s.control.requests() if e.method == "placeOrder"]
+    contract = Contract(secType="STK", symbol="SPY", exchange="SMART", currency="USD")
+    order = Order(
+        action="BUY",
+        totalQuantity=s.rng.randint(1, 3),
+        orderType="LMT",
+        lmtPrice=s.rng.choice((390.0, 405.0)),
+        tif="DAY",
+        orderRef=s.rng.choice(("", "somebody-else")),
+    )
+    other = s.world.venues[s.venue].simulated.frontend.connect(_Nowhere())
+    other.receive(_HELLO)
+    other.receive(frame(71, 2, _OTHER_CLIENT_ID, ""))
+    other.receive(_written(int(used[-1]) if used else 1, contract, order))
+    s.later(s.rng.uniform(0.0, 20.0), other.end)
+
+
+def _written(order_id: int, contract: Contract, order: Order) -> bytes:
+    """An order as ib_insync writes it."""
+    client = LibraryClient(None)
+    written: list[bytes] = []
+    client.connState, client._serverVersion, client.MaxRequests = client.CONNECTED, 176, 0
+    client.conn.sendMsg = written.append
+    client.placeOrder(order_id, contract, order)
+    return written[0]
+
+
 class _Nowhere:
     """The far end of a connection at which nobody is."""
 
@@ -203,6 +234,7 @@ KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     "ib.login_wait": _login_wait,
     "ib.slow_connect": _slow_connect,
     "ib.client_id_in_use": _client_id_in_use,
+    "ib.other_client": _other_client,
     "ib.half_dead": lambda s: s.control.do("blackhole"),
     "ib.disconnect": _disconnect,
     "ib.inactive_order": _inactive,

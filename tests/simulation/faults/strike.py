@@ -9,6 +9,7 @@ from typing import Any
 
 from simulators.control.control import SimulatorControl
 from simulators.control.faults import Fault
+from tests.simulation.checkers.foreign import is_foreign
 from tests.simulation.schedule import PlannedFault
 from tests.simulation.world import World, adapter_of
 
@@ -63,7 +64,7 @@ class Strike:
         found = [
             order.venue_order_id
             for order in self.control.venue.desk
-            if not order.asked.by_hand
+            if not is_foreign(order)
             and order.is_open is is_open
             and order.cum_qty < order.asked.order_qty
         ]
