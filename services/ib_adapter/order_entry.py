@@ -228,6 +228,9 @@ class OrderEntry:
             raise OutcomeUnknown(f"cancel sent, and the connection was lost: {word.reason}")
         if isinstance(word, Said) and word.effect is not OrderEffect.CANCELED:
             return await self._cancel_refused(facts, word)
+        if word is None:
+            # Not even that it is pending: who believed that would never ask again.
+            raise OutcomeUnknown(f"cancel sent, and IB said nothing for {self._ack_timeout_s:g} s")
         return self._canceling(facts)
 
     async def _to_cancel(self, client_id: str) -> OrderFacts:

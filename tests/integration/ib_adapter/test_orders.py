@@ -197,6 +197,19 @@ async def test_a_refused_cancel_is_read_back(ib: Simulated, log: Path, code: int
         assert (report.status, report.signal) == (OrderStatus.ACCEPTED, Signal.CANCEL_REJECTED)
 
 
+async def test_a_cancel_that_nobody_answers_is_not_said_to_be_pending(
+    ib: Simulated, log: Path
+) -> None:
+    """It would never be asked for again, and the order would stay live."""
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(resting(), built.check)
+        fault(simulated, "drop_request", ends="hang", method="cancelOrder")
+        with pytest.raises(OutcomeUnknown, match="said nothing"):
+            await built.gateway.cancel(A, built.check)
+        assert built.sink.last_status(A) is OrderStatus.ACCEPTED
+
+
 async def test_an_order_of_another_client_cant_be_canceled(ib: Simulated, log: Path) -> None:
     _, port = ib
     async with rig(settings_for(port, client_id=5), log) as first:
