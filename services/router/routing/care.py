@@ -23,18 +23,26 @@ from services.common.runtime.telemetry import continued
 from services.router.books.books import Books
 from services.router.books.entries import OrderKey
 from services.router.journal.journal import Journal
+from services.router.journal.records import AlertRaised, Severity
 from services.router.routing.intake import Intake
 from services.router.routing.link import VenueLink
+from services.router.routing.overdue import Overdue
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class CareSettings:
-    """Waits before the look-ups right after a doubt, and between rounds; in seconds."""
+    """Waits before the look-ups right after a doubt, and between rounds; in seconds.
+
+    After `cancel_again_s` a cancel that a venue calls pending is asked for again if a look-up shows
+    the order working; what a venue owes for `alarm_s` is told to a person.
+    """
 
     lookup_waits_s: Sequence[float] = (0.1, 0.5, 1.5)
     round_s: float = 15.0
+    cancel_again_s: float = 15.0
+    alarm_s: float = 60.0
 
 
 class Nudge:
@@ -72,6 +80,8 @@ class Care:
         self._settings = settings
         self._busy: dict[str, asyncio.Lock] = {}
         self._nudge = nudge
+        self._cancels = Overdue(clock.monotonic, alarm_s=settings.alarm_s)
+        self._missing = Overdue(clock.monotonic, alarm_s=settings.alarm_s)
 
     async def run(self, link: VenueLink) -> None:
         """Look after a venue at intervals and when nudged; ends only by cancellation."""
@@ -81,7 +91,7 @@ class Care:
                 async with asyncio.timeout(self._settings.round_s):
                     await nudged.wait()
             nudged.clear()
-            if link.view().ready:
+            if link.is_fenced:
                 await self.review(link)
 
     async def after_connect(self, link: VenueLink) -> None:
@@ -94,6 +104,10 @@ class Care:
 
     async def review(self, link: VenueLink) -> None:
         """Look after what is unsettled at a venue. A failure for one order stops no other."""
+        entries = (self._books.orders[key] for key in self._books.open_orders)
+        still_open = {p.placement_id for entry in entries for p in entry.order.placements}
+        for overdue in (self._cancels, self._missing):
+            overdue.keep_only(still_open)
         for key, placement in self._placements(link):
             try:
                 await self._look_after(key, placement, link, looks_up=placement.status in IN_FLIGHT)
@@ -160,14 +174,41 @@ class Care:
             return
         for execution in reversed(await link.port.executions(placement_id=placement_id)):
             self._intake.take_execution(execution)
+        missing = self._books.orders[key].order.missing_fills(placement)
+        if missing <= 0:
+            self._missing.settled(placement_id)
+            return
+        self._missing.asked(placement_id)
+        if self._missing.is_to_be_alarmed(placement_id):
+            text = f"{placement_id}: the venue says that {missing} more is filled and lists no fill"
+            self._alarm("FILLS_MISSING", key, link, text)
 
     async def _pass_cancel_on(self, key: OrderKey, placement_id: str, link: VenueLink) -> None:
         order = self._books.orders[key].order
         placement = order.placement(placement_id)
-        if placement is None or not order.cancel_requested:
+        if placement is None or not order.cancel_requested or placement.status not in WORKING:
             return
-        if placement.status in WORKING and placement.status is not OrderStatus.PENDING_CANCEL:
+        if self._cancels.is_to_be_alarmed(placement_id):
+            text = f"{placement_id}: a cancel was asked for and the order has not ended"
+            self._alarm("CANCEL_OVERDUE", key, link, text)
+        pending = placement.status is OrderStatus.PENDING_CANCEL
+        if not pending or await self._was_asked_in_vain(placement, link):
             await self.cancel(key, placement_id, link)
+
+    async def _was_asked_in_vain(self, placement: Placement, link: VenueLink) -> bool:
+        """Whether a cancel that should be pending is not, by the venue's present word."""
+        if self._cancels.since_asked_s(placement.placement_id) < self._settings.cancel_again_s:
+            return False
+        found = await link.port.find_order(placement.placement_id)
+        if found.lookup is not Lookup.FOUND or found.report is None:
+            return False
+        self._intake.take_report(found.report)
+        return found.report.status in WORKING - {OrderStatus.PENDING_CANCEL}
+
+    def _alarm(self, kind: str, key: OrderKey, link: VenueLink, text: str) -> None:
+        if self._journal.is_leading:
+            alert = AlertRaised(kind, Severity.CRITICAL, text, key[0], link.name, key[1])
+            self._journal.record(alert)
 
     async def cancel(self, key: OrderKey, placement_id: str, link: VenueLink) -> TandemError | None:
         """Ask the venue for the end of a placement; the error if the request did not get through.
@@ -180,6 +221,7 @@ class Care:
             async with lock:
                 if not self._journal.is_leading:
                     return Refused(Reason.NOT_LEADER, "this router is stopping")
+                self._cancels.asked(placement_id)
                 report = await link.port.cancel(placement_id, link.claim(), link.session_id)
         except NotFound as error:
             return error

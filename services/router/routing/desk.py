@@ -252,7 +252,7 @@ class Desk:
             live = (
                 placement.status in WORKING and placement.status is not OrderStatus.PENDING_CANCEL
             )
-            if live and link is not None and link.view().ready:
+            if live and link is not None and link.is_fenced:
                 await self._tools.care.cancel(key, placement.placement_id, link)
 
 

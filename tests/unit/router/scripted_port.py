@@ -82,6 +82,7 @@ class ScriptedPort:
     claims: list[Claim] = field(default_factory=list)
     fence_error: TandemError | None = None
     hold: asyncio.Event | None = None
+    swallows_cancels: bool = False
     news: asyncio.Queue[VenueNews | None] = field(default_factory=asyncio.Queue)
 
     async def fence(self, claim: Claim) -> Fenced:
@@ -110,7 +111,10 @@ class ScriptedPort:
         self.canceled.append(placement_id)
         self.claims.append(claim)
         known = self.knows[placement_id]
-        return replace(known, status=OrderStatus.PENDING_CANCEL, signal=Signal.PENDING_CANCEL)
+        pending = replace(known, status=OrderStatus.PENDING_CANCEL, signal=Signal.PENDING_CANCEL)
+        if not self.swallows_cancels:
+            self.knows[placement_id] = pending
+        return pending
 
     async def find_order(self, placement_id: str) -> LookupResult:
         self._require()

@@ -13,6 +13,7 @@ from services.common.domain.errors import NotFound, OutcomeUnknown, Reason, Refu
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import OrderReport
 from services.router.journal.records import CancelIntended, TradingState, TradingStateSet
+from services.router.routing.venue import Pulse
 from tests.unit.domain.orders import spec
 from tests.unit.router.harness import Running, router, until, virtual
 from tests.unit.router.scripted_port import ScriptedPort, refuses, report
@@ -247,6 +248,54 @@ async def test_a_cancel_that_the_venue_refuses_is_asked_for_at_intervals_only(
         await cancel(running)
         await asyncio.sleep(60)
         assert 2 <= len(port.canceled) <= 15  # care's round is 5 s here
+
+
+@virtual
+async def test_a_cancel_that_the_venue_has_forgotten_is_asked_for_again_and_alarmed(
+    tmp_path: Path,
+) -> None:
+    """It said "pending", and a look-up shows the order working."""
+    async with router(tmp_path / "j.db") as running:
+        running.alpaca.swallows_cancels = True
+        await running.submit(spec())
+        assert await cancel(running) is OrderStatus.PENDING_CANCEL
+        await asyncio.sleep(50)
+        assert 2 <= len(running.alpaca.canceled) <= 4
+        assert running.alerts("CANCEL_OVERDUE") == []
+        await asyncio.sleep(100)
+        (alert,) = running.alerts("CANCEL_OVERDUE")
+        assert (alert.client_order_id, alert.venue) == ("o-1", "alpaca")
+        running.alpaca.swallows_cancels = False
+        await asyncio.sleep(30)
+        asked = len(running.alpaca.canceled)
+        await asyncio.sleep(300)
+        assert len(running.alpaca.canceled) == asked
+
+
+@virtual
+async def test_a_cancel_needs_an_adapter_and_no_session_with_the_venue(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spec())
+        running.alpaca.news.put_nowait(Pulse(""))
+        await until(lambda: not running.core.links["main", "alpaca"].view().ready)
+        assert await cancel(running) is OrderStatus.PENDING_CANCEL
+        assert running.alpaca.canceled == [PLACED]
+
+
+@virtual
+async def test_fills_that_a_venue_speaks_of_and_never_lists_are_alarmed_once(
+    tmp_path: Path,
+) -> None:
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spec())
+        running.alpaca.news.put_nowait(
+            word(running.alpaca, OrderStatus.FILLED, Signal.FILLED, "10")
+        )
+        await asyncio.sleep(40)
+        assert running.alerts("FILLS_MISSING") == []
+        await asyncio.sleep(400)
+        (alert,) = running.alerts("FILLS_MISSING")
+        assert "10" in alert.message
 
 
 @virtual
