@@ -9,7 +9,7 @@ from simulators.ib_gateway.contract_requests import ContractRequests
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.listings import Listings
 from simulators.ib_gateway.market_data import MarketData
-from simulators.ib_gateway.message_names import REQUESTS, request_of
+from simulators.ib_gateway.message_names import request_of
 from simulators.ib_gateway.order_entry import OrderEntry
 from simulators.ib_gateway.problems import Problem, not_built, problem_of, unreadable
 from simulators.ib_gateway.wire import BadMessage
@@ -23,7 +23,7 @@ class GatewayApi:
         accounts = AccountMessages(gateway)
         self.announcements = Announcements(gateway, accounts, faults)
         self._gateway = gateway
-        self._handlers: dict[int, Handler] = {
+        handlers: dict[int, Handler] = {
             71: self._start,
             **AccountRequests(gateway, accounts).handlers(),
             **ContractRequests(gateway).handlers(),
@@ -31,16 +31,16 @@ class GatewayApi:
             **MarketData(gateway).handlers(),
             **OrderEntry(gateway, self.announcements, self.run).handlers(),
         }
+        self._handlers = {str(number): handler for number, handler in handlers.items()}
 
     @property
     def served(self) -> set[str]:
         """The names of the requests that are served."""
-        return {REQUESTS[number].name for number in self._handlers}
+        return {request_of([number]).name for number in self._handlers}
 
     def handle(self, call: Call) -> None:
         """Does what the call asks for, and sends what it answers."""
-        number = call.fields[0] if call.fields else ""
-        handler = self._handlers.get(int(number)) if number.isdecimal() else None
+        handler = self._handlers.get(call.fields[0]) if call.fields else _empty
         if call.session.client_id < 0 and handler != self._start:
             call.entry.outcome = "before startApi"
             call.session.end()
@@ -69,5 +69,9 @@ class GatewayApi:
         self._gateway.start(call.session, call.args(2).integer())
 
 
+def _empty(call: Call) -> None:
+    raise BadMessage("the message is empty")
+
+
 def _not_served(call: Call) -> None:
-    raise not_built(request_of(call.fields[0] if call.fields else "").name)
+    raise not_built(request_of(call.fields).name)

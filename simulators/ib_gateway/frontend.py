@@ -151,7 +151,7 @@ class Frontend:
             return
         incident = Incident(Place.REQUEST, entry.method, entry.path, entry.client_order_id)
         fault = self._faults.strike(incident)
-        call = Call(session, fields, id_in(fields, request_of(fields[0])), entry)
+        call = Call(session, fields, id_in(fields), entry)
         if fault is None:
             self._effect(call)
         else:
@@ -235,7 +235,7 @@ class Frontend:
         return False
 
     def _logged(self, session: Session, fields: list[str]) -> RequestEntry:
-        request, clock = request_of(fields[0] if fields else ""), self._gateway.venue.clock
+        request, clock = request_of(fields), self._gateway.venue.clock
         entry = RequestEntry(
             seq=self._log.next_seq(),
             arrived_s=clock.elapsed_s,
@@ -254,8 +254,7 @@ class Frontend:
         if name == "placeOrder":
             return order_ref_in(fields)
         if name == "cancelOrder":
-            order_id = id_in(fields, request_of(fields[0]))
-            found = self._gateway.orders.find(session.client_id, order_id)
+            found = self._gateway.orders.find(session.client_id, id_in(fields))
             return found.order.client_order_id if found is not None else ""
         return ""
 

@@ -91,17 +91,21 @@ _NAMES = {
 REQUESTS = {number: Request(*facts) for number, facts in _NAMES.items()}
 
 
-def request_of(number: str) -> Request:
-    """The kind of request with that number; one that nobody knows is named by its number."""
-    found = REQUESTS.get(int(number)) if number.isdecimal() else None
-    return found if found is not None else Request(f"message {number[:10]}")
+_BY_FIELD = {str(number): request for number, request in REQUESTS.items()}
 
 
-def id_in(fields: list[str], request: Request) -> int:
+def request_of(message: list[str]) -> Request:
+    """The kind of request that a message is; one that nobody knows is named by its number."""
+    number = message[0] if message else ""
+    return _BY_FIELD.get(number) or Request(f"message {number[:10]}")
+
+
+def id_in(message: list[str]) -> int:
     """The request or order id in a message, -1 if there is none."""
-    if not request.id_at or len(fields) <= request.id_at:
+    id_at = request_of(message).id_at
+    if not id_at or len(message) <= id_at:
         return -1
     try:
-        return int(fields[request.id_at])
+        return int(message[id_at])
     except ValueError:
         return -1

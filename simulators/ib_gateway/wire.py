@@ -8,6 +8,9 @@ from fractions import Fraction
 _LENGTH = struct.Struct(">I")
 _PLACES = Decimal(10) ** -10
 UNSET_DOUBLE = "1.7976931348623157E308"
+_INTEGER_MAX = 2**31 - 1
+_DIGITS_MAX = 12
+_PLACES_MAX = 18
 _UNSET = frozenset({"", "2147483647", "9223372036854775807"})
 
 Field = str | int | Decimal | Fraction | bool | float
@@ -108,15 +111,18 @@ class Fields:
         """The next field as an integer, 0 if it is not set.
 
         Raises:
-            BadMessage: It is neither.
+            BadMessage: It is neither, or does not fit into 32 bits.
         """
         text = self.text()
         if text in _UNSET:
             return 0
         try:
-            return int(text)
+            value = int(text)
         except ValueError as error:
             raise BadMessage(f"{text[:40]!r} is not an integer") from error
+        if abs(value) > _INTEGER_MAX:
+            raise BadMessage(f"{text[:40]!r} has more than 32 bits")
+        return value
 
     def decimal(self) -> Decimal | None:
         """The next field as a decimal, None if it is not set.
@@ -137,7 +143,11 @@ class Fields:
 
 
 def decimal_of(text: str) -> Decimal | None:
-    """A field as a decimal, None if it is not set; raises BadMessage if it is neither."""
+    """A field as a decimal, None if it is not set.
+
+    Raises:
+        BadMessage: It is neither, or of a size that no price, quantity or strike has.
+    """
     if text in _UNSET:
         return None
     try:
@@ -146,4 +156,14 @@ def decimal_of(text: str) -> Decimal | None:
         raise BadMessage(f"{text[:40]!r} is not a number") from error
     if not value.is_finite():
         raise BadMessage(f"{text[:40]!r} is not a finite number")
-    return None if value > Decimal("1e300") else value
+    if value > Decimal("1e300"):
+        return None
+    if value.adjusted() >= _DIGITS_MAX or _places(value) > _PLACES_MAX:
+        raise BadMessage(f"{text[:40]!r} is out of range")
+    return value
+
+
+def _places(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int), "a finite number"
+    return -exponent

@@ -1,5 +1,6 @@
 """The Gateway's session: versions, the start of the API, client ids, pace, what is not served."""
 
+import random
 import struct
 from typing import Any
 
@@ -7,6 +8,13 @@ import pytest
 
 from simulators.ib_gateway.message_names import REQUESTS
 from tests.simulators.gateways import ACCOUNT, Client, MemoryLink, gateway, place_order
+
+ODD = (
+    *("", "0", "-1", "abc", "é", "²", "٣", "9" * 20, "9" * 5000, "2147483648", "1_0", "True"),
+    *("nan", "sNaN", "-Infinity", "1e28", "1e299", "1e-300", "1e400", "1e-9999999", "-0.0"),
+    *("SPY", "OPT", "STK", "SMART", "USD", "P", "20241115", "20241399", "DU1000001", "BUY", "MKT"),
+    *("20241104 10:00:00", "20241104 99:00:00", "20241104 10:00:00 Nowhere/At-All"),
+)
 
 
 def offer(simulated: Any, text: bytes) -> MemoryLink:
@@ -148,3 +156,49 @@ async def test_a_client_that_never_lets_itself_be_read_is_cut_off() -> None:
 @pytest.mark.parametrize(("version", "count"), [(176, 115), (178, 114)])
 def test_the_order_that_the_tests_send_is_as_long_as_a_real_one(version: int, count: int) -> None:
     assert len(place_order(1, "8.5", "ref", version)) == count
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        ((), ["-1", "320"]),
+        (("9" * 5000,), ["-1", "321"]),
+        (("²",), ["-1", "321"]),
+        ((9, 8, "9" * 5000, "9" * 5000), ["-1", "320"]),
+        (place_order(2**31, "8.5", "ref"), [str(2**31), "320"]),
+        (place_order(-(2**31), "8.5", "ref"), [str(-(2**31)), "320"]),
+        (place_order(1, "1e28", "ref"), ["1", "320"]),
+        (place_order(1, "8.5", "ref", qty="1e299"), ["1", "320"]),
+        (place_order(1, "8.5", "ref", qty="1e-28"), ["1", "320"]),
+        (place_order(1, "8.5", "ref", qty="NaN"), ["1", "320"]),
+    ],
+)
+async def test_no_message_ends_more_than_its_own_request(
+    message: tuple[Any, ...], answer: list[str]
+) -> None:
+    async with gateway() as simulated:
+        client = await Client(simulated).start()
+        (error,) = await client.answers("4", *message)
+        assert error[2:4] == answer
+        assert simulated.gateway.orders.open() == []
+        assert await client.answers("49", 49, 1)
+        assert not simulated.frontend.stopping.is_set()
+
+
+async def test_any_message_at_all_leaves_the_gateway_up() -> None:
+    """Orders and requests with fields replaced by what no client would send, from one seed."""
+    chance = random.Random(20241104)
+    numbers = [number for number in REQUESTS if number != 71]
+    async with gateway() as simulated:
+        client = await Client(simulated).start()
+        for order_id in range(1, 400):
+            message = place_order(order_id, "8.5", "ref", qty=chance.choice(("1.0", "1e20")))
+            if chance.random() < 0.5:
+                message = [chance.choice(numbers), *chance.choices(ODD, k=chance.randrange(25))]
+            for _ in range(chance.randrange(3)):
+                message[chance.randrange(len(message))] = chance.choice(ODD)
+            if client.link.ended:
+                client = await Client(simulated).start(order_id)
+            client.send(*message[: chance.choice((None, chance.randrange(30)))])
+        await client.until(lambda: client.link.ended or client.session.inbox.empty())
+        assert not simulated.frontend.stopping.is_set()
