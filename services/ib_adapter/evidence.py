@@ -38,8 +38,9 @@ _SIDES: Final = {"BOT": Side.BUY, "SLD": Side.SELL}
 class OrderFacts:
     """One order, as far as it was told. `order_id` is 0 where only the permId is known.
 
-    `refusal` is the Gateway's word that it did not take the order; `filled` also counts what only
-    executions have told.
+    `refusal` is the Gateway's word that it did not take the order, until a later word says that it
+    did; `was_accepted`: it worked at some time, so that what is refused of it is something else.
+    `filled` also counts what only executions have told.
     """
 
     perm_id: int
@@ -58,32 +59,46 @@ class OrderFacts:
     avg_px: Decimal | None = None
     is_completed: bool = False
     refusal: Cause | None = None
+    was_accepted: bool = False
     note: str = ""
     heard_at: float = 0.0
 
     @property
     def standing(self) -> tuple[OrderStatus, Signal]:
         """Status and signal, by all that was told."""
-        status, signal = statuses.read_status(
+        if self.is_refused:
+            return OrderStatus.REJECTED, Signal.REJECTED
+        return self._shown
+
+    @property
+    def _shown(self) -> tuple[OrderStatus, Signal]:
+        return statuses.read_status(
             self.raw_status,
             filled=self.filled,
             order_qty=self.order_qty,
             is_completed=self.is_completed,
         )
-        if self.refusal is not None and status is OrderStatus.SUSPENDED:
-            return OrderStatus.REJECTED, Signal.REJECTED
-        return status, signal
 
     def refuse(self, cause: Cause) -> None:
         """The Gateway says that it did not take it. One that was accepted stays what it was: then
         something else about it was refused."""
-        if not self.is_proven or self.standing[0] is OrderStatus.SUSPENDED:
+        if not self.was_accepted and not self.is_ended:
             self.refusal = cause
+
+    def accept(self) -> None:
+        """It works, or worked: what was refused before this is overruled."""
+        self.was_accepted, self.refusal = True, None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it is shown as Inactive and was refused: by IB's word rejected, and no end, since
+        what is Inactive can become active."""
+        return self.refusal is not None and self._shown[0] is OrderStatus.SUSPENDED
 
     @property
     def is_ended(self) -> bool:
         """Whether the venue has told its end."""
-        return self.standing[0] in TERMINAL
+        return self._shown[0] in TERMINAL
 
     @property
     def is_proven(self) -> bool:
@@ -104,6 +119,8 @@ class Evidence:
         self._by_ref: dict[str, dict[int, OrderFacts]] = {}
         self._sent: OrderedDict[int, OrderSpec] = OrderedDict()
         self._written_at: dict[str, float] = {}
+        # Refusals of orders that were not shown under a permId yet, by order id.
+        self._refused: dict[int, Cause] = {}
 
     def __iter__(self) -> Iterator[OrderFacts]:
         return iter(list(self._orders.values()))
@@ -117,8 +134,9 @@ class Evidence:
         self._written_at[spec.client_order_id] = self._monotonic()
         self._sent[order_id] = spec
         while len(self._sent) > ORDERS_MAX:
-            _, oldest = self._sent.popitem(last=False)
+            oldest_id, oldest = self._sent.popitem(last=False)
             self._written_at.pop(oldest.client_order_id, None)
+            self._refused.pop(oldest_id, None)
 
     def not_sent(self, client_id: str) -> None:
         """It did not go out now; it may have earlier."""
@@ -159,6 +177,16 @@ class Evidence:
 
     # -- what is told ------------------------------------------------------------------------
 
+    def refuse(self, order_id: int, cause: Cause) -> OrderFacts | None:
+        """A refusal of what this process sent under a number; kept for an order that is still to
+        be shown."""
+        facts = self.of_order_id(order_id)
+        if facts is not None:
+            facts.refuse(cause)
+        elif order_id in self._sent:
+            self._refused[order_id] = cause
+        return facts
+
     def take_order(self, word: OrderWord) -> OrderFacts | None:
         """openOrder or completedOrder; None for one that IB has given no permId yet."""
         if not word.perm_id:
@@ -168,7 +196,8 @@ class Evidence:
         facts.account = word.account or facts.account
         facts.contract = word.contract
         facts.side = _ACTIONS.get(word.action)
-        facts.order_qty = word.order_qty or facts.order_qty
+        if facts.order_qty is None or (word.order_qty and not word.is_completed):
+            facts.order_qty = word.order_qty
         facts.order_type, facts.time_in_force = word.order_type, word.time_in_force
         facts.limit_price = word.limit_price
         facts.note = word.note
@@ -198,6 +227,7 @@ class Evidence:
         facts.contract = facts.contract or word.contract
         facts.side = facts.side or _SIDES.get(word.side)
         facts.filled = max(facts.filled, word.cum_qty or word.last_qty)
+        facts.accept()
         return facts
 
     def _facts(self, perm_id: int, order_id: int, client_id: int) -> OrderFacts:
@@ -213,6 +243,9 @@ class Evidence:
             self._name(facts, spec.client_order_id)
             facts.order_qty = facts.order_qty or spec.order_qty
             facts.side = facts.side or spec.side
+            refusal = self._refused.pop(order_id, None)
+            if refusal is not None:
+                facts.refuse(refusal)
         while len(self._orders) > ORDERS_MAX:
             self._forget(*self._orders.popitem(last=False))
         return facts
@@ -231,8 +264,13 @@ class Evidence:
 
 
 def _take_status(facts: OrderFacts, raw_status: str) -> None:
-    """A later status, unless it would undo an end: those come twice and late."""
-    status, _ = statuses.read_status(
+    """A later status, unless it would undo an end: those come twice and late.
+
+    A refusal is no end: it is overruled by any sign that IB works on the order.
+    """
+    if raw_status in statuses.UNPROVEN and facts.raw_status == "Inactive":
+        facts.refusal = None
+    status, signal = statuses.read_status(
         raw_status,
         filled=facts.filled,
         order_qty=facts.order_qty,
@@ -247,5 +285,5 @@ def _take_status(facts: OrderFacts, raw_status: str) -> None:
     facts.raw_status = raw_status
     if raw_status == "Filled" and facts.order_qty is not None:
         facts.filled = max(facts.filled, facts.order_qty)  # openOrder does not tell how much
-    if raw_status != "Inactive" and facts.is_proven:
-        facts.refusal = None  # it works after all
+    if facts.filled or (signal is Signal.ACKNOWLEDGED and facts.is_proven):
+        facts.accept()

@@ -25,7 +25,7 @@ from services.common.domain.errors import (
     Unavailable,
 )
 from services.common.domain.order_spec import OrderSpec
-from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
+from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import OrderReport
 from services.common.runtime.broker_calls import broker_span
 from services.common.runtime.clock import Clock
@@ -258,7 +258,7 @@ class OrderEntry:
     def _canceling(self, facts: OrderFacts) -> OrderReport:
         """The order after the request was written: ended if it was shown so, else on its way."""
         report = self._translator.report(facts)
-        if report.status in TERMINAL or report.status is OrderStatus.PENDING_CANCEL:
+        if facts.is_ended or report.status is OrderStatus.PENDING_CANCEL:
             return report
         return replace(report, status=OrderStatus.PENDING_CANCEL, signal=Signal.PENDING_CANCEL)
 
@@ -272,7 +272,7 @@ class OrderEntry:
             if why:
                 raise OutcomeUnknown(f"cancel sent: {said}; {why}")
             raise NotFound(Reason.ORDER_NOT_FOUND, str(said))
-        if facts.is_ended:
+        if facts.is_ended or facts.is_refused:
             raise _ended(facts)
         report = self._translator.report(facts)
         if report.status is OrderStatus.PENDING_CANCEL:

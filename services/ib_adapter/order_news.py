@@ -72,14 +72,14 @@ class OrderNews:
 
     def on_said(self, said: Said) -> None:
         """A code that came with the number of an order."""
-        facts, spec = self.evidence.of_order_id(said.ref_id), self.evidence.spec_of(said.ref_id)
+        spec = self.evidence.spec_of(said.ref_id)
         if spec is None:
             return
         client_id = spec.client_order_id
         _log.info("said_of_order", client_id=client_id, code=said.code, text=said.text[:300])
-        if said.effect is OrderEffect.REJECTED and facts is not None:
-            facts.refuse(said.cause)
-            self._shown(facts)
+        facts = self.evidence.of_order_id(said.ref_id)
+        if said.effect is OrderEffect.REJECTED:
+            self._shown(self.evidence.refuse(said.ref_id, said.cause))
         if not self.waiters.said(said):
             self._said_late(spec, said, facts)
 
@@ -93,7 +93,7 @@ class OrderNews:
     def _shown(self, facts: OrderFacts | None) -> None:
         if facts is None or not facts.is_proven:
             return
-        if facts.order_qty is None:
+        if facts.order_qty is None and not facts.is_completed:
             return  # a status or an execution alone: the order itself is still to be shown
         self.telling.hear_report(self._translator.report(facts))
         if facts.client_id == self._client_id:

@@ -94,6 +94,8 @@ class VenueReads:
             if facts.is_proven:
                 return facts, ""
             return None, f"the Gateway has it as {facts.raw_status}: IB has not answered yet"
+        if facts is not None and facts.is_refused and session_id == self._session.session_id != "":
+            return facts, ""  # refused, and no longer there
         if facts is not None:
             return None, f"it was {facts.raw_status} when last heard of, and no list shows it now"
         return None, await self._why_unknown(client_id, session_id)

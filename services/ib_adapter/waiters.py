@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from enum import Enum
 
-from services.common.domain.order_status import TERMINAL, OrderStatus
+from services.common.domain.order_status import OrderStatus
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.evidence import OrderFacts
 
@@ -71,7 +71,7 @@ class Waiters:
         status = facts.standing[0]
         for waiter in self._waiters.get(facts.order_id, ()):
             if waiter.purpose is Purpose.CANCEL:
-                if status in TERMINAL or status is OrderStatus.PENDING_CANCEL:
+                if facts.is_ended or status is OrderStatus.PENDING_CANCEL:
                     waiter.settle(facts)
             elif status is OrderStatus.SUSPENDED:
                 waiter.held = facts

@@ -99,7 +99,7 @@ def open_order(order_id: int, contract: Contract, order: Order, state: OrderStat
 
 
 def completed_order(contract: Contract, order: Order, state: OrderState) -> OrderWord:
-    """A completedOrder message. Of a filled order the total may come as 0: then what filled."""
+    """A completedOrder message. The total may come as 0: of a filled order it is what filled."""
     filled = figures.decimal(order.filledQuantity)
     total = figures.decimal(order.totalQuantity)
     return OrderWord(
@@ -111,7 +111,7 @@ def completed_order(contract: Contract, order: Order, state: OrderState) -> Orde
         raw_status=state.status,
         contract=contract,
         action=order.action,
-        order_qty=total or filled,
+        order_qty=total or (filled if state.status == "Filled" else None) or None,
         order_type=order.orderType,
         time_in_force=order.tif,
         limit_price=_limit_price(order),

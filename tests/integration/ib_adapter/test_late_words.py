@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from tests.integration.ib_adapter.rig import (
     crossing,
     eventually,
     fault,
+    orders_there,
     placed,
     resting,
     rig,
@@ -142,3 +146,40 @@ async def test_a_fill_whose_execution_was_lost_ends_the_session_and_is_read(
         await eventually(lambda: built.sink.last_status(A) is OrderStatus.FILLED)
         assert built.sink.told(A)[-2:] == ["execution", "FILLED"]
         assert built.sink.sessions() == ["session-1", "", "session-2"]
+
+
+@asynccontextmanager
+async def refused_but_inactive(ib: Simulated, log: Path) -> AsyncIterator[Rig]:
+    """An order that the Gateway refused, and shows as Inactive."""
+    simulated, port = ib
+    fault(simulated, "inactive_order", method="placeOrder")
+    async with rig(settings_for(port), log) as built:
+        submit = asyncio.create_task(built.gateway.submit(resting(), built.check))
+        await eventually(lambda: placed(simulated))
+        say(simulated, await order_id(built), 201, "Order rejected - reason: held for margin")
+        assert (await submit).status is OrderStatus.REJECTED
+        yield built
+
+
+async def test_a_rejected_order_that_becomes_active_is_told_and_can_be_canceled(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, _ = ib
+    async with refused_but_inactive(ib, log) as built:
+        simulated.control.do("activate", order=A)
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.ACCEPTED)
+        await built.gateway.cancel(A, built.check)
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.CANCELED)
+
+
+async def test_a_rejected_order_that_is_still_there_can_be_canceled(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, _ = ib
+    async with refused_but_inactive(ib, log) as built:
+        found = await built.gateway.find_order(client_id=A)
+        assert found.report is not None
+        assert found.report.status is OrderStatus.REJECTED
+        await built.gateway.cancel(A, built.check)
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.CANCELED)
+        assert orders_there(simulated)[0]["status"] == "canceled"

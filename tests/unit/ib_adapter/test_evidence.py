@@ -11,7 +11,9 @@ from services.common.domain.executions import Side
 from services.common.domain.order_status import OrderStatus as S
 from services.common.domain.order_status import Signal as G
 from services.ib_adapter.evidence import Evidence
+from services.ib_adapter.library import Order, OrderState
 from services.ib_adapter.statuses import read_status
+from services.ib_adapter.words import OrderWord, completed_order
 from tests.integration.ib_adapter.rig import resting
 from tests.unit.ib_adapter.scene import (
     OURS,
@@ -19,6 +21,7 @@ from tests.unit.ib_adapter.scene import (
     Ticking,
     execution_word,
     order_word,
+    put_contract,
     status_word,
 )
 
@@ -126,3 +129,86 @@ def test_an_order_id_of_another_client_names_no_order_of_ours(evidence: Evidence
     ours = evidence.take_status(status_word("Submitted", perm_id=901))
     assert ours is not None
     assert ours.order_ref == A
+
+
+@pytest.mark.parametrize("raw", ["PreSubmitted", "Submitted", "SomethingNew"])
+def test_a_refused_order_that_works_after_all_is_live(evidence: Evidence, raw: str) -> None:
+    facts = evidence.take_order(order_word("Inactive"))
+    assert facts is not None
+    facts.refuse(NO)
+    assert not facts.is_ended
+    evidence.take_status(status_word(raw))
+    assert (facts.standing, facts.refusal) == ((S.ACCEPTED, G.ACKNOWLEDGED), None)
+
+
+def test_a_refused_order_that_ib_looks_at_again_is_no_longer_rejected(evidence: Evidence) -> None:
+    facts = evidence.take_order(order_word("Inactive"))
+    assert facts is not None
+    facts.refuse(NO)
+    evidence.take_status(status_word("PendingSubmit"))
+    assert facts.standing == (S.SUSPENDED, G.SUSPENDED)
+
+
+def test_a_refused_order_that_is_executed_is_live(evidence: Evidence) -> None:
+    facts = evidence.take_order(order_word("Inactive"))
+    assert facts is not None
+    facts.refuse(NO)
+    evidence.take_execution(execution_word(cum="1"))
+    assert (facts.standing[0], facts.refusal) == (S.SUSPENDED, None)
+    evidence.take_status(status_word("Submitted", "1"))
+    assert facts.standing[0] is S.PARTIALLY_FILLED
+
+
+def test_a_refused_order_can_be_canceled(evidence: Evidence) -> None:
+    facts = evidence.take_order(order_word("Inactive"))
+    assert facts is not None
+    facts.refuse(NO)
+    evidence.take_status(status_word("Cancelled"))
+    assert (facts.standing[0], facts.is_ended) == (S.CANCELED, True)
+
+
+def test_a_refusal_before_the_order_is_shown_counts_as_one_after_it(evidence: Evidence) -> None:
+    evidence.sent(5, resting(A))
+    assert evidence.refuse(5, NO) is None
+    facts = evidence.take_order(order_word("Inactive"))
+    assert facts is not None
+    assert facts.standing == (S.REJECTED, G.REJECTED)
+    assert not facts.is_ended
+
+
+@pytest.mark.parametrize("refused_first", [True, False])
+def test_an_accepted_order_that_turns_inactive_is_suspended_in_any_sequence(
+    evidence: Evidence, refused_first: bool
+) -> None:
+    facts = evidence.take_order(order_word("Submitted"))
+    assert facts is not None
+    if refused_first:
+        facts.refuse(NO)
+    evidence.take_status(status_word("Inactive"))
+    if not refused_first:
+        facts.refuse(NO)
+    assert (facts.standing, facts.refusal) == ((S.SUSPENDED, G.SUSPENDED), None)
+
+
+def completed_word(status: str, total: float, filled: float) -> OrderWord:
+    order = Order(permId=900, orderRef=A, action="SELL", totalQuantity=total, orderType="MKT")
+    order.filledQuantity = filled
+    return completed_order(put_contract(), order, OrderState(status=status))
+
+
+def test_a_total_that_is_known_is_kept_when_the_completed_order_tells_none(
+    evidence: Evidence,
+) -> None:
+    evidence.take_order(order_word("Submitted", order_qty=Decimal(10)))
+    facts = evidence.take_order(completed_word("Cancelled", 0.0, 3.0))
+    assert facts is not None
+    assert (facts.standing[0], facts.order_qty, facts.filled) == (S.CANCELED, 10, 3)
+
+
+@pytest.mark.parametrize(("status", "qty"), [("Filled", Decimal(3)), ("Cancelled", None)])
+def test_what_filled_is_the_total_of_an_order_that_filled_only(
+    evidence: Evidence, status: str, qty: Decimal | None
+) -> None:
+    facts = evidence.take_order(completed_word(status, 0.0, 3.0))
+    assert facts is not None
+    assert facts.order_qty == qty
