@@ -63,6 +63,7 @@ class OrderNews:
         if is_new and self.telling.is_open and not is_live and word.client_id == self._client_id:
             _log.warning("execution_was_not_told", exec_id=word.exec_id)
         self._shown(self.evidence.take_execution(word))
+        self.telling.flush()
 
     def on_commission(self, exec_id: str, fee: Fee | None) -> None:
         """See `News`."""

@@ -8,6 +8,7 @@ executions have told is held back for them; if they don't come, a message was lo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -141,17 +142,17 @@ class Telling:
     async def run(self, lost: Callable[[str], None]) -> None:
         """Tell what becomes due; call `lost` when executions are overdue. Until canceled."""
         while True:
-            due_at = self._next_due_at()
             self._kept.clear()
+            now = self._monotonic()
+            self.flush()
+            overdue = self.overdue() if self.is_open else ""
+            if overdue:
+                lost(f"executions were lost: {overdue}")
+            due_at = self._next_due_at(now)
             wait_s = None if due_at is None else max(due_at - self._monotonic(), 0.0)
-            try:
+            with contextlib.suppress(TimeoutError):  # then something is due
                 async with asyncio.timeout(wait_s):
                     await self._kept.wait()
-            except TimeoutError:
-                self.flush()
-                overdue = self.overdue() if self.is_open else ""
-                if overdue:
-                    lost(f"executions were lost: {overdue}")
 
     # -- what is told ------------------------------------------------------------------------
 
@@ -169,11 +170,11 @@ class Telling:
                 self._sink.publish(waiting.report)
                 _keep(self._shown, key, _signature(waiting.report), ORDERS_MAX)
 
-    def _next_due_at(self) -> float | None:
-        """When something that is kept back becomes due, in monotonic seconds."""
+    def _next_due_at(self, seen_at: float) -> float | None:
+        """When something that was not due at `seen_at` becomes due, in monotonic seconds."""
         times = [held.due_at for held in self._held.values()]
         times += [waiting.due_at for waiting in self._waiting.values()]
-        return min((at for at in times if at > self._monotonic()), default=None)
+        return min((at for at in times if at > seen_at), default=None)
 
     def overdue(self) -> str:
         """Which order shows more filled than executions were told of, for too long; "" if none."""
@@ -190,6 +191,7 @@ class Telling:
         ends_at = self._monotonic() + self._terms.execution_wait_s
         for key, waiting in self._waiting.items():
             self._waiting[key] = _Waiting(waiting.report, ends_at)
+        self._kept.set()
         self.flush()
 
     def shut(self) -> None:

@@ -123,3 +123,9 @@ async def test_a_refusal_that_nobody_waits_for_is_passed_on_to_be_looked_up() ->
     scene.news.on_said(Said(6, 201, "of nobody's order"))
     assert late == [(A, 201)]
     assert scene.told.short() == []
+
+
+async def test_an_execution_that_is_due_is_told_before_its_order_is_shown() -> None:
+    scene = Scene()
+    scene.news.on_execution(execution_word(perm_id=77, order_id=0, order_ref=""), is_live=True)
+    assert scene.told.short() == ["TRADE x.1.01"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import pytest
@@ -154,3 +157,45 @@ def test_the_last_part_of_an_execution_id_is_its_revision(
     exec_id: str, parts: tuple[str, int]
 ) -> None:
     assert split_exec_id(exec_id) == parts
+
+
+@asynccontextmanager
+async def watched(scene: Scene) -> AsyncIterator[list[str]]:
+    """Tells what becomes due, by the real clock; gives what was called lost."""
+    lost: list[str] = []
+    task = asyncio.create_task(scene.telling.run(lost.append))
+    await asyncio.sleep(0)
+    try:
+        yield lost
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def passes() -> None:
+    """Let what was woken run."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_a_lost_execution_is_noticed_although_something_else_came_when_it_was_due(
+    scene: Scene,
+) -> None:
+    async with watched(scene) as lost:
+        scene.order(order_word())
+        scene.order(status_word("Submitted", "1"))
+        await passes()
+        scene.clock.now += 6.0  # the loop was busy, and the next thing comes before its timer
+        scene.order(order_word(perm_id=901, order_id=6, order_ref="b~sim~1.0"))
+        await passes()
+        assert ["1 filled" in text for text in lost] == [True]
+
+
+async def test_what_is_due_at_once_is_told_at_once(scene: Scene) -> None:
+    async with watched(scene):
+        await passes()
+        scene.telling.hear_execution(execution_word(), ExecSource.STREAM)
+        scene.clock.now += 1.0
+        scene.telling.hear_execution(execution_word("x.2.01", "2"), ExecSource.STREAM)
+        await passes()
+        assert scene.told.short() == ["TRADE x.1.01"]
