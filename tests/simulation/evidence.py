@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from services.common.domain.amounts import total
 from services.common.domain.executions import Execution
@@ -137,22 +138,33 @@ def check_failovers(
         yield Finding(Kind.WRONG, text)
 
 
-def check_quarantine(books: Books, by_hand: Mapping[str, str]) -> Iterator[Finding]:
-    """In quarantine is what was placed by hand, and nothing else.
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """An order that the router did not send; `is_nothing` if it ended with nothing filled."""
 
-    `by_hand` maps the venue's ids of such orders to their statuses there. One that is live must be
-    there as an order; of one that has filled unseen, the execution is enough.
+    status: str
+    is_nothing: bool
+
+
+def check_quarantine(books: Books, strangers: Mapping[str, Stranger]) -> Iterator[Finding]:
+    """In quarantine is what others placed, and nothing else.
+
+    `strangers` are such orders by the venue's ids. One that is live must be there as an order; of
+    one that has filled unseen, the execution is enough; one that ended unseen with nothing filled
+    has changed nothing.
     """
     shown = set()
     for kept in books.quarantine.values():
         about = kept.record.order or kept.record.execution
-        if about is None or about.venue_order_id not in by_hand:
+        if about is None or about.venue_order_id not in strangers:
             yield Finding(Kind.NOISE, f"{kept.record.quarantine_id}: {kept.record.reason}")
         else:
             shown.add(about.venue_order_id)
-    for venue_order_id in sorted(by_hand.keys() - shown):
-        text = f"{venue_order_id}, placed by hand and {by_hand[venue_order_id]}, is not shown"
-        yield Finding(Kind.LOSS, text)
+    for venue_order_id in sorted(strangers.keys() - shown):
+        stranger = strangers[venue_order_id]
+        if not stranger.is_nothing:
+            text = f"{venue_order_id}, placed by others and {stranger.status}, is not shown"
+            yield Finding(Kind.LOSS, text)
 
 
 def records_of(entries: list[Entry]) -> list[Record]:

@@ -32,6 +32,7 @@ from tests.simulation.checkers.intent import IntentChecker
 from tests.simulation.checkers.settlement import check_settlement
 from tests.simulation.checkers.telling import check_told
 from tests.simulation.evidence import (
+    Stranger,
     account_of,
     check_alarms,
     check_failovers,
@@ -261,7 +262,7 @@ class Acting:
         outcome.findings += check_failovers(records, core.books.failover_count, self._is_exit)
         outcome.failovers = core.books.failover_count
         outcome.findings += check_told(self._watcher.told, standing_of(core.books))
-        outcome.findings += check_quarantine(core.books, _by_hand(ledgers))
+        outcome.findings += check_quarantine(core.books, _strangers(ledgers))
         outcome.findings += [
             Finding(Kind.NOISE, f"{client_order_id}: {answer}", at_s)
             for at_s, client_order_id, answer in self._trader.answers
@@ -309,10 +310,12 @@ class Acting:
         await asyncio.sleep(max(at_s - self._loop.time(), 0.0))
 
 
-def _by_hand(ledgers: dict[str, Any]) -> dict[str, str]:
-    """The orders that nobody sent through the router, with their statuses."""
+def _strangers(ledgers: dict[str, Any]) -> dict[str, Stranger]:
+    """The orders that nobody sent through the router, by the venues' ids."""
     return {
-        order["venue_order_id"]: order["status"]
+        order["venue_order_id"]: Stranger(
+            order["status"], order["cum_qty"] == "0" and order["leaves_qty"] == "0"
+        )
         for ledger in ledgers.values()
         for order in ledger["orders"]
         if order["by_hand"]
