@@ -257,6 +257,8 @@ class Order:
             return booked, Verdict.CONTRADICTION
         if grown > placement.order_qty or booked.cum_qty > self.spec.order_qty:
             return booked, Verdict.OVERFILL
+        if not _is_same_order(placement.venue_order_id, execution.venue_order_id):
+            return booked, Verdict.CONTRADICTION  # the venue works two orders for one
         return booked, Verdict.LATE_FILL if late else Verdict.CHANGED
 
     def _check_execution(self, execution: Execution) -> None:
@@ -283,11 +285,13 @@ class Order:
     def booked(self, execution: Execution) -> Execution | None:
         """The same execution as booked, None if it is not; IllegalEvent if it is and differs.
 
-        By id; and, as stream and query may give one fill two ids, by cumulative quantity.
+        By id; and, as stream and query may give one fill two ids, by cumulative quantity, which is
+        counted for each of the venue's own orders.
         """
         for known in self.executions:
             same_place = (
                 known.client_id == execution.client_id
+                and _is_same_order(known.venue_order_id, execution.venue_order_id)
                 and known.cum_qty is not None
                 and known.cum_qty == execution.cum_qty
             )
@@ -322,3 +326,8 @@ class Order:
                 changed if p.placement_id == changed.placement_id else p for p in self.placements
             ),
         )
+
+
+def _is_same_order(one: str, other: str) -> bool:
+    """Whether two of the venue's own order ids may be of one order; empty is not told."""
+    return not one or not other or one == other

@@ -131,14 +131,18 @@ TABLE: Final[dict[OrderStatus, dict[Signal, OrderStatus]]] = {
     _S.CANCELED: _ended(_S.CANCELED, _G.FILLED),
     _S.EXPIRED: _ended(_S.EXPIRED, _G.FILLED),
     _S.REPLACED: _ended(_S.REPLACED, _G.FILLED, _G.CANCELED),
-    _S.REJECTED: _ended(_S.REJECTED),
+    # A refused order that is shown as live is live, whoever was wrong before.
+    _S.REJECTED: {**_ended(_S.REJECTED), **_LIVE_SIGNALS},
     # Evidence beats the adapter's word; see CONTRADICTIONS.
     _S.UNPLACED: {_G.NOT_SENT: _S.UNPLACED, **_LIVE_SIGNALS, **_ENDING_SIGNALS},
 }
 
 # Steps that follow the evidence and yet must be alarmed: somebody's earlier word was wrong.
 CONTRADICTIONS: Final = frozenset(
-    (_S.UNPLACED, signal) for signal in (*_LIVE_SIGNALS, *_ENDING_SIGNALS)
+    [
+        *((_S.UNPLACED, signal) for signal in (*_LIVE_SIGNALS, *_ENDING_SIGNALS)),
+        *((_S.REJECTED, signal) for signal in _LIVE_SIGNALS),
+    ]
 )
 
 

@@ -181,7 +181,8 @@ class Care:
         self._missing.asked(placement_id)
         if self._missing.is_to_be_alarmed(placement_id):
             text = f"{placement_id}: the venue says that {missing} more is filled and lists no fill"
-            self._alarm("FILLS_MISSING", key, link, text)
+            where = key[0], link.name, key[1]
+            self._alarm(AlertRaised("FILLS_MISSING", Severity.CRITICAL, text, *where))
 
     async def _pass_cancel_on(self, key: OrderKey, placement_id: str, link: VenueLink) -> None:
         order = self._books.orders[key].order
@@ -190,7 +191,8 @@ class Care:
             return
         if self._cancels.is_to_be_alarmed(placement_id):
             text = f"{placement_id}: a cancel was asked for and the order has not ended"
-            self._alarm("CANCEL_OVERDUE", key, link, text)
+            where = key[0], link.name, key[1]
+            self._alarm(AlertRaised("CANCEL_OVERDUE", Severity.CRITICAL, text, *where))
         pending = placement.status is OrderStatus.PENDING_CANCEL
         if not pending or await self._was_asked_in_vain(placement, link):
             await self.cancel(key, placement_id, link)
@@ -205,9 +207,8 @@ class Care:
         self._intake.take_report(found.report)
         return found.report.status in WORKING - {OrderStatus.PENDING_CANCEL}
 
-    def _alarm(self, kind: str, key: OrderKey, link: VenueLink, text: str) -> None:
+    def _alarm(self, alert: AlertRaised) -> None:
         if self._journal.is_leading:
-            alert = AlertRaised(kind, Severity.CRITICAL, text, key[0], link.name, key[1])
             self._journal.record(alert)
 
     async def cancel(self, key: OrderKey, placement_id: str, link: VenueLink) -> TandemError | None:

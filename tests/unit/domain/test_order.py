@@ -174,6 +174,25 @@ def test_two_venue_orders_under_one_placement_are_illegal() -> None:
         order.apply(signaled(Signal.ACKNOWLEDGED, "0", venue_order_id="v-2"))
 
 
+def test_fills_of_two_venue_orders_under_one_placement_are_both_booked_and_alarmed() -> None:
+    """The venue broke it, and both are real: equal cumulative quantities are no proof of one."""
+    order = after(sent(), filled("e-1", "4", "4"))
+    second = execution("e-2", "4", "4", venue_order_id="v-2")
+    order, verdict = order.apply(ExecutionReported(PLACEMENT, second))
+    assert (verdict, order.cum_qty) == (Verdict.CONTRADICTION, 8)
+
+
+def test_a_refused_order_that_is_shown_live_is_live_again_and_alarmed() -> None:
+    """IB can call an order rejected and work it after all."""
+    order = after(sent(), signaled(Signal.REJECTED))
+    order, verdict = order.apply(signaled(Signal.ACKNOWLEDGED, "0"))
+    assert (verdict, order.status, order.leaves_qty) == (
+        Verdict.CONTRADICTION,
+        OrderStatus.ACCEPTED,
+        10,
+    )
+
+
 def test_a_rejection_after_acceptance_ends_the_order() -> None:
     cause = Cause(Reason.INSUFFICIENT_BUYING_POWER, "no")
     rejected = PlacementSignaled(PLACEMENT, Signal.REJECTED, cause=cause)
