@@ -15,6 +15,7 @@ from services.router.routing.plan import Facts, role_of
 from services.router.routing.venue import VenueView
 
 _ATTEMPTS_MAX = 3
+_GRACE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,16 @@ class AccountLinks:
 async def read_facts(account: AccountLinks, spec: OrderSpec, books: Books) -> Facts:
     """Read each venue's statement if the order needs or sells cover; none older than the books.
 
-    Never raises: a venue that can't be read is a ReadFailed among the facts.
+    Once the venue that goes first has answered, the others have `_GRACE_S` more: a slow backup
+    doesn't hold up what goes elsewhere. Never raises: a venue that can't be read is a ReadFailed
+    among the facts.
     """
     links = [link for link in account.links if _is_asked(link, account, spec, books)]
     if not links:
         return {}
     for _ in range(_ATTEMPTS_MAX):
         before = len(books.executions)
-        read = await asyncio.gather(*(_read_venue(link) for link in links))
+        read = await _read_venues(links)
         if len(books.executions) == before:
             return dict(zip((link.name for link in links), read, strict=True))
     stale = ReadFailed("fills kept coming while the account was read")
@@ -63,6 +66,22 @@ def _is_asked(link: VenueLink, account: AccountLinks, spec: OrderSpec, books: Bo
         return role_of(spec, account.account_id, books) is Role.ENTRY
     except Refused:  # as the plan will say
         return False
+
+
+async def _read_venues(links: list[VenueLink]) -> list[VenueFacts | ReadFailed]:
+    tasks = [asyncio.create_task(_read_venue(link)) for link in links]
+    try:
+        await asyncio.wait(tasks[:1])
+        if isinstance(tasks[0].result(), ReadFailed):
+            await asyncio.wait(tasks)  # one of them is needed
+        else:
+            await asyncio.wait(tasks, timeout=_GRACE_S)
+        late = ReadFailed("its account was not read in time")
+        return [task.result() if task.done() else late for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _read_venue(link: VenueLink) -> VenueFacts | ReadFailed:

@@ -208,8 +208,14 @@ def _open_at(books: Books, account_id: str, venue: str) -> Iterable[tuple[OrderS
                 yield entry.order.spec, leaves
 
 
-def _stated(positions: Iterable[VenuePosition], instrument: Instrument) -> Decimal:
-    return total(p.qty for p in positions if p.instrument.key == instrument.key)
+def _stated(positions: Iterable[VenuePosition], share: Equity) -> Decimal:
+    """Shares that the venue states; one ticker in another currency is another company's share."""
+    return total(
+        p.qty
+        for p in positions
+        if isinstance(p.instrument, Equity)
+        and (p.instrument.symbol, p.instrument.currency) == (share.symbol, share.currency)
+    )
 
 
 def _short_held(

@@ -12,7 +12,7 @@ import pytest
 from services.common.domain.amounts import Money
 from services.common.domain.errors import Reason, Refused
 from services.common.domain.executions import Side
-from services.common.domain.instruments import OptionContract, OptionRight
+from services.common.domain.instruments import Equity, OptionContract, OptionRight
 from services.common.domain.order_spec import OrderSpec, OrderType, PositionIntent
 from services.common.domain.order_status import Signal
 from services.common.domain.reports import AccountMode, Balance, VenuePosition
@@ -128,6 +128,17 @@ def test_a_short_call_needs_its_shares(held: str, qty: int, enough: bool) -> Non
 
 def test_shares_of_another_stock_cover_nothing() -> None:
     assert missing(call(), facts("1000000", QQQ="1000")) is not None
+
+
+def test_a_share_of_the_same_ticker_in_another_currency_covers_nothing() -> None:
+    """ALV is Autoliv in dollars and Allianz in euros."""
+    told = facts(SPY="100")
+    (held,) = told.positions
+    elsewhere = replace(held, instrument=Equity("SPY", "EUR"))
+    assert missing_cover(call(), Folded().books, "main", "alpaca", told) is None
+    assert missing_cover(
+        call(), Folded().books, "main", "alpaca", replace(told, positions=(elsewhere,))
+    )
 
 
 def test_a_weekly_class_is_covered_by_its_underlying() -> None:

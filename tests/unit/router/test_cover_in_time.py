@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.common.domain.errors import (
+    ReadFailed,
     Reason,
     Refused,
     TandemError,
@@ -17,7 +18,7 @@ from services.common.domain.errors import (
 )
 from services.common.domain.executions import Side
 from services.common.domain.order_status import OrderStatus
-from services.common.domain.reports import VenuePosition
+from services.common.domain.reports import Balance, VenuePosition
 from tests.unit.domain.orders import instrument, spec
 from tests.unit.router.harness import router, share_order, until, virtual
 from tests.unit.router.scripted_port import ScriptedPort
@@ -111,6 +112,23 @@ async def test_an_exit_is_not_held_up_by_an_account_that_cannot_be_read(tmp_path
         sale = share_order(client_order_id="s-1", side=Side.SELL, order_qty=Decimal(50))
         async with asyncio.timeout(1):
             await running.submit(sale)
+
+
+@virtual
+async def test_a_slow_backup_does_not_hold_up_an_order_for_the_preferred_venue(
+    tmp_path: Path,
+) -> None:
+    async with router(tmp_path / "j.db", "alpaca", "second") as running:
+
+        async def slow() -> Balance:
+            await asyncio.sleep(9)
+            raise ReadFailed("too late anyway")
+
+        running.second.balance = slow  # type: ignore[method-assign]
+        began = asyncio.get_running_loop().time()
+        entry = await running.submit(spec(order_qty=Decimal(1)))
+        assert [p.venue for p in entry.order.placements] == ["alpaca"]
+        assert asyncio.get_running_loop().time() - began < 2
 
 
 @virtual
