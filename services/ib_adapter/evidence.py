@@ -119,6 +119,8 @@ class Evidence:
         self._by_ref: dict[str, dict[int, OrderFacts]] = {}
         self._sent: OrderedDict[int, OrderSpec] = OrderedDict()
         self._written_at: dict[str, float] = {}
+        # What only the Gateway had when it was last told of, by reference: the raw status.
+        self._held: OrderedDict[str, str] = OrderedDict()
         # Refusals of orders that were not shown under a permId yet, by order id.
         self._refused: dict[int, Cause] = {}
 
@@ -187,9 +189,20 @@ class Evidence:
             self._refused[order_id] = cause
         return facts
 
+    def dismissed(self, order_id: int) -> None:
+        """The Gateway says that it refused or canceled what was sent under a number."""
+        spec = self._sent.get(order_id)
+        if spec is not None:
+            self._held.pop(spec.client_order_id, None)
+
+    def held_as(self, order_ref: str) -> str:
+        """The status in which the Gateway had an order that IB gave no permId; "" for none."""
+        return self._held.get(order_ref, "")
+
     def take_order(self, word: OrderWord) -> OrderFacts | None:
         """openOrder or completedOrder; None for one that IB has given no permId yet."""
         if not word.perm_id:
+            self._hold(word, word.order_ref)
             return None
         facts = self._facts(word.perm_id, word.order_id, word.client_id)
         self._name(facts, word.order_ref)
@@ -210,6 +223,7 @@ class Evidence:
     def take_status(self, word: StatusWord) -> OrderFacts | None:
         """orderStatus; None for one that IB has given no permId yet."""
         if not word.perm_id:
+            self._hold(word, "")
             return None
         facts = self._facts(word.perm_id, word.order_id, word.client_id)
         facts.filled = max(facts.filled, word.filled)
@@ -229,6 +243,19 @@ class Evidence:
         facts.filled = max(facts.filled, word.cum_qty or word.last_qty)
         facts.accept()
         return facts
+
+    def _hold(self, word: OrderWord | StatusWord, order_ref: str) -> None:
+        """The Gateway has it: until it says otherwise, it may hand it on."""
+        spec = self._sent.get(word.order_id) if word.client_id == self._client_id else None
+        order_ref = order_ref or ("" if spec is None else spec.client_order_id)
+        if not order_ref:
+            return
+        if statuses.STATUSES.get(word.raw_status, ("",))[0] in TERMINAL:
+            self._held.pop(order_ref, None)
+            return
+        self._held[order_ref] = word.raw_status or "unsent"
+        while len(self._held) > ORDERS_MAX:
+            self._held.popitem(last=False)
 
     def _facts(self, perm_id: int, order_id: int, client_id: int) -> OrderFacts:
         facts = self._orders.get(perm_id)

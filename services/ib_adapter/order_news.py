@@ -79,6 +79,8 @@ class OrderNews:
         client_id = spec.client_order_id
         _log.info("said_of_order", client_id=client_id, code=said.code, text=said.text[:300])
         facts = self.evidence.of_order_id(said.ref_id)
+        if said.effect in (OrderEffect.REJECTED, OrderEffect.CANCELED):
+            self.evidence.dismissed(said.ref_id)
         if said.effect is OrderEffect.REJECTED:
             self._shown(self.evidence.refuse(said.ref_id, said.cause))
         if not self.waiters.said(said):

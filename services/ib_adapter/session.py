@@ -24,6 +24,7 @@ from services.common.runtime.clock import Clock, VenueClock
 from services.ib_adapter.account_mode import Identity, WrongAccount, check_accounts
 from services.ib_adapter.codes import Kind, Said
 from services.ib_adapter.hearing import Hearing
+from services.ib_adapter.link import Link
 from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.pending import Pending
 from services.ib_adapter.recovery import read_all, read_missed
@@ -92,7 +93,7 @@ class Session:
         self.in_sync_since = 0.0
         self._wire: Wire | None = None
         self._requests: Requests | None = None
-        self._link_up = False
+        self._link = Link()
         self._gaps = 0
         self._note = ""
         self._changed = asyncio.Event()
@@ -107,7 +108,7 @@ class Session:
     @property
     def is_link_up(self) -> bool:
         """Whether, as far as is known, the Gateway reaches IB."""
-        return self.is_connected and self._link_up
+        return self.is_connected and self._link.is_up
 
     def wire(self) -> Wire:
         """The connection. Raises Unavailable (effect NONE) if there is none, or a wrong one."""
@@ -151,7 +152,7 @@ class Session:
         self._set_state(State.CONNECTING, f"connecting to {self._terms.host}:{self._terms.port}")
         pending = Pending()
         wire = Wire(Hearing(pending, self))
-        self._wire, self._link_up = wire, True
+        self._wire, self._link = wire, Link()
         try:
             await wire.open(
                 self._terms.host,
@@ -167,7 +168,7 @@ class Session:
         self._check_account(wire)
         self._requests = Requests(wire, pending, self._pacer, self._clock, self._terms.requests)
         self._requests.market_data_type(self._terms.market_data_type)
-        if self._link_up:
+        if self.is_link_up:
             self._set_state(State.SYNCING, "connected, reading what happened")
 
     def _check_account(self, wire: Wire) -> None:
@@ -224,7 +225,7 @@ class Session:
     async def _keep(self) -> bool:
         was_in_sync, failures = False, 0
         while self.is_connected:
-            if not self._link_up or self.session_id:
+            if not self._link.is_up or self.session_id:
                 if not await self._wait_change(self._terms.silence_s) and self.session_id:
                     await self._look_again()
                 continue
@@ -344,9 +345,11 @@ class Session:
         """See `News`."""
         kind = said.kind
         if kind is Kind.LINK_LOST:
-            self._link_up = False
+            is_usable = self._link.lost(said.code)
             self._gap(str(said))
             self._set_state(State.LINK_LOST, str(said))
+            if not is_usable:
+                self.drop(str(said))
         elif kind in (Kind.LINK_RESET, Kind.LINK_KEPT, Kind.FARM_OK):
             self._link_is_back(said)
         elif kind in (Kind.CLIENT_ID_IN_USE, Kind.OPERATOR):
@@ -363,10 +366,8 @@ class Session:
     def _link_is_back(self, said: Said) -> None:
         if said.kind is Kind.LINK_RESET:
             self._gap(str(said))
-        if not self._link_up:
-            self._link_up = True
-            if self.state is State.LINK_LOST:
-                self._set_state(State.SYNCING, str(said))
+        if self._link.restored(said) and self.state is State.LINK_LOST:
+            self._set_state(State.SYNCING, str(said))
 
     def on_lost_message(self, reason: str, *, is_framing: bool) -> None:
         """See `News`."""
@@ -376,7 +377,6 @@ class Session:
 
     def on_closed(self, reason: str) -> None:
         """See `News`."""
-        self._link_up = False
         self._gap(f"the connection was lost: {reason}")
         self._news.waiters.lost(reason)
         if self.state not in (State.CONNECTING, State.WRONG_ACCOUNT):

@@ -98,6 +98,9 @@ class VenueReads:
             return facts, ""  # refused, and no longer there
         if facts is not None:
             return None, f"it was {facts.raw_status} when last heard of, and no list shows it now"
+        held_as = self._evidence.held_as(client_id)
+        if held_as:
+            return None, f"the Gateway had it as {held_as}, and may hand it on to IB"
         return None, await self._why_unknown(client_id, session_id)
 
     async def _why_unknown(self, client_id: str, session_id: str) -> str:

@@ -355,3 +355,46 @@ async def test_without_its_log_no_order_is_sent(ib: Simulated, log: Path) -> Non
         assert (await built.gateway.status()).ready is False
     assert placed(simulated) == []
     assert isinstance(built.send_log, SendLog)
+
+
+# -- what ends a loss of the link --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("farm_ok", [2104, 2106, 2158])
+async def test_a_farm_that_is_well_does_not_end_a_lost_link(
+    ib: Simulated, log: Path, farm_ok: int
+) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        simulated.control.do("connectivity", code=1100)
+        await eventually(lambda: not built.gateway.session_id)
+        say(simulated, -1, farm_ok)
+        assert (await status_says(built, "1100")).state is VenueState.DOWN
+        assert not built.gateway.session_id
+        simulated.control.do("connectivity", code=1102)
+        await built.in_sync()
+
+
+async def test_after_a_reset_of_the_port_only_a_new_connection_is_good(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        [before] = simulated.gateway.clients.values()
+        say(simulated, -1, 1300)
+        await eventually(lambda: built.gateway.session_id == "session-2")
+        assert before not in simulated.gateway.clients.values()
+
+
+async def test_an_order_that_the_gateway_had_is_never_absent(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port, settling_s=0.1), log) as built:
+        simulated.gateway.uplink.lose(2110)  # and nobody was told
+        with pytest.raises(OutcomeUnknown):
+            await built.gateway.submit(resting(), built.check)
+        await asyncio.sleep(0.3)  # the settling time is over
+        result = await built.gateway.find_order(client_id=A)
+        assert result.lookup is Lookup.UNKNOWN
+        assert "PendingSubmit" in result.reason
+        simulated.gateway.uplink.restore()
+        await found(built, A, Lookup.FOUND)
