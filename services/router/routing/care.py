@@ -17,7 +17,7 @@ import structlog
 from services.common.domain.errors import Cause, NotFound, Reason, Refused, TandemError
 from services.common.domain.order_events import Placement, PlacementSignaled
 from services.common.domain.order_status import IN_FLIGHT, WORKING, OrderStatus, Signal
-from services.common.domain.reports import Lookup
+from services.common.domain.reports import Lookup, LookupResult
 from services.common.runtime.clock import Clock
 from services.common.runtime.telemetry import continued
 from services.router.books.books import Books
@@ -82,6 +82,7 @@ class Care:
         self._nudge = nudge
         self._cancels = Overdue(clock.monotonic, alarm_s=settings.alarm_s)
         self._missing = Overdue(clock.monotonic, alarm_s=settings.alarm_s)
+        self._unshown = Overdue(clock.monotonic, alarm_s=settings.alarm_s)
 
     async def run(self, link: VenueLink) -> None:
         """Look after a venue at intervals and when nudged; ends only by cancellation."""
@@ -106,11 +107,14 @@ class Care:
         """Look after what is unsettled at a venue. A failure for one order stops no other."""
         entries = (self._books.orders[key] for key in self._books.open_orders)
         still_open = {p.placement_id for entry in entries for p in entry.order.placements}
-        for overdue in (self._cancels, self._missing):
+        for overdue in (self._cancels, self._missing, self._unshown):
             overdue.keep_only(still_open)
         for key, placement in self._placements(link):
+            unsettled = placement.status in IN_FLIGHT or self._unshown.stands(
+                placement.placement_id
+            )
             try:
-                await self._look_after(key, placement, link, looks_up=placement.status in IN_FLIGHT)
+                await self._look_after(key, placement, link, looks_up=unsettled)
             except TandemError as error:
                 _log.warning(
                     "review_failed",
@@ -165,7 +169,21 @@ class Care:
         """Ask the venue for one placement. Absence is information, it ends nothing."""
         found = await link.port.find_order(placement.placement_id)
         if found.lookup is Lookup.FOUND and found.report is not None:
+            self._unshown.settled(placement.placement_id)
             self._intake.take_report(found.report)
+        elif placement.status in WORKING:
+            self._not_shown(placement, link, found)
+
+    def _not_shown(self, placement: Placement, link: VenueLink, found: LookupResult) -> None:
+        """A venue no longer shows what it had: it may have ended while nobody listened."""
+        placement_id = placement.placement_id
+        self._unshown.asked(placement_id)
+        if self._unshown.is_to_be_alarmed(placement_id):
+            why = found.reason or "it does not have it"
+            text = f"{placement_id} worked when last heard of, and the venue says: {why}"
+            key = self._books.by_placement[placement_id]
+            where = key[0], link.name, key[1]
+            self._alarm(AlertRaised("ORDER_NOT_SHOWN", Severity.CRITICAL, text, *where))
 
     async def _fetch_fills(self, key: OrderKey, placement_id: str, link: VenueLink) -> None:
         order = self._books.orders[key].order

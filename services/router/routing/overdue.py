@@ -29,6 +29,10 @@ class Overdue:
         now = self._monotonic()
         self._standing.setdefault(key, _Standing(now, now)).asked_at = now
 
+    def stands(self, key: Hashable) -> bool:
+        """Whether it was asked for, and has not come."""
+        return key in self._standing
+
     def since_asked_s(self, key: Hashable) -> float:
         """How long ago it was asked for; infinite if it never was by this process."""
         standing = self._standing.get(key)

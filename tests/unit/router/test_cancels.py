@@ -283,6 +283,25 @@ async def test_a_cancel_needs_an_adapter_and_no_session_with_the_venue(tmp_path:
 
 
 @virtual
+async def test_a_working_order_that_its_venue_no_longer_shows_is_alarmed_once(
+    tmp_path: Path,
+) -> None:
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spec())
+        forgotten = running.alpaca.knows.pop(PLACED)
+        running.alpaca.news.put_nowait(None)  # a reconnect, at which all is looked up
+        await asyncio.sleep(45)
+        assert running.alerts("ORDER_NOT_SHOWN") == []
+        await asyncio.sleep(300)
+        (alert,) = running.alerts("ORDER_NOT_SHOWN")
+        assert PLACED in alert.message
+        assert running.order().order.status is OrderStatus.ACCEPTED
+        running.alpaca.knows[PLACED] = forgotten
+        await asyncio.sleep(300)
+        assert len(running.alerts("ORDER_NOT_SHOWN")) == 1
+
+
+@virtual
 async def test_fills_that_a_venue_speaks_of_and_never_lists_are_alarmed_once(
     tmp_path: Path,
 ) -> None:
