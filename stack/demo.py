@@ -69,7 +69,7 @@ async def demo(console: Console, environ: Mapping[str, str], own: list[Stack]) -
                 inherited, ANY_PORTS, seed=SEED, skip_closed=False
             )
             venues = [simulator.venue for simulator in simulators]
-            addresses = await stack.start_services(venues, inherited, ANY_PORTS)
+            addresses = await stack.start_services(venues, inherited, ANY_PORTS, wait_for_all=True)
             controls = {s.broker.venue: s.control for s in simulators}
             trace = new_traceparent()
             async with (

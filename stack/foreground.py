@@ -102,7 +102,7 @@ async def _start(
         inherited |= metrics(options.ports)
     if options.otlp:
         inherited["TANDEM_OTLP_ENDPOINT"] = options.otlp
-    return await stack.start_services(venues, inherited, options.ports)
+    return await stack.start_services(venues, inherited, options.ports, wait_for_all=False)
 
 
 def _prepare(options: RunOptions) -> bool:

@@ -12,15 +12,15 @@ from typing import Any, Final, Self, TypeVar
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tandem_client import TandemClient, TandemError, VenueStatus
+from tandem_client import TandemClient, VenueStatus
 
 from stack import programs
 from stack.children import Child, Program, StackFailed, describe
 from stack.programs import BROKERS, Broker, Ports, Venue
+from stack.readiness import START_TIMEOUT_S, Patience, orders_possible
 
 T = TypeVar("T")
 
-START_TIMEOUT_S: Final = 60.0
 RESTART_AFTER_S: Final = 10.0
 _END_GRACE_S: Final = 20.0
 _POLL_S: Final = 0.05
@@ -99,13 +99,21 @@ class Stack:
         )
 
     async def start_services(
-        self, venues: Sequence[Venue], inherited: Mapping[str, str], ports: Ports
+        self,
+        venues: Sequence[Venue],
+        inherited: Mapping[str, str],
+        ports: Ports,
+        *,
+        wait_for_all: bool,
     ) -> Addresses:
-        """Start an adapter for each venue, then the router; wait until orders can be sent."""
+        """Start an adapter for each venue, then the router; wait until orders can be sent.
+
+        With `wait_for_all` to every venue, else to one; StackFailed says why they can't.
+        """
         adapters = await _all_of(self._start_adapter(venue, inherited, ports) for venue in venues)
         behind = list(zip(venues, adapters, strict=True))
         router, operations = await self._start_router(inherited, ports, behind)
-        await self._trading_possible(router)
+        await self._orders_possible(router, Patience(for_all=wait_for_all))
         by_venue = {venue.broker.venue: address for venue, address in behind}
         return Addresses(router, operations, by_venue)
 
@@ -126,7 +134,7 @@ class Stack:
 
     async def _start_adapter(self, venue: Venue, inherited: Mapping[str, str], ports: Ports) -> str:
         program = programs.adapter(venue, inherited, ports, self._state)
-        (address,) = await self._start_service(program, f"TANDEM_{venue.broker.section}_LISTEN")
+        (address,) = await self.start_service(program, f"TANDEM_{venue.broker.section}_LISTEN")
         return address
 
     async def _start_router(
@@ -134,30 +142,23 @@ class Stack:
     ) -> tuple[str, str]:
         program = programs.router(inherited, ports, self._state, venues)
         settings = ("TANDEM_ROUTER_LISTEN", "TANDEM_ROUTER_OPERATIONS_LISTEN")
-        trading, operations = await self._start_service(program, *settings)
+        trading, operations = await self.start_service(program, *settings)
         return trading, operations
 
-    async def _trading_possible(self, router: str) -> None:
-        """Wait until the router may send orders to every venue; StackFailed says which can't."""
-        reason = "nothing was heard of it"
-        try:
-            async with asyncio.timeout(START_TIMEOUT_S), TandemClient(router) as client:
-                while True:
-                    self.check()
-                    try:
-                        venues = (await client.status()).venues
-                    except TandemError as error:
-                        reason = str(error)
-                    else:
-                        if venues and all(venue.ready for venue in venues):
-                            return
-                        reason = ", ".join(_not_ready(v) for v in venues if not v.ready)
-                    await asyncio.sleep(_POLL_S)
-        except TimeoutError:
-            tail = next((c.tail() for c in self._children if "adapter" in c.name), ())
-            raise StackFailed(
-                f"no orders can be sent after {START_TIMEOUT_S:g} s: {reason}", tail
-            ) from None
+    async def _orders_possible(self, router: str, patience: Patience) -> None:
+        async with TandemClient(router) as client:
+
+            async def venues() -> Sequence[VenueStatus]:
+                self.check()
+                return (await client.status()).venues
+
+            try:
+                await orders_possible(venues, self._told, patience)
+            except TimeoutError as error:
+                tail = next((c.tail() for c in self._children if "adapter" in c.name), ())
+                raise StackFailed(
+                    f"no orders can be sent after {patience.timeout_s:g} s: {error}", tail
+                ) from None
 
     async def kill_program(self, name: str) -> None:
         """Kill one child, as a machine that fails would, and go on without it."""
@@ -176,25 +177,43 @@ class Stack:
 
     async def watch(self) -> None:
         """Start services again that are killed; StackFailed if a child ends in another way."""
+        due_at: dict[Child, float] = {}
         while True:
-            killed = [child for child in self._children if self._can_go_on_without(child)]
-            for child in killed:
-                await self._start_again(child)
-            self.check()
+            now = asyncio.get_running_loop().time()
+            for child in self._ended():
+                if child not in due_at:
+                    due_at[child] = now + self._restart_after_s
+                    self._tell_of_end(child)
+                elif now >= due_at[child]:
+                    del due_at[child]
+                    await self._start_again(child)
             await asyncio.sleep(_POLL_S)
 
-    def _can_go_on_without(self, child: Child) -> bool:
+    def _ended(self) -> list[Child]:
+        """The services that were killed; StackFailed if a child has ended that can't come back."""
+        ended = [(child, child.exit_code()) for child in self._children]
+        for child, code in ended:
+            if code is not None and not self._can_come_back(child, code):
+                raise child.failed(f"has ended by itself ({describe(code)})")
+        return [child for child, code in ended if code is not None]
+
+    def _can_come_back(self, child: Child, code: int) -> bool:
         """Whether it was killed and finds its state again; by itself it ends for a reason."""
-        code = child.exit_code()
-        return code is not None and code < 0 and child.name in self._services
+        return code < 0 and child.name in self._services
+
+    def _tell_of_end(self, child: Child) -> None:
+        how = describe(child.exit_code() or 0)
+        when = f"it starts again in {self._restart_after_s:g} s"
+        self._told(f"the {child.name} has ended ({how}); {when}")
 
     async def _start_again(self, child: Child) -> None:
-        how, pause_s = describe(child.exit_code() or 0), self._restart_after_s
-        self._told(f"the {child.name} has ended ({how}); it starts again in {pause_s:g} s")
-        await asyncio.sleep(pause_s)
         self._children.remove(child)
         service = self._services[child.name]
-        await self._start_service(service.program, *service.settings)
+        try:
+            await self.start_service(service.program, *service.settings)
+        except StackFailed:
+            if not self._ended():  # killed once more while it started: that is for the next round
+                raise
 
     async def end(self) -> None:
         """End all children, the last started first; each in a bounded time."""
@@ -216,7 +235,8 @@ class Stack:
         self._children.append(child)
         return child
 
-    async def _start_service(self, program: Program, *settings: str) -> list[str]:
+    async def start_service(self, program: Program, *settings: str) -> list[str]:
+        """Start one that tells its addresses by their settings; wait until it is SERVING."""
         child = self._start(program)
         addresses = [
             await child.says(partial(_listening, setting=setting), START_TIMEOUT_S)
@@ -256,11 +276,6 @@ def _listening(line: Mapping[str, Any], setting: str) -> str | None:
     if line.get("event") != "listening" or line.get("setting") != setting:
         return None
     return str(line["address"])
-
-
-def _not_ready(venue: VenueStatus) -> str:
-    why = f" ({venue.reason})" if venue.reason else ""
-    return f"{venue.venue.name} is {venue.state.name}{why}"
 
 
 async def _serving(child: Child, address: str) -> None:

@@ -8,9 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent import futures
 from pathlib import Path
 
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+
 from stack.children import Child, Program
+
+SERVICE_SETTING = "TANDEM_TEST_LISTEN"
+STARTS_SETTING = "TANDEM_TEST_STARTS"
 
 
 def say(line: object) -> None:
@@ -39,6 +46,29 @@ def failing() -> None:
     sys.exit("the setting X is missing")
 
 
+def service() -> None:
+    """Be a service that is SERVING, where its environment says; end with 3 when asked to."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    states = health.HealthServicer()  # type: ignore[no-untyped-call]
+    health_pb2_grpc.add_HealthServicer_to_server(states, server)  # type: ignore[no-untyped-call]
+    port = server.add_insecure_port(os.environ[SERVICE_SETTING])
+    server.start()
+    address = f"127.0.0.1:{port}"
+    say(json.dumps({"event": "listening", "setting": SERVICE_SETTING, "address": address}))
+    server.wait_for_termination()
+
+
+def fragile() -> None:
+    """Be a service too, but one that is killed in its second start."""
+    starts = Path(os.environ[STARTS_SETTING])
+    with starts.open("a") as file:
+        file.write("started\n")
+    if len(starts.read_text().splitlines()) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    service()
+
+
 def parent() -> None:
     """Start a sleeper as the stack does, say its pid, and wait to be killed."""
     program = Program("sleeper", __spec__.name, ("sleeper",), dict(os.environ))
@@ -48,4 +78,5 @@ def parent() -> None:
 
 
 if __name__ == "__main__":
-    {"sleeper": sleeper, "stubborn": stubborn, "failing": failing, "parent": parent}[sys.argv[1]]()
+    programs = (sleeper, stubborn, failing, service, fragile, parent)
+    {program.__name__: program for program in programs}[sys.argv[1]]()
