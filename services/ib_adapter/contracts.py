@@ -34,6 +34,11 @@ _RIGHTS: Final = {
 }
 
 
+class Unnameable(Unreadable):
+    """A contract that is told in full and has no name in Tandem's words: nothing that is asked for
+    here can be it."""
+
+
 def is_ours(contract: Contract) -> bool:
     """Whether it is of a kind that Tandem has a name for: a share or a listed option."""
     return contract.secType in (STOCK, OPTION)
@@ -75,7 +80,8 @@ def local_contract_of(option: OptionContract) -> Contract:
 def instrument_of(contract: Contract) -> Instrument:
     """The instrument of a share's or an option's contract.
 
-    Raises Unreadable for any other kind, and for terms that name no instrument.
+    Raises Unreadable for any other kind, and for terms that name no instrument: Unnameable if
+    they are complete.
     """
     try:
         if contract.secType == STOCK:
@@ -83,7 +89,8 @@ def instrument_of(contract: Contract) -> Instrument:
         if contract.secType == OPTION:
             return _option_of(contract)
     except (InstrumentError, ValueError) as error:
-        raise Unreadable(f"contract {contract.conId} ({contract.localSymbol}): {error}") from error
+        kind = Unnameable if _is_told_in_full(contract) else Unreadable
+        raise kind(f"contract {contract.conId} ({contract.localSymbol}): {error}") from error
     raise Unreadable(f"contract {contract.conId} is of kind {contract.secType!r}")
 
 
@@ -93,6 +100,18 @@ def instrument_or_none(contract: Contract) -> Instrument | None:
         return instrument_of(contract)
     except Unreadable:
         return None
+
+
+def _is_told_in_full(contract: Contract) -> bool:
+    if contract.secType == STOCK:
+        return bool(contract.symbol)
+    day = contract.lastTradeDateOrContractMonth
+    return (
+        bool(contract.tradingClass or contract.symbol)
+        and contract.right.upper() in _RIGHTS
+        and (len(day), day.isdigit()) == (8, True)
+        and (figures.decimal(contract.strike) or 0) > 0
+    )
 
 
 def _option_of(contract: Contract) -> OptionContract:

@@ -21,7 +21,7 @@ import structlog
 
 from services.common.domain.errors import Cause
 from services.common.domain.executions import Side
-from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_spec import OrderSpec, PlacementId
 from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
 from services.ib_adapter import statuses
 from services.ib_adapter.library import Contract
@@ -176,6 +176,10 @@ class Evidence:
             _log.error("several_orders_under_one_id", client_id=order_ref, perm_ids=perm_ids)
         best = live or found
         return best[-1] if best else None
+
+    def is_own(self, word: ExecutionWord) -> bool:
+        """Whether it may be an execution of an order that was placed from here."""
+        return word.client_id == self._client_id or PlacementId.parse(word.order_ref) is not None
 
     # -- what is told ------------------------------------------------------------------------
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -11,12 +13,15 @@ from services.common.domain.order_spec import OrderSpec
 from services.ib_adapter import contracts
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.evidence import Evidence, OrderFacts
-from services.ib_adapter.telling import Telling
+from services.ib_adapter.figures import Unreadable
+from services.ib_adapter.telling import Telling, keep
 from services.ib_adapter.translate import Translator
 from services.ib_adapter.waiters import Waiters
 from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
 
 _log = structlog.stdlib.get_logger(__name__)
+
+LEFT_OUT_MAX: Final = 20_000
 
 OnLateRefusal = Callable[[OrderSpec, Said], None]
 
@@ -42,6 +47,7 @@ class OrderNews:
         self.waiters = waiters
         self._translator = translator
         self._client_id = client_id
+        self._left_out: OrderedDict[str, None] = OrderedDict()
         self.account = ""
         self.on_late_refusal: OnLateRefusal | None = None
 
@@ -55,15 +61,29 @@ class OrderNews:
         self._shown(self.evidence.take_status(word))
 
     def on_execution(self, word: ExecutionWord, *, is_live: bool) -> None:
-        """See `News`. Raises Unreadable for one that has no name here."""
-        if not self._is_ours(word.account) or not contracts.is_ours(word.contract):
+        """See `News`. Raises Unreadable for one of our orders that has no name here."""
+        if not self._is_ours(word.account):
             return
-        source = ExecSource.STREAM if is_live else ExecSource.QUERY
-        is_new = self.telling.hear_execution(word, source)
+        is_new = self._hear(word, ExecSource.STREAM if is_live else ExecSource.QUERY)
         if is_new and self.telling.is_open and not is_live and word.client_id == self._client_id:
             _log.warning("execution_was_not_told", exec_id=word.exec_id)
         self._shown(self.evidence.take_execution(word))
         self.telling.flush()
+
+    def _hear(self, word: ExecutionWord, source: ExecSource) -> bool:
+        """Whether it is news. What others trade and has no name here is left out: their orders
+        must not wait for it, nor may it hide executions of ours."""
+        try:
+            if contracts.is_ours(word.contract):
+                return self.telling.hear_execution(word, source)
+        except Unreadable as error:
+            if self.evidence.is_own(word):
+                raise
+            if word.exec_id not in self._left_out:
+                _log.warning("execution_left_out", exec_id=word.exec_id, error=str(error))
+        keep(self._left_out, word.exec_id, None, LEFT_OUT_MAX)
+        self.telling.settle(str(word.perm_id), word.cum_qty or word.last_qty)
+        return False
 
     def on_commission(self, exec_id: str, fee: Fee | None) -> None:
         """See `News`."""

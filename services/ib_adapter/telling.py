@@ -98,12 +98,12 @@ class Telling:
             return False  # corrected already
         fee = self._fees.get(word.exec_id)
         execution = self._translator.execution(word, source, corrects=latest or "", fee=fee)
-        _keep(self._latest, stem, word.exec_id, EXECUTIONS_MAX)
+        keep(self._latest, stem, word.exec_id, EXECUTIONS_MAX)
         if latest is not None:
             _log.error("execution_corrected", exec_id=word.exec_id, corrects=latest)
-            _keep(self._corrects, word.exec_id, latest, EXECUTIONS_MAX)
+            keep(self._corrects, word.exec_id, latest, EXECUTIONS_MAX)
         wait_s = 0.0 if fee is not None else self._terms.commission_wait_s
-        _keep(
+        keep(
             self._held,
             word.exec_id,
             _Held(execution, self._monotonic() + wait_s),
@@ -118,8 +118,8 @@ class Telling:
         execution = told if held is None else held.execution
         if execution is not None:
             costed = replace(execution, fees=(fee,))
-            _keep(self._held, exec_id, _Held(costed, self._monotonic()), EXECUTIONS_MAX)
-        _keep(self._fees, exec_id, fee, EXECUTIONS_MAX)
+            keep(self._held, exec_id, _Held(costed, self._monotonic()), EXECUTIONS_MAX)
+        keep(self._fees, exec_id, fee, EXECUTIONS_MAX)
 
     def hear_report(self, report: OrderReport) -> None:
         """Take an order's report; one that says nothing new is dropped."""
@@ -131,13 +131,13 @@ class Telling:
         ends_at = self._monotonic() + self._terms.execution_wait_s
         is_same = before is not None and before.report.cum_qty == report.cum_qty
         due_at = before.due_at if before is not None and is_same else ends_at
-        _keep(self._waiting, key, _Waiting(report, due_at), ORDERS_MAX)
+        keep(self._waiting, key, _Waiting(report, due_at), ORDERS_MAX)
         self._kept.set()
 
     def settle(self, venue_order_id: str, cum_qty: Decimal) -> None:
         """Executions up to here are not waited for: the venue lists no more of them."""
         reached = max(cum_qty, self._reached.get(venue_order_id, _ZERO))
-        _keep(self._reached, venue_order_id, reached, ORDERS_MAX)
+        keep(self._reached, venue_order_id, reached, ORDERS_MAX)
 
     async def run(self, lost: Callable[[str], None]) -> None:
         """Tell what becomes due; call `lost` when executions are overdue. Until canceled."""
@@ -168,7 +168,7 @@ class Telling:
             if self._is_covered(waiting.report):
                 del self._waiting[key]
                 self._sink.publish(waiting.report)
-                _keep(self._shown, key, _signature(waiting.report), ORDERS_MAX)
+                keep(self._shown, key, _signature(waiting.report), ORDERS_MAX)
 
     def _next_due_at(self, seen_at: float) -> float | None:
         """When something that was not due at `seen_at` becomes due, in monotonic seconds."""
@@ -219,9 +219,9 @@ class Telling:
     def _tell_execution(self, exec_id: str, execution: Execution) -> None:
         del self._held[exec_id]
         self._sink.publish(execution)
-        _keep(self._told_exec_ids, exec_id, None, EXECUTIONS_MAX)
+        keep(self._told_exec_ids, exec_id, None, EXECUTIONS_MAX)
         if not execution.fees:
-            _keep(self._told_without_fee, exec_id, execution, EXECUTIONS_MAX)
+            keep(self._told_without_fee, exec_id, execution, EXECUTIONS_MAX)
         self.settle(execution.venue_order_id, execution.cum_qty or _ZERO)
 
     def _heard_qty(self, venue_order_id: str) -> Decimal:
@@ -248,7 +248,8 @@ def _signature(report: OrderReport) -> tuple[OrderStatus, Signal, str, Decimal]:
     return (report.status, report.signal, report.raw_status, report.cum_qty)
 
 
-def _keep(kept: OrderedDict[K, V], key: K, value: V, len_max: int) -> None:
+def keep(kept: OrderedDict[K, V], key: K, value: V, len_max: int) -> None:
+    """Put it in as the newest; the oldest make room."""
     kept[key] = value
     kept.move_to_end(key)
     while len(kept) > len_max:

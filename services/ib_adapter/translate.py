@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+import structlog
+
 from services.common.domain.amounts import Money
 from services.common.domain.errors import Cause, Reason
 from services.common.domain.executions import (
@@ -26,6 +28,8 @@ from services.ib_adapter.evidence import OrderFacts
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.library import Order
 from services.ib_adapter.words import ExecutionWord
+
+_log = structlog.stdlib.get_logger(__name__)
 
 _ORDER_TYPES: Final = {"LMT": OrderType.LIMIT, "MKT": OrderType.MARKET}
 _TYPES_ON_WIRE: Final = {kind: text for text, kind in _ORDER_TYPES.items()}
@@ -165,15 +169,23 @@ class Translator:
     # -- the account -------------------------------------------------------------------------
 
     def positions(self, rows: Sequence[tuple[str, Any, float, float]]) -> list[VenuePosition]:
-        """Shares and options among the rows of a position list. Raises Unreadable."""
-        return [
+        """Shares and options among the rows of a position list. Raises Unreadable.
+
+        What has no name here is left out; what is told in part only may be anything.
+        """
+        found = [
             self._position(contract, qty, cost)
             for _, contract, qty, cost in rows
             if contracts.is_ours(contract) and qty
         ]
+        return [position for position in found if position is not None]
 
-    def _position(self, contract: Any, qty: float, cost: float) -> VenuePosition:
-        instrument = contracts.instrument_of(contract)
+    def _position(self, contract: Any, qty: float, cost: float) -> VenuePosition | None:
+        try:
+            instrument = contracts.instrument_of(contract)
+        except contracts.Unnameable as error:
+            _log.warning("position_left_out", error=str(error))
+            return None
         return VenuePosition(
             venue=self._venue,
             account_id=self._account_id,

@@ -66,7 +66,8 @@ class VenueReads:
         return _readable(lambda: self._translator.balance(account, self._mode, rows))
 
     async def positions(self) -> list[VenuePosition]:
-        """See `VenueGateway.positions`. Shares and options; other kinds are left out."""
+        """See `VenueGateway.positions`. Shares and options; other kinds are left out, and so is
+        what no order here can be for. One that is told in part only fails the read."""
         rows = await self._session.requests().positions(self._session.account)
         return _readable(lambda: self._translator.positions(rows))
 
@@ -154,17 +155,23 @@ class VenueReads:
             if word.account in ("", self._session.account) and contracts.is_ours(word.contract)
         ]
         await self._clock.sleep(self._telling.executions_due_in_s())
-        found = _readable(lambda: [self._execution(word) for word in ours])
-        fitting = [e for e in found if _fits(e, query)]
+        found = [self._execution(word) for word in ours]
+        fitting = [e for e in found if e is not None and _fits(e, query)]
         return sorted(fitting, key=_moment, reverse=True)
 
-    def _execution(self, word: ExecutionWord) -> Execution:
-        return self._translator.execution(
-            word,
-            ExecSource.QUERY,
-            corrects=self._telling.corrected_by(word.exec_id),
-            fee=self._telling.fee_of(word.exec_id),
-        )
+    def _execution(self, word: ExecutionWord) -> Execution | None:
+        """None for what others trade and has no name here: it was logged when it was heard."""
+        try:
+            return self._translator.execution(
+                word,
+                ExecSource.QUERY,
+                corrects=self._telling.corrected_by(word.exec_id),
+                fee=self._telling.fee_of(word.exec_id),
+            )
+        except Unreadable as error:
+            if self._evidence.is_own(word):
+                raise ReadFailed(f"IB's answer can't be read: {error}") from error
+            return None
 
 
 def _readable(read: Callable[[], T]) -> T:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from services.common.domain.order_status import OrderStatus
 from services.ib_adapter.codes import Said
+from services.ib_adapter.contracts import instrument_of
 from services.ib_adapter.evidence import Evidence, OrderFacts
+from services.ib_adapter.figures import Unreadable
+from services.ib_adapter.library import Contract
 from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.telling import Telling, TellingTerms
 from services.ib_adapter.waiters import Lost, Purpose, Waiter, Waiters
@@ -20,6 +24,7 @@ from tests.unit.ib_adapter.scene import (
     Told,
     execution_word,
     order_word,
+    put_contract,
     status_word,
     translator,
 )
@@ -129,3 +134,70 @@ async def test_an_execution_that_is_due_is_told_before_its_order_is_shown() -> N
     scene = Scene()
     scene.news.on_execution(execution_word(perm_id=77, order_id=0, order_ref=""), is_live=True)
     assert scene.told.short() == ["TRADE x.1.01"]
+
+
+def nameless_contract(**changed: Any) -> Contract:
+    """An option that OCC symbols have no room for."""
+    terms: dict[str, Any] = {
+        "secType": "OPT",
+        "symbol": "BANKNIFTY",
+        "lastTradeDateOrContractMonth": "20241128",
+        "strike": 51000.0,
+        "right": "P",
+        "multiplier": "15",
+        "currency": "INR",
+        "localSymbol": "BANKNIFTY24NOV51000PE",
+        "tradingClass": "BANKNIFTY",
+    }
+    return Contract(**(terms | changed))
+
+
+@pytest.mark.parametrize("changed", [{}, {"secType": "FUT"}, {"lastTradeDateOrContractMonth": ""}])
+async def test_what_others_trade_and_has_no_name_here_is_left_out(
+    changed: dict[str, Any],
+) -> None:
+    scene = Scene()
+    others: dict[str, Any] = {
+        "perm_id": 77,
+        "client_id": OURS + 1,
+        "order_ref": "by hand",
+        "order_id": 0,
+    }
+    contract = nameless_contract(**changed)
+    scene.news.on_order(order_word(contract=contract, order_qty=Decimal(2), **others))
+    scene.news.on_status(status_word("Submitted", "1", perm_id=77, client_id=OURS + 1, order_id=0))
+    scene.news.on_execution(execution_word(contract=contract, **others), is_live=False)
+    scene.news.on_execution(execution_word("x.2.01"), is_live=True)
+    assert scene.told.short() == [
+        "ACCEPTED 0",
+        "PARTIALLY_FILLED 1",
+        "TRADE x.2.01",
+        "FILLED 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"client_id": OURS, "order_ref": ""}, {"client_id": 3, "order_ref": A}]
+)
+async def test_an_execution_of_ours_that_has_no_name_is_not_left_out(
+    changed: dict[str, Any],
+) -> None:
+    scene = Scene()
+    word = execution_word(contract=nameless_contract(), **changed)
+    with pytest.raises(Unreadable):
+        scene.news.on_execution(word, is_live=False)
+
+
+def test_a_position_that_no_order_here_can_be_for_is_left_out() -> None:
+    rows = [("DU1", nameless_contract(), 15.0, 1.0), ("DU1", put_contract(), 2.0, 550.0)]
+    assert [p.instrument for p in translator().positions(rows)] == [instrument_of(put_contract())]
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [{"right": ""}, {"lastTradeDateOrContractMonth": "202411"}, {"strike": 0.0}],
+)
+def test_a_position_that_is_told_in_part_may_be_anything(missing: dict[str, Any]) -> None:
+    rows = [("DU1", nameless_contract(**missing), 15.0, 1.0)]
+    with pytest.raises(Unreadable):
+        translator().positions(rows)
