@@ -100,6 +100,10 @@ class OrderFacts:
         """Whether the venue has told its end."""
         return self._shown[0] in TERMINAL
 
+    def is_of(self, account: str) -> bool:
+        """Whether it is an order of this account. A status alone does not tell whose it is."""
+        return self.account == account or (not self.account and bool(self.order_ref))
+
     @property
     def is_proven(self) -> bool:
         """Whether IB has it, or had it: the Gateway alone is not enough."""

@@ -51,6 +51,7 @@ from services.ib_adapter.venue_reads import VenueReads
 _log = structlog.stdlib.get_logger(__name__)
 
 BROKER: Final = "interactive_brokers"
+LATE_LOOK_UPS_MAX: Final = 5
 
 _STATES: Final = {
     State.DISCONNECTED: VenueState.DOWN,
@@ -195,15 +196,17 @@ class IbGateway(VenueGateway):
             _log.info("refusal_not_looked_up", client_id=spec.client_order_id)
 
     async def _believe_late(self, spec: OrderSpec, said: Said) -> None:
-        try:
-            facts, why = await self._parts.reads.look_up(spec.client_order_id)
-        except (ReadFailed, Unavailable, NotFound, OutcomeUnknown) as error:
-            _log.warning(
-                "refusal_not_believed", client_id=spec.client_order_id, error=error.message
-            )
-            return
-        if facts is not None or not self.session_id:
-            _log.info("refusal_not_believed", client_id=spec.client_order_id, error=why)
+        """Tell it if the order is provably not there; as long as it may come up, look again."""
+        for _ in range(LATE_LOOK_UPS_MAX):
+            try:
+                facts, why = await self._parts.reads.look_up(spec.client_order_id)
+            except (ReadFailed, Unavailable, NotFound, OutcomeUnknown) as error:
+                facts, why = None, error.message
+            if facts is not None or not why:
+                break
+            await self._clock.sleep(self._parts.reads.settling_s)
+        if facts is not None or why or not self.session_id:
+            _log.warning("refusal_not_believed", client_id=spec.client_order_id, error=why)
             return
         canceled = said.effect is OrderEffect.CANCELED
         report = self._parts.translator.refused(spec, said.cause, canceled=canceled)

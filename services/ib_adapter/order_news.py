@@ -116,6 +116,8 @@ class OrderNews:
     def _shown(self, facts: OrderFacts | None) -> None:
         if facts is None or not facts.is_proven:
             return
+        if self.account and not facts.is_of(self.account):
+            return
         if facts.order_qty is None and not facts.is_completed:
             return  # a status or an execution alone: the order itself is still to be shown
         self.telling.hear_report(self._translator.report(facts))

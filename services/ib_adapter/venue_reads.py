@@ -57,7 +57,7 @@ class VenueReads:
         self._send_log = send_log
         self._clock = clock
         self._mode = mode
-        self._settling_s = settling_s
+        self.settling_s = settling_s
 
     async def balance(self) -> Balance:
         """See `VenueGateway.balance`."""
@@ -91,6 +91,8 @@ class VenueReads:
         session_id, began = self._session.session_id, self._clock.monotonic()
         await self._session.read_all()
         facts = self._evidence.of_perm(perm_id) if perm_id else self._evidence.of_ref(client_id)
+        if facts is not None and not facts.is_of(self._session.account):
+            return None, "it is not known to be an order of this account"
         if facts is not None and (facts.heard_at >= began or facts.is_ended):
             if facts.is_proven:
                 return facts, ""
@@ -109,14 +111,29 @@ class VenueReads:
         if not session_id or session_id != self._session.session_id:
             return "not in sync with IB: what is not shown may be there"
         if not client_id:
-            return ""
+            return "IB's lists do not reach back to earlier days, and a permId may be of any"
         try:
             send = await self._send_log.find(client_id)
         except Unavailable as error:
             raise ReadFailed(error.message, reason=error.reason) from error
         if send is None or send.not_sent:
-            return ""
+            return self._why_unlogged(client_id)
         return self._why_may_land(send)
+
+    def _why_unlogged(self, client_id: str) -> str:
+        """Of what was sent before the log was created it knows nothing, and nobody says when an id
+        was sent that is not in it: a log of today may have followed one that was lost."""
+        if self._evidence.written_at(client_id):
+            return "it is being sent now"
+        venue_now, log = self._session.venue_clock.now(), self._send_log
+        if venue_now is None:
+            return "IB's time is not known"
+        created = venue_now - (self._clock.now() - log.created)
+        if figures.trading_date(created) == figures.trading_date(venue_now):
+            return "the send log was created today: it may have been sent before that"
+        if self._clock.monotonic() - self._session.in_sync_since < self.settling_s:
+            return f"in sync for less than {self.settling_s:g} s"
+        return ""
 
     def _why_may_land(self, send: Send) -> str:
         now = self._session.venue_clock.now()
@@ -125,8 +142,8 @@ class VenueReads:
             return "it was sent on an earlier day, which IB's lists do not reach back to"
         # The monotonic clock: of what an earlier process sent, all of this session counts.
         since = max(self._evidence.written_at(send.placement_id), self._session.in_sync_since)
-        if self._clock.monotonic() - since < self._settling_s:
-            return f"it was sent, and may still come up within {self._settling_s:g} s"
+        if self._clock.monotonic() - since < self.settling_s:
+            return f"it was sent, and may still come up within {self.settling_s:g} s"
         return ""
 
     # -- lists -------------------------------------------------------------------------------
@@ -141,6 +158,7 @@ class VenueReads:
             for facts in self._evidence
             if facts.heard_at >= began
             and facts.is_proven
+            and facts.is_of(self._session.account)
             and not (query.open_only and facts.is_ended)
         ]
         fitting = [r for r in reports if query.instrument in (None, r.instrument)]

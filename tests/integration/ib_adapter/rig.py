@@ -13,6 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
+import apsw
+
 from services.common.adapter.budget import BudgetTerms
 from services.common.adapter.pacer import Pacer
 from services.common.adapter.port import SessionChanged, VenueEvent
@@ -163,6 +165,16 @@ async def rig(
         await built.gateway.close()
         send_log.close()
         assert await pool.close(timeout_s=5.0) == 0, "a worker did not come back"
+
+
+async def aged(log: Path) -> None:
+    """Let the log at this place be some days old; it is made if it is not there."""
+    pool = BlockingPool(1, slot_wait_s=5.0, name="send-log")
+    SendLog.open(log, SystemClock(), pool.run).close()
+    await pool.close(timeout_s=5.0)
+    connection = apsw.Connection(str(log))
+    connection.execute("UPDATE store SET created = '2026-01-05T15:00:00+00:00'")
+    connection.close()
 
 
 async def eventually(

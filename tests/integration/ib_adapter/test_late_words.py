@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from services.common.adapter.port import ExecutionQuery
+from services.common.adapter.port import ExecutionQuery, OrderQuery
 from services.common.domain.errors import OutcomeUnknown, Reason
 from services.common.domain.executions import ExecType
 from services.common.domain.order_status import OrderStatus
+from services.common.domain.reports import Lookup
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
     A,
@@ -183,3 +185,31 @@ async def test_a_rejected_order_that_is_still_there_can_be_canceled(
         await built.gateway.cancel(A, built.check)
         await eventually(lambda: built.sink.last_status(A) is OrderStatus.CANCELED)
         assert orders_there(simulated)[0]["status"] == "canceled"
+
+
+async def test_a_late_refusal_is_told_only_when_the_order_can_no_longer_come_up(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    fault(simulated, "drop_request", method="placeOrder", ends="hang")
+    async with rig(settings_for(port, settling_s=1.5), log) as built:
+        with pytest.raises(OutcomeUnknown):
+            await built.gateway.submit(resting(), built.check)
+        written = built.checks[-1]
+        say(simulated, await order_id(built), 202, "Order Canceled - reason:")
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.CANCELED)
+        assert time.monotonic() - written >= 1.5
+
+
+async def test_orders_of_another_account_are_not_listed(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(resting(), built.check)
+        [client] = simulated.gateway.clients.values()
+        status: list[str | int] = ["Submitted", 0, 1, 0, 777, 0, 0, 3, "", 0]
+        client.send(3, 9, *status)  # what a status tells has no account
+        listed = [report.client_id for report in await built.gateway.orders(OrderQuery())]
+        assert listed == [A]
+        client.send(3, 9, *status)
+        result = await built.gateway.find_order(venue_order_id="777")
+        assert (result.lookup, result.report) == (Lookup.UNKNOWN, None)

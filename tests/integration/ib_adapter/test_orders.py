@@ -30,6 +30,7 @@ from tests.integration.ib_adapter.rig import (
     PUT,
     SPY,
     A,
+    aged,
     crossing,
     eventually,
     fault,
@@ -181,7 +182,8 @@ async def test_a_canceled_order_ends_by_the_gateways_word(ib: Simulated, log: Pa
 
 async def test_an_order_that_nobody_knows_cant_be_canceled(ib: Simulated, log: Path) -> None:
     _, port = ib
-    async with rig(settings_for(port), log) as built:
+    await aged(log)
+    async with rig(settings_for(port, settling_s=0.001), log) as built:
         with pytest.raises(NotFound) as error:
             await built.gateway.cancel(A, built.check)
         assert error.value.reason is Reason.ORDER_NOT_FOUND

@@ -15,6 +15,7 @@ from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
     A,
     Rig,
+    aged,
     crossing,
     eventually,
     fault,
@@ -76,8 +77,9 @@ async def test_without_the_link_nothing_is_sent_and_a_new_session_follows_it(
 
 async def test_out_of_sync_an_order_that_no_list_shows_is_unknown(ib: Simulated, log: Path) -> None:
     simulated, port = ib
+    await aged(log)
     async with rig(settings_for(port), log) as built:
-        assert (await built.gateway.find_order(client_id=A)).lookup is Lookup.ABSENT
+        await found(built, A, Lookup.ABSENT)
         simulated.control.do("connectivity", code=1100)
         await eventually(lambda: not built.gateway.session_id)
         result = await built.gateway.find_order(client_id=A)
@@ -398,3 +400,39 @@ async def test_an_order_that_the_gateway_had_is_never_absent(ib: Simulated, log:
         assert "PendingSubmit" in result.reason
         simulated.gateway.uplink.restore()
         await found(built, A, Lookup.FOUND)
+
+
+# -- what a log does not know ------------------------------------------------------------------
+
+
+async def test_by_a_log_of_today_an_id_that_is_not_in_it_is_unknown(
+    ib: Simulated, log: Path
+) -> None:
+    _, port = ib
+    async with rig(settings_for(port, settling_s=0.1), log) as built:
+        await asyncio.sleep(0.3)
+        result = await built.gateway.find_order(client_id=A)
+        assert result.lookup is Lookup.UNKNOWN
+        assert "created today" in result.reason
+
+
+async def test_by_an_older_log_it_is_absent_once_settled(ib: Simulated, log: Path) -> None:
+    _, port = ib
+    await aged(log)
+    async with rig(settings_for(port, settling_s=1.0), log) as built:
+        assert (await built.gateway.find_order(client_id=A)).lookup is Lookup.UNKNOWN
+        await found(built, A, Lookup.ABSENT)
+
+
+async def test_a_perm_id_that_no_list_shows_is_unknown(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        report = await built.gateway.submit(crossing(), built.check)
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.FILLED)
+    simulated.control.advance_clock(86_400)
+    simulated.control.do("forget_day")
+    await aged(log)
+    async with rig(settings_for(port, settling_s=0.1), log) as later:
+        await asyncio.sleep(0.3)
+        result = await later.gateway.find_order(venue_order_id=report.venue_order_id)
+        assert (result.lookup, result.report) == (Lookup.UNKNOWN, None)
