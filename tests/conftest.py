@@ -12,15 +12,19 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-# Their modules stand on processes that take seconds to start: one worker has all tests of one.
-_TOGETHER = "tests/integration/system/"
+# They stand on processes that take seconds to start: one worker has all tests that share them, the
+# modules of a folder or the tests of a module.
+_SHARED_BY_FOLDER = "tests/integration/system/one_trio/"
+_SHARED_BY_MODULE = "tests/integration/system/"
 
 logging.getLogger("grpc").setLevel(logging.INFO)
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0] if nodeid.startswith(_TOGETHER) else nodeid
+        if nodeid.startswith(_SHARED_BY_FOLDER):
+            return _SHARED_BY_FOLDER
+        return nodeid.partition("::")[0] if nodeid.startswith(_SHARED_BY_MODULE) else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling | None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.integration.system.trio import Trio
+from tests.integration.system.trio import Trio, left_well
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -19,9 +19,6 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tri
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def trio(running: Trio) -> AsyncIterator[Trio]:
-    """The module's trio, open for entries before a test, its books compared after it."""
-    await running.open_for_entries()
-    yield running
-    await running.venue.clear_faults()
-    await running.open_for_entries()
-    await running.books_agree()
+    """The module's trio, as each test finds and leaves it."""
+    async with left_well(running):
+        yield running

@@ -138,8 +138,8 @@ async def overtaken(trio: Trio, folder: Path, name: str) -> None:
 
 
 async def is_halted(trio: Trio, token: str) -> None:
-    alert = await trio.first_alert(token)
-    assert (alert.kind, alert.venue) == ("JOURNAL_BEHIND", VENUE)
+    alert = await trio.first_alert(token, "JOURNAL_BEHIND")
+    assert alert.venue == VENUE
     state = (await trio.client.status()).trading_state
     assert state is not None
     assert (state.state, state.actor) == (TradingState.HALTED, "tandem")

@@ -16,6 +16,7 @@ import pytest_asyncio
 from tandem_client import Event, TandemClient, WatchOptions
 
 from stack.children import ROOT, Program
+from stack.programs import ALPACA, state_of
 from tests.integration.system.parts import Part, until
 from tests.integration.system.trio import Programs, Trio, says_ready
 
@@ -250,7 +251,7 @@ async def test_a_signal_during_the_start_ends_it_as_well(made: Programs) -> None
         part = Part(made.adapter(), made.folder / "logs", says_ready)
         try:
             part.begin()
-            await until((made.folder / "adapter" / "fence.sqlite").exists)
+            await until((state_of(ALPACA, made.folder) / "fence.sqlite").exists)
             assert await part.stop() == 0
         finally:
             await part.end()

@@ -203,11 +203,11 @@ class Trio:
             lambda order: order.status is OrderStatus.FILLED and order.raw_status == "filled",
         )
 
-    async def first_alert(self, token: str) -> Alert:
-        """The first alert after `token`; waits for it."""
+    async def first_alert(self, token: str, kind: str = "") -> Alert:
+        """The first alert after `token`, of that kind if one is given; waits for it."""
         async with asyncio.timeout(WAIT_S), aclosing(self.client.watch(token)) as events:
             async for event in events:
-                if isinstance(event.what, Alert):
+                if isinstance(event.what, Alert) and kind in ("", event.what.kind):
                     return event.what
         raise AssertionError("a watch does not end")
 
@@ -235,6 +235,16 @@ class Trio:
         """What the router's books hold, by symbol."""
         positions = (await self.client.positions().all()).items
         return {_symbol(position): position.qty for position in positions}
+
+
+@asynccontextmanager
+async def left_well(trio: Trio) -> AsyncIterator[None]:
+    """It is open for entries before a test; without faults, and with books that agree, after it."""
+    await trio.open_for_entries()
+    yield
+    await trio.venue.clear_faults()
+    await trio.open_for_entries()
+    await trio.books_agree()
 
 
 def _symbol(record: Any) -> str:

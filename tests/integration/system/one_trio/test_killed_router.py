@@ -23,7 +23,7 @@ from tests.integration.system.parts import eventually, until
 from tests.integration.system.tandem import tandem
 from tests.integration.system.trio import Trio, fills_now, rests
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Before:
     held: dict[str, Decimal]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def before(running: Trio) -> Before:
     """One kill with an order in each state: settled, working, being sent, sent and unanswered."""
     trio = running

@@ -10,7 +10,7 @@ from tandem_client import Effect, OrderStatus, Reason, Refused, Unavailable
 from tests.integration.system.parts import eventually
 from tests.integration.system.trio import VENUE, Trio, exit_now, fills_now, rests
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def test_while_it_is_down_the_venue_is_named_and_nothing_happens(trio: Trio) -> None:

@@ -11,7 +11,7 @@ from tandem_client import Alert, Event, Execution, Order, OrderStatus, Quarantin
 from tests.integration.system.tandem import tandem
 from tests.integration.system.trio import Trio, fills_now, rests
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def filled_once(trio: Trio, name: str) -> Order:

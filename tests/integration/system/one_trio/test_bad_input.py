@@ -17,14 +17,14 @@ from tests.integration.system.trio import ACCOUNT, Trio
 if TYPE_CHECKING:
     from services.common.contract.pb.broker_service_pb2_grpc import BrokerServiceAsyncStub
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 Spoil = Callable[[orders_pb2.OrderSpec], object]
 
 _UNKNOWN_FIELD = b"\xfa\x7f\x03new"  # number 2047, length-delimited
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def router(trio: Trio) -> AsyncIterator[BrokerServiceAsyncStub]:
     async with stub(trio.address) as router:
         yield router
