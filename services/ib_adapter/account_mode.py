@@ -59,6 +59,15 @@ def check_accounts(identity: Identity, accounts: Sequence[str]) -> str:
     return accounts[0]
 
 
+def check_log(account: str, bound: str) -> None:
+    """Raise WrongAccount if the send log is of another account."""
+    if account != bound:
+        raise WrongAccount(
+            f"the Gateway has account {account}, and the send log is of {bound}: an account needs "
+            "a send log of its own"
+        )
+
+
 def _check_kind(mode: AccountMode, account: str) -> None:
     prefix = PAPER_PREFIX if mode is AccountMode.PAPER else LIVE_PREFIX
     if not account.startswith(prefix):

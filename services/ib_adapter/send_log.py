@@ -45,6 +45,15 @@ CREATE TABLE send (
 """
 
 
+# Not in the first releases' files.
+_ADDED: Final = """
+CREATE TABLE IF NOT EXISTS account (
+  only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+  number TEXT NOT NULL
+) STRICT;
+"""
+
+
 class SendLogUnusable(FileUnusable):
     """The send log's file can't be used."""
 
@@ -90,6 +99,7 @@ class SendLog:
         self._writer = writer
         self._created = synced_file.created(connection)
         self._high_water = int(connection.execute("SELECT order_id FROM high_water").get)
+        self._account: str = connection.execute("SELECT number FROM account").get or ""
 
     @classmethod
     def open(
@@ -106,6 +116,11 @@ class SendLog:
         Raises SendLogUnusable (a StartupError) if another process has it, or it is broken.
         """
         connection = synced_file.open_synced(_KIND, path, now=clock.now(), vfs=vfs)
+        try:
+            connection.execute(_ADDED)
+        except apsw.Error as error:
+            connection.close()
+            raise SendLogUnusable(f"send log {path}: {error}") from error
         writer = OneWriter(
             "send log", run_blocking, write_timeout_s=write_timeout_s, failed=SendLogFailed
         )
@@ -129,6 +144,23 @@ class SendLog:
     def require_working(self) -> None:
         """Raise SendLogFailed (effect NONE) if the log failed."""
         self._writer.require_working()
+
+    async def bind(self, account: str) -> str:
+        """The number of the account whose sends these are: `account` from now on, durable on
+        return, unless it is another's already. Raises as `begin` does."""
+        if not self._account:
+            try:
+                await self._writer.run(
+                    lambda: self._writer.persist(
+                        lambda: self._connection.execute(
+                            "INSERT OR REPLACE INTO account VALUES (1, ?)", (account,)
+                        )
+                    )
+                )
+            except OutcomeUnknown as error:
+                raise Unavailable(error.reason, error.message) from error
+            self._account = account
+        return self._account
 
     async def begin(self, send: Send) -> Send | None:
         """Note a send that is about to happen, durable on return; None then.

@@ -21,7 +21,12 @@ from services.common.adapter.port import EventSink, SessionChanged
 from services.common.domain.errors import ReadFailed, Reason, Refused, Unavailable
 from services.common.domain.executions import Fee
 from services.common.runtime.clock import Clock, VenueClock
-from services.ib_adapter.account_mode import Identity, WrongAccount, check_accounts
+from services.ib_adapter.account_mode import (
+    Identity,
+    WrongAccount,
+    check_accounts,
+    check_log,
+)
 from services.ib_adapter.codes import Kind, Said
 from services.ib_adapter.hearing import Hearing
 from services.ib_adapter.link import Link
@@ -165,21 +170,28 @@ class Session:
             is_up = error.was_open and not self._note
             self._set_state(State.LOGIN_AWAITED if is_up else State.DISCONNECTED, text)
             raise ReadFailed(f"no connection with the Gateway: {text}") from error
-        self._check_account(wire)
+        await self._check_account(wire)
+        # Requests are numbered as orders are: none may have the number of an order.
+        wire.raise_next_id(self._send_log.high_water + 1)
         self._requests = Requests(wire, pending, self._pacer, self._clock, self._terms.requests)
         self._requests.market_data_type(self._terms.market_data_type)
         if self.is_link_up:
             self._set_state(State.SYNCING, "connected, reading what happened")
 
-    def _check_account(self, wire: Wire) -> None:
+    async def _check_account(self, wire: Wire) -> None:
+        """The right kind, and the account that the send log is of: no other's, ever."""
         try:
-            self.account = check_accounts(self._terms.identity, wire.accounts)
+            account = check_accounts(self._terms.identity, wire.accounts)
+            check_log(account, await self._send_log.bind(account))
+        except Unavailable as error:
+            wire.drop(error.message)
+            raise ReadFailed(error.message, reason=error.reason) from error
         except WrongAccount as error:
             _log.error("wrong_account_mode", reason=str(error))
             self._set_state(State.WRONG_ACCOUNT, str(error))
             wire.drop("wrong account")
             raise Refused(Reason.WRONG_ACCOUNT_MODE, f"nothing is sent: {error}") from error
-        self._news.account = self.account
+        self.account = self._news.account = account
 
     async def run(self) -> None:
         """Keep the session until canceled. Raises Refused WRONG_ACCOUNT_MODE for good."""

@@ -13,6 +13,7 @@ from services.common.domain.reports import Lookup, LookupResult, VenueState, Ven
 from services.ib_adapter.send_log import SendLog
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
+    SPY,
     A,
     Rig,
     aged,
@@ -436,3 +437,37 @@ async def test_a_perm_id_that_no_list_shows_is_unknown(ib: Simulated, log: Path)
         await asyncio.sleep(0.3)
         result = await later.gateway.find_order(venue_order_id=report.venue_order_id)
         assert (result.lookup, result.report) == (Lookup.UNKNOWN, None)
+
+
+async def test_another_account_at_a_reconnect_is_a_wrong_one(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        simulated.gateway.account_id = "DU1000002"
+        accounts = simulated.venue.accounts
+        accounts["DU1000002"] = accounts["DU1000001"]
+        simulated.control.do("disconnect", ends="reset")
+        assert built.running is not None
+        with pytest.raises(Refused) as refused:
+            await asyncio.wait_for(built.running, timeout=10)
+        assert refused.value.reason is Reason.WRONG_ACCOUNT_MODE
+        status = await built.gateway.status()
+        assert (status.state, status.venue_account_id) == (VenueState.DRAINED, "DU1000001")
+        assert "send log" in status.reason
+        assert (await refused_submit(built)).reason is Reason.WRONG_ACCOUNT_MODE
+        built.running = None
+
+
+async def test_no_request_has_the_number_of_an_order(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(resting(), built.check)
+        high_water = built.send_log.high_water
+    simulated.control.do("restart", refuse_s=0.0, roll_back_ids=100)
+    async with rig(settings_for(port), log, in_sync=False) as later:
+        before = len(simulated.control.requests())
+        await later.gateway.admit()
+        await later.gateway.quotes([SPY])
+        asked = simulated.control.requests()[before:]
+        numbers = [int(e.body[2]) for e in asked if e.method == "reqContractDetails"]
+    assert numbers
+    assert min(numbers) > high_water

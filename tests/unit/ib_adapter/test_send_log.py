@@ -127,3 +127,23 @@ def test_a_file_of_another_kind_is_not_touched(path: Path) -> None:
 def test_a_volume_that_is_not_mounted_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(SendLogUnusable, match="there is no folder"):
         SendLog.open(tmp_path / "missing" / "log", CLOCK, None)  # type: ignore[arg-type]
+
+
+async def test_a_log_is_of_one_account_for_good(path: Path, pool: BlockingPool) -> None:
+    log = opened(path, pool)
+    assert await log.bind("DU1") == "DU1"
+    assert await log.bind("DU2") == "DU1"
+    log.close()
+    later = opened(path, pool)
+    assert await later.bind("DU2") == "DU1"
+    later.close()
+
+
+async def test_a_log_without_an_account_takes_the_next_one(path: Path, pool: BlockingPool) -> None:
+    opened(path, pool).close()
+    connection = apsw.Connection(str(path))
+    connection.execute("DROP TABLE account")  # as the first release wrote it
+    connection.close()
+    log = opened(path, pool)
+    assert await log.bind("DU1") == "DU1"
+    log.close()
