@@ -37,9 +37,11 @@ _TIMES_IN_FORCE: Final = {"": TimeInForce.DAY, "DAY": TimeInForce.DAY, "GTC": Ti
 _SIDES: Final = {"BOT": Side.BUY, "SLD": Side.SELL}
 _AVERAGE_STEP: Final = Decimal("0.000000001")
 
+# What the contracts that are traded here are paid in.
+_CURRENCY: Final = "USD"
+
 # Key of an account value, and the field of `Balance` that it becomes.
 _FIGURES: Final = {
-    "TotalCashValue": "cash",
     "NetLiquidation": "equity",
     "BuyingPower": "buying_power",
     "AvailableFunds": "options_buying_power",
@@ -204,7 +206,8 @@ class Translator:
         money: dict[str, Any] = {
             field: _money(*values[tag]) for tag, field in _FIGURES.items() if tag in values
         }
-        if money.get("cash") is None:
+        money["cash"] = _cash(values.get("TotalCashValue"), _cash_by_currency(account, rows))
+        if money["cash"] is None:
             raise Unreadable(f"IB gave no cash of account {account}")
         return Balance(
             venue=self._venue,
@@ -232,6 +235,29 @@ def _per_unit(cost: Decimal | None, instrument: Instrument) -> Decimal | None:
         return None
     price = (cost / multiplier_of(instrument)).quantize(_AVERAGE_STEP)
     return figures.decimal(float(price)) if price else Decimal(0)
+
+
+def _cash_by_currency(
+    account: str, rows: Sequence[tuple[str, str, str, str]]
+) -> dict[str, Decimal]:
+    """Cash as it is held; that of "BASE" is the sum of all, converted, and is left out."""
+    held = [
+        _money(text, currency)
+        for name, tag, currency, text in rows
+        if (name, tag) == (account, "CashBalance")
+    ]
+    return {money.currency: money.amount for money in held if money is not None}
+
+
+def _cash(total: tuple[str, str] | None, held: dict[str, Decimal]) -> Money | None:
+    """What there is to pay contracts with. A total counts all currencies in, converted."""
+    in_total = None if total is None else _money(*total)
+    if not held:
+        return in_total
+    cash = Money(held.get(_CURRENCY, Decimal(0)), _CURRENCY)
+    if in_total is not None and in_total.currency == _CURRENCY and in_total.amount < cash.amount:
+        return in_total
+    return cash
 
 
 def _money(text: str, currency: str) -> Money | None:
