@@ -81,6 +81,7 @@ class Books:
         self.failover_count = 0
         self.last_failover: datetime | None = None
         self.last_exec_time: dict[tuple[str, str], datetime] = {}
+        self.least_offset_s: dict[tuple[str, str], float] = {}
         self.outages: dict[str, None] = {}  # insertion-ordered set
 
     # -- reading -----------------------------------------------------------------------------
@@ -185,6 +186,10 @@ class Books:
         return gate
 
     def _set_venue(self, at: datetime, record: VenueStateChanged) -> VenueEntry:
+        key = (record.account_id, record.venue)
+        offset_s = record.clock_offset_s
+        if offset_s is not None:
+            self.least_offset_s[key] = min(offset_s, self.least_offset_s.get(key, offset_s))
         entry = VenueEntry(
             record.account_id,
             record.venue,
@@ -194,7 +199,7 @@ class Books:
             record.session_id,
             at,
         )
-        self.venues[(record.account_id, record.venue)] = entry
+        self.venues[key] = entry
         return entry
 
     def _intend(self, seq: int, at: datetime, record: OrderIntended) -> OrderEntry:

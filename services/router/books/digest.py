@@ -21,6 +21,7 @@ def digest(books: Books) -> str:
         "venues": [unstructure(venue) for venue in books.venues.values()],
         "quarantine": [unstructure(kept) for kept in books.quarantine.values()],
         "last_exec_time": [[*key, unstructure(at)] for key, at in books.last_exec_time.items()],
+        "least_offset_s": [[*key, offset] for key, offset in books.least_offset_s.items()],
         "outages": list(books.outages),
         "failovers": [books.failover_count, unstructure(books.last_failover)],
     }

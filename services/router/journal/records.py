@@ -144,7 +144,10 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class VenueStateChanged:
-    """A venue of an account can be used, or can't any more."""
+    """A venue of an account can be used, or can't any more.
+
+    `clock_offset_s` is how far the venue's clock was ahead of ours then, None if not known.
+    """
 
     account_id: str
     venue: str
@@ -152,6 +155,7 @@ class VenueStateChanged:
     reason: str
     ready: bool
     session_id: str
+    clock_offset_s: float | None = None
 
 
 NO_VENUE = "ALL_VENUES_UNAVAILABLE"

@@ -232,11 +232,16 @@ class VenueLink:
             self._tell_state()
 
     def _in_venue_time(self, moment: datetime | None) -> datetime | None:
-        """A wall time by the venue's clock; None, which reads all, if its clock is not known."""
+        """A past wall time by the venue's clock; None, which reads all, if its clock is not known.
+
+        By the least offset that was ever seen: if the venue's clock has jumped ahead since, or ours
+        back, the present one would leave out what happened before that.
+        """
         offset_s = self._status.clock_offset_s if self._status is not None else None
         if moment is None or offset_s is None:
             return None
-        return moment + timedelta(seconds=offset_s)
+        known_s = self._books.least_offset_s.get((self.account_id, self.name), offset_s)
+        return moment + timedelta(seconds=min(known_s, offset_s))
 
     def _take(self, item: VenueNews) -> None:
         match item:
@@ -285,6 +290,7 @@ class VenueLink:
                     view.why_not,
                     view.takes_entries,
                     self._session_id,
+                    self._status.clock_offset_s if self._status is not None else None,
                 )
             )
 

@@ -83,6 +83,7 @@ class ScriptedPort:
     fence_error: TandemError | None = None
     hold: asyncio.Event | None = None
     swallows_cancels: bool = False
+    clock_offset_s: float = 0.0
     news: asyncio.Queue[VenueNews | None] = field(default_factory=asyncio.Queue)
 
     async def fence(self, claim: Claim) -> Fenced:
@@ -129,7 +130,12 @@ class ScriptedPort:
         self, *, after: datetime | None = None, placement_id: str = ""
     ) -> Sequence[Execution]:
         self._require()
-        return [e for e in reversed(self.fills) if placement_id in ("", e.client_id)]
+        return [
+            e
+            for e in reversed(self.fills)
+            if placement_id in ("", e.client_id)
+            and (after is None or e.times.venue_time is None or e.times.venue_time >= after)
+        ]
 
     async def balance(self) -> Balance:
         self._require()
@@ -171,7 +177,7 @@ class ScriptedPort:
             NOW,
             ready=True,
             session_id=self.session_id,
-            clock_offset_s=0.0,
+            clock_offset_s=self.clock_offset_s,
         )
 
     async def watch(self) -> AsyncIterator[VenueNews]:

@@ -58,6 +58,7 @@ INSTRUMENTS = (
 PLAIN: dict[Any, Any] = {
     str: 'text of ünïcode \u2028 and "quotes"',
     int: 7,
+    float: 0.1,  # seconds only
     bool: True,
     Decimal: Decimal("123456789012345678.123456789012345678"),
     datetime: AT,

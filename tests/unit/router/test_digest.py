@@ -40,7 +40,9 @@ DERIVED = {"by_placement", "by_venue_order"}
 
 def venue(state: VenueState, session_id: str) -> VenueStateChanged:
     ready = state is VenueState.UP
-    return VenueStateChanged("main", "alpaca", state, "", ready=ready, session_id=session_id)
+    return VenueStateChanged(
+        "main", "alpaca", state, "", ready=ready, session_id=session_id, clock_offset_s=1.5
+    )
 
 
 def rich() -> Folded:

@@ -6,12 +6,14 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from services.common.domain.errors import ReadFailed, Reason, Refused, TandemError, Unavailable
+from services.common.domain.executions import RecordTimes
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import VenueState, VenueStatus
 from services.router.journal.records import TradingState
@@ -56,6 +58,23 @@ async def test_a_fill_while_the_stream_opens_is_not_missed(tmp_path: Path) -> No
         await asyncio.sleep(0.5)
         port.fill("o-1~al~1.0", "e-1", "10", "10")
         await until(lambda: running.order().order.status is OrderStatus.FILLED)
+
+
+@virtual
+async def test_a_fill_before_a_jump_of_the_venues_clock_is_not_missed(tmp_path: Path) -> None:
+    """Nothing was booked there before, so the catch-up begins where the journal does."""
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spec())
+        port = running.alpaca
+        port.fill("o-1~al~1.0", "e-1", "4", "4")
+        assert port.news.get_nowait() is not None  # lost
+        created = running.core.books.created
+        assert created is not None
+        times = RecordTimes(venue_time=created + timedelta(seconds=1))
+        port.fills = [replace(fill, times=times) for fill in port.fills]
+        port.clock_offset_s = 6 * 3600.0
+        port.news.put_nowait(None)  # a reconnect
+        await until(lambda: running.order().order.cum_qty == 4)
 
 
 @virtual
