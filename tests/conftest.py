@@ -7,14 +7,15 @@ records; dropping that one later is a use after free, which crashes whichever te
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-# They stand on processes that take seconds to start: one worker has all tests that share them, the
-# modules of a folder or the tests of a module.
-_SHARED_BY_FOLDER = "tests/integration/system/one_trio/"
+# What these stand on takes seconds, processes to start or files to parse: one worker has all tests
+# that share it, those of a folder or those of a module.
+_SHARED_BY_FOLDER = ("tests/integration/system/one_trio/", "tests/workshop/")
 _SHARED_BY_MODULE = "tests/integration/system/"
 
 logging.getLogger("grpc").setLevel(logging.INFO)
@@ -22,11 +23,17 @@ logging.getLogger("grpc").setLevel(logging.INFO)
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(_SHARED_BY_FOLDER):
-            return _SHARED_BY_FOLDER
+        for folder in _SHARED_BY_FOLDER:
+            if nodeid.startswith(folder):
+                return folder
         return nodeid.partition("::")[0] if nodeid.startswith(_SHARED_BY_MODULE) else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling | None:
     """Any test goes to any worker, but for the modules that share running processes."""
     return _Scheduling(config, log) if config.getvalue("dist") == "load" else None
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are processors: much of the time tests wait for sockets and processes."""
+    return (os.cpu_count() or 1) + 1

@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from simulators.alpaca.__main__ import main
 from simulators.listening import CannotListen, check_host
 from tests.simulators.process import ROOT, eventually, running_alpaca
 
@@ -48,10 +50,10 @@ def test_a_port_in_use_is_one_clear_line() -> None:
     ],
 )
 def test_a_bad_flag_is_a_clear_line(flags: list[str], reason: str) -> None:
-    ended = start(*flags, TANDEM_INSECURE_LISTEN="")
-    assert ended.returncode != 0
-    assert reason in ended.stderr.replace("\n", " ")
-    assert "Traceback" not in ended.stderr
+    ended = CliRunner().invoke(main, flags, env={"TANDEM_INSECURE_LISTEN": ""})
+    assert ended.exit_code != 0
+    assert reason in ended.output.replace("\n", " ")
+    assert isinstance(ended.exception, SystemExit)
 
 
 def test_another_address_is_warned_about_if_it_is_allowed_at_all(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workshop.repository import DOCS, ROOT, codes, rows, section
+from tests.workshop.repository import DOCS, ROOT, codes, parsed, rows, section
 
 NEVER_IMPORTED = {"tzdata"}  # data that the standard library looks for
 PART_OF = {"pydantic_core": "pydantic"}
@@ -66,7 +66,7 @@ def imports_under(folder: Path) -> set[str]:
         own = {"tandem_client"}
     names: set[str] = set()
     for path in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Import):
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

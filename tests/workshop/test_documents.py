@@ -13,7 +13,7 @@ from services.common.contract.status import CODES
 from services.common.domain.errors import Reason
 from services.common.domain.order_status import OPEN, OrderStatus
 from services.router.journal import records
-from tests.workshop.repository import DOCS, ROOT, codes, rows, section, tracked_files
+from tests.workshop.repository import DOCS, ROOT, codes, parsed, rows, section, tracked_files
 from tools import write_docs
 
 _LINK = re.compile(r"\]\(([^)#]+)(?:#([^)]+))?\)")
@@ -80,7 +80,7 @@ def test_every_alert_is_in_the_runbook() -> None:
 def _alerts(path: Path) -> set[str]:
     """Kinds of alerts in a module: what `AlertRaised` is called with, and (kind, Severity.X)."""
     kinds = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             parts = node.args if node.func.id == "AlertRaised" else []
         elif isinstance(node, ast.Tuple):

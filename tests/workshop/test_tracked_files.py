@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.workshop.repository import ROOT, tracked_files, written_modules
+from tests.workshop.repository import ROOT, parsed_modules, tracked_files, written_modules
 
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
@@ -29,11 +28,6 @@ def texts() -> list[tuple[Path, str]]:
         for path in tracked_files()
         if path.suffix not in BINARY
     ]
-
-
-@cache
-def parsed_modules() -> list[tuple[Path, ast.Module]]:
-    return [(p.relative_to(ROOT), ast.parse(p.read_text("utf-8"))) for p in written_modules()]
 
 
 @pytest.mark.parametrize("what", FOREIGN)
