@@ -20,6 +20,7 @@ from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
     A,
     Rig,
+    aged,
     crossing,
     eventually,
     fault,
@@ -213,3 +214,40 @@ async def test_orders_of_another_account_are_not_listed(ib: Simulated, log: Path
         client.send(3, 9, *status)
         result = await built.gateway.find_order(venue_order_id="777")
         assert (result.lookup, result.report) == (Lookup.UNKNOWN, None)
+
+
+@pytest.mark.parametrize(("code", "lookup"), [(201, Lookup.FOUND), (399, Lookup.UNKNOWN)])
+async def test_an_inactive_order_that_is_gone_is_rejected_only_if_it_was_refused(
+    ib: Simulated, log: Path, code: int, lookup: Lookup
+) -> None:
+    simulated, port = ib
+    fault(simulated, "drop_request", method="placeOrder", ends="hang")
+    async with rig(settings_for(port), log) as built:
+        submit = asyncio.create_task(built.gateway.submit(resting(), built.check))
+        await eventually(lambda: built.checks)
+        number = await order_id(built)
+        [client] = simulated.gateway.clients.values()
+        client.send(3, number, "Inactive", 0, 1, 0, 777, 0, 0, 17, "", 0)
+        say(simulated, number, code, "Order rejected - reason: no")
+        answered = (await submit).status
+        result = await built.gateway.find_order(client_id=A)
+        assert (result.lookup, answered is OrderStatus.REJECTED) == (lookup, code == 201)
+
+
+async def test_what_this_process_writes_is_not_absent_before_its_log_shows_it(
+    ib: Simulated, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated, port = ib
+    fault(simulated, "drop_request", method="placeOrder", ends="hang")
+    await aged(log)
+    async with rig(settings_for(port, settling_s=0.001), log) as built:
+
+        async def too_early(_id: str) -> None:
+            """What a look-up is told that overtakes the log's write."""
+
+        monkeypatch.setattr(built.send_log, "find", too_early)
+        submit = asyncio.create_task(built.gateway.submit(resting(), built.check))
+        await eventually(lambda: built.checks)
+        assert (await built.gateway.find_order(client_id=A)).lookup is Lookup.UNKNOWN
+        with pytest.raises(OutcomeUnknown):
+            await submit
