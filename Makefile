@@ -52,6 +52,11 @@ run: $(READY) ## Keep the simulated stack up in the foreground (PAPER=1: a real 
 test: $(READY) ## Run the tests
 	@$(SCRUB) $(BIN)/python -m pytest -n auto --maxprocesses=4 $(ARGS)
 
+.PHONY: test-long
+test-long: $(READY) ## Run the tests of properties with twenty-five times the examples
+	@$(SCRUB) $(BIN)/python -m pytest -n auto --maxprocesses=4 --hypothesis-profile=long \
+	  $(or $(ARGS),tests/unit tests/simulators)
+
 .PHONY: simulate
 simulate: $(READY) ## Act random schedules in virtual time (SEEDS=0:100, or SEED=7 to replay one)
 	@$(SCRUB) $(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)

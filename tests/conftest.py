@@ -1,4 +1,5 @@
-"""What holds for every test: how they are shared out, and that gRPC makes no debug records.
+"""What holds for every test: how they are shared out, how many examples a property is tried with,
+and that gRPC makes no debug records.
 
 A gRPC server that was never stopped logs itself, at debug, while it is being freed. pytest keeps
 records; dropping that one later is a use after free, which crashes whichever test comes next.
@@ -11,6 +12,7 @@ import os
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # What these stand on takes seconds, processes to start or files to parse: one worker has all tests
@@ -19,6 +21,10 @@ _SHARED_BY_FOLDER = ("tests/integration/system/one_trio/", "tests/workshop/")
 _SHARED_BY_MODULE = "tests/integration/system/"
 
 logging.getLogger("grpc").setLevel(logging.INFO)
+
+settings.register_profile("short", max_examples=40)
+settings.register_profile("long", max_examples=1000)
+settings.load_profile("short")  # `make test-long` takes the other one
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]

@@ -40,7 +40,7 @@ def run(trades: list[tuple[str, str, int, int]], seed: int) -> Market:
     return market
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(trades=TRADES, seed=st.integers(0, 5))
 def test_cash_and_positions_are_what_the_executions_add_up_to(
     trades: list[tuple[str, str, int, int]], seed: int
@@ -56,7 +56,7 @@ def test_cash_and_positions_are_what_the_executions_add_up_to(
     assert positions == {symbol: qty for symbol, qty in held.items() if qty}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(trades=TRADES, seed=st.integers(0, 5))
 def test_nothing_is_made_or_lost_between_cash_cost_and_profit(
     trades: list[tuple[str, str, int, int]], seed: int
@@ -67,7 +67,7 @@ def test_nothing_is_made_or_lost_between_cash_cost_and_profit(
     assert spent == cost - account.realised + Fraction(account.fees)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(trades=TRADES, seed=st.integers(0, 5))
 def test_the_record_agrees_with_itself(trades: list[tuple[str, str, int, int]], seed: int) -> None:
     market = run(trades, seed)
@@ -91,7 +91,7 @@ def test_the_record_agrees_with_itself(trades: list[tuple[str, str, int, int]], 
     assert balance == market.account.cash
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(trades=TRADES, seed=st.integers(0, 5))
 def test_no_trade_uncovers_what_was_written(
     trades: list[tuple[str, str, int, int]], seed: int

@@ -44,7 +44,7 @@ from services.common.domain.reports import (
 )
 
 # A loaded machine is slow, which is no fault of what is tested.
-unhurried = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # No surrogates: those are replaced on the way, which has a test of its own.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
