@@ -14,16 +14,18 @@ from random import Random
 from typing import Any, TypeVar
 
 import apsw
+import pytest
 
 from services.common.adapter.budget import BudgetTerms
 from services.common.adapter.pacer import Pacer
 from services.common.adapter.port import SessionChanged, VenueEvent
+from services.common.domain.errors import TandemError
 from services.common.domain.executions import Execution, Side
 from services.common.domain.instruments import Equity, Instrument
 from services.common.domain.occ import parse_occ
 from services.common.domain.order_spec import OrderSpec, OrderType, PositionIntent, TimeInForce
 from services.common.domain.order_status import OrderStatus
-from services.common.domain.reports import OrderReport, VenueStatus
+from services.common.domain.reports import Lookup, LookupResult, OrderReport, VenueStatus
 from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.clock import SystemClock
 from services.ib_adapter.assembly import Surroundings, build_gateway
@@ -252,3 +254,17 @@ def placed(simulated: SimulatedIbGateway) -> list[str]:
 def orders_there(simulated: SimulatedIbGateway) -> list[dict[str, Any]]:
     """The orders in the simulator's books."""
     return list(simulated.control.ledger()["orders"])
+
+
+async def refused_submit(built: Rig) -> TandemError:
+    with pytest.raises(TandemError) as error:
+        await built.gateway.submit(resting("refused~sim~1.0"), built.check)
+    return error.value
+
+
+async def found(built: Rig, client_id: str, lookup: Lookup) -> LookupResult:
+    """Ask until the look-up comes to that."""
+    async with asyncio.timeout(10):
+        while (result := await built.gateway.find_order(client_id=client_id)).lookup is not lookup:
+            await asyncio.sleep(0.02)
+    return result

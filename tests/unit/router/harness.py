@@ -154,3 +154,8 @@ def share_order(**changes: object) -> OrderSpec:
     """An entry that needs no cover, so that nothing is read for it."""
     made = replace(spec(), instrument=instrument("SPY"), side=Side.BUY, position_intent=None)
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def takes_entries(running: Running) -> bool:
+    """Whether the first venue takes entries now."""
+    return running.core.links["main", "alpaca"].view().takes_entries

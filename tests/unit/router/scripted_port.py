@@ -31,6 +31,7 @@ from services.common.domain.reports import (
     VenueStatus,
 )
 from services.router.routing.venue import Claim, Fenced, Pulse, VenueNews
+from tests.unit.domain.orders import spec
 
 NOW = datetime(2024, 11, 4, 15, 0, tzinfo=UTC)
 Answer = Callable[[OrderSpec], OrderReport | TandemError]
@@ -61,6 +62,9 @@ def report(spec: OrderSpec, status: OrderStatus, signal: Signal, cum: str = "0")
         side=spec.side,
         order_qty=spec.order_qty,
     )
+
+
+PLACED = "o-1~al~1.0"
 
 
 @dataclass
@@ -214,3 +218,10 @@ class ScriptedPort:
     def _require(self) -> None:
         if not self.reachable:
             raise Unavailable(Reason.VENUE_UNAVAILABLE, f"{self.name}: can't be reached")
+
+
+def word(port: ScriptedPort, status: OrderStatus, signal: Signal, cum: str = "0") -> OrderReport:
+    """The venue's word on the order as it stands there from now on."""
+    made = report(replace(spec(), client_order_id=PLACED), status, signal, cum)
+    port.knows[PLACED] = replace(made, venue=port.name)
+    return port.knows[PLACED]

@@ -1,25 +1,22 @@
-"""The link to a venue: what is read when, what a gap means, and whose journal an adapter knows."""
+"""The link to a venue: what is read when, and what a gap means."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from services.common.domain.errors import ReadFailed, Reason, Refused, TandemError, Unavailable
+from services.common.domain.errors import ReadFailed, Unavailable
 from services.common.domain.executions import RecordTimes
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import VenueState, VenueStatus
-from services.router.journal.records import TradingState
-from services.router.routing.venue import Claim, Pulse, VenueNews
+from services.router.routing.venue import Pulse, VenueNews
 from tests.unit.domain.orders import spec
-from tests.unit.router.harness import Running, router, until, virtual
+from tests.unit.router.harness import router, takes_entries, until, virtual
 from tests.unit.router.scripted_port import ScriptedPort, report
 
 
@@ -38,10 +35,6 @@ class LossyPort(ScriptedPort):
         while (item := await self.news.get()) is not None:
             yield item
         raise ReadFailed(f"{self.name}: the stream was cut")
-
-
-def takes_entries(running: Running) -> bool:
-    return running.core.links["main", "alpaca"].view().takes_entries
 
 
 # -- catching up --
@@ -215,147 +208,6 @@ async def test_an_order_that_ended_during_a_gap_is_found_to_have_ended(tmp_path:
         )
         await until(lambda: running.order().order.status is OrderStatus.CANCELED)
         assert not running.core.books.open_orders
-
-
-# -- the journal that an adapter has seen --
-
-
-@virtual
-async def test_a_restored_journal_starts_halted(tmp_path: Path) -> None:
-    """The copy's own first records may well reach beyond what the adapter saw."""
-    port = ScriptedPort("alpaca")
-    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
-        await running.submit(spec())
-    shutil.copy(tmp_path / "j.db", tmp_path / "copy.db")
-    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
-        await running.submit(spec(client_order_id="o-2", order_qty=Decimal(1)))
-    async with router(tmp_path / "copy.db", ports={"alpaca": port}) as running:
-        assert running.core.books.trading_state("main") is TradingState.HALTED
-        assert "JOURNAL_BEHIND" in running.kinds()
-        with pytest.raises(Refused) as refused:
-            await running.submit(spec(client_order_id="o-3"))
-        assert refused.value.reason is Reason.TRADING_HALTED
-        assert len(port.sent) == 2
-
-
-@virtual
-async def test_a_restored_journal_is_found_out_also_after_it_has_grown(tmp_path: Path) -> None:
-    port = ScriptedPort("alpaca")
-    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
-        await running.submit(spec())
-    shutil.copy(tmp_path / "j.db", tmp_path / "copy.db")
-    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
-        await running.submit(spec(client_order_id="o-2", order_qty=Decimal(1)))
-    port.reachable = False
-    ports = {"alpaca": port, "second": ScriptedPort("second")}
-    async with router(tmp_path / "copy.db", ports=ports, wait_ready=False) as running:
-        await until(lambda: running.core.links["main", "second"].view().takes_entries)
-        for number in range(5):
-            await running.submit(spec(client_order_id=f"n-{number}", order_qty=Decimal(1)))
-        seen = port.claims[-1].head_seq
-        port.reachable = True
-        await until(lambda: takes_entries(running))
-        assert port.claims[-1].head_seq > seen
-        assert running.core.books.trading_state("main") is TradingState.HALTED
-        assert "JOURNAL_BEHIND" in running.kinds()
-
-
-@virtual
-async def test_a_journal_that_lacks_its_end_starts_halted(tmp_path: Path) -> None:
-    port = ScriptedPort("alpaca")
-    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
-        await running.submit(spec())
-        journal_id, epoch = running.core.books.journal_id, running.core.books.epoch
-    port.claims.append(Claim(journal_id, 1, epoch, 10_000, bytes(32)))
-    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
-        assert running.core.books.trading_state("main") is TradingState.HALTED
-
-
-@virtual
-async def test_a_journal_beside_the_one_that_an_adapter_knows_starts_halted(
-    tmp_path: Path,
-) -> None:
-    """A journal that was lost and made anew knows nothing of what is at the venue."""
-    port = ScriptedPort("alpaca")
-    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
-        await running.submit(spec())
-    async with router(tmp_path / "new.db", ports={"alpaca": port}) as running:
-        assert running.core.books.trading_state("main") is TradingState.HALTED
-        assert "JOURNAL_BEHIND" in running.kinds()
-
-
-@virtual
-async def test_an_adapter_that_knows_another_journal_by_name_alone_halts_ours(
-    tmp_path: Path,
-) -> None:
-    port = ScriptedPort("alpaca", claims=[Claim("another", 1, 0, 0, bytes(32))])
-    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
-        assert running.core.books.trading_state("main") is TradingState.HALTED
-
-
-@virtual
-async def test_a_journal_that_goes_on_in_order_is_not_halted(tmp_path: Path) -> None:
-    port = ScriptedPort("alpaca")
-    for number in range(3):
-        async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
-            await running.submit(spec(client_order_id=f"o-{number}", order_qty=Decimal(1)))
-            port.news.put_nowait(None)
-            await until(lambda: not takes_entries(running))
-            await until(lambda: takes_entries(running))
-            assert running.core.books.trading_state("main") is TradingState.ACTIVE
-
-
-@virtual
-async def test_a_claim_names_only_records_that_are_durable(tmp_path: Path) -> None:
-    """Else a crash under load would look like a restored journal."""
-    async with router(tmp_path / "j.db") as running:
-        orders = [spec(client_order_id=f"o-{i}", order_qty=Decimal(1)) for i in range(5)]
-        seen: list[bool] = []
-
-        def checks(order: object) -> TandemError:
-            claim = running.alpaca.claims[-1]
-            seen.append(claim.head_seq <= running.core.journal.durable_head.seq)
-            return Unavailable(Reason.RATE_LIMITED, "429")
-
-        running.alpaca.answer = checks
-        await asyncio.gather(*map(running.submit, orders), return_exceptions=True)
-        assert seen == [True] * 5
-
-
-@virtual
-async def test_a_higher_generation_starts_halted(tmp_path: Path) -> None:
-    async with router(tmp_path / "j.db") as running:
-        assert running.core.books.generation == 1
-    async with router(tmp_path / "j.db", generation=2) as running:
-        assert running.core.books.generation == 2
-        assert running.core.books.trading_state("main") is TradingState.HALTED
-    async with router(tmp_path / "j.db", generation=1) as running:
-        assert running.core.books.generation == 2, "a generation never goes back"
-        assert running.core.books.trading_state("main") is TradingState.HALTED
-
-
-@virtual
-async def test_an_epoch_rises_with_each_start_and_is_claimed_at_each_venue(
-    tmp_path: Path,
-) -> None:
-    port = ScriptedPort("alpaca")
-    for epoch in (1, 2, 3):
-        async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
-            assert running.core.books.epoch == epoch
-            assert port.claims[-1].epoch == epoch
-            assert port.claims[-1].journal_id == running.core.books.journal_id
-
-
-@virtual
-async def test_a_fence_that_is_refused_as_stale_stops_the_router(tmp_path: Path) -> None:
-    port = ScriptedPort("alpaca", fence_error=Refused(Reason.STALE_EPOCH, "epoch 9 was seen"))
-    ports = {"alpaca": port, "second": ScriptedPort("second")}
-    async with router(tmp_path / "j.db", ports=ports, wait_ready=False) as running:
-        await until(lambda: running.stops)
-        await asyncio.sleep(10)
-        with pytest.raises(Unavailable) as refused:
-            await running.submit(spec(venue_pin="second"))
-        assert refused.value.reason is Reason.NOT_LEADER
 
 
 @virtual
