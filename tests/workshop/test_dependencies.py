@@ -6,6 +6,8 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -16,6 +18,12 @@ from tests.workshop.repository import DOCS, ROOT, codes, parsed, rows, section
 NEVER_IMPORTED = {"tzdata"}  # data that the standard library looks for
 PART_OF = {"pydantic_core": "pydantic"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Which packages bring a module; it looks through all that is installed."""
+    return packages_distributions()
 
 
 def requirements(pyproject: Path, group: str = "") -> list[str]:
@@ -50,7 +58,7 @@ def test_what_is_imported_is_asked_for_and_nothing_else(
     folders: tuple[str, ...], pyproject: str
 ) -> None:
     asked = set(requirements(ROOT / pyproject))
-    owners = {**packages_distributions(), "tandem_client": ["tandem-client"]}  # editable
+    owners = {**_distributions(), "tandem_client": ["tandem-client"]}  # editable
     used: set[str] = set()
     for name in {n for folder in folders for n in imports_under(ROOT / folder)}:
         packages = {package.lower() for package in owners.get(PART_OF.get(name, name), [])} & asked
