@@ -90,7 +90,12 @@ async def test_nobody_listening_is_told_apart_from_a_silent_gateway() -> None:
 
 
 async def test_a_connect_that_is_given_up_leaves_nothing_behind() -> None:
-    server = await asyncio.start_server(lambda *_: asyncio.sleep(0), "127.0.0.1", 0)
+    let_in: list[asyncio.StreamWriter] = []
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        let_in.append(writer)  # one that nobody holds is closed
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     wire = Wire(Ears())
     opening = asyncio.ensure_future(wire.open("127.0.0.1", port, 1, within_s=5.0))
@@ -100,4 +105,6 @@ async def test_a_connect_that_is_given_up_leaves_nothing_behind() -> None:
         await opening
     assert not wire.is_open
     assert asyncio.all_tasks() == {asyncio.current_task()}
+    for writer in let_in:
+        writer.close()
     server.close()
