@@ -99,7 +99,10 @@ class ByteTransport(asyncio.Transport):
     def _finish(self, error: Exception | None) -> None:
         if not self._closing:
             self._closing = True
-            loop = asyncio.get_running_loop()
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return  # what a dead incarnation held is cleared away after its simulation
             loop.call_soon(self._protocol.connection_lost, error)
 
 
