@@ -5,8 +5,6 @@ import logging
 import os
 import sys
 import time
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +19,12 @@ from simulators.alpaca.settings import (
 )
 from simulators.alpaca.simulated import SimulatedAlpaca, build
 from simulators.control.server import ControlServer
+from simulators.flags import dollars, start_time
 from simulators.listening import CannotListen, Listener, check_host, ready_line, set_by_signals
 from simulators.venue.default_market import BadQuotesFile
 from simulators.venue.settings import VenueSettings
-from simulators.venue.trading_calendar import NEW_YORK
 
 _PORT = click.IntRange(0, 65535)
-
-
-def _cash(context: click.Context, option: click.Parameter, value: str) -> Decimal:
-    try:
-        cash = Decimal(value)
-    except InvalidOperation as error:
-        raise click.BadParameter(f"{value!r} is not an amount") from error
-    if not cash.is_finite() or not 0 <= cash <= Decimal("1e12"):
-        raise click.BadParameter(f"{value!r} is not between 0 and 1e12")
-    return cash
-
-
-def _start(context: click.Context, option: click.Parameter, value: str) -> datetime:
-    try:
-        start = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not a time like 2024-11-04T10:00:00") from error
-    return start if start.tzinfo is not None else start.replace(tzinfo=NEW_YORK)
 
 
 @click.command(context_settings={"auto_envvar_prefix": "TANDEM_SIM_ALPACA", "show_default": True})
@@ -52,8 +32,8 @@ def _start(context: click.Context, option: click.Parameter, value: str) -> datet
 @click.option("--port", type=_PORT, default=8081, help="REST and websocket; 0 for any.")
 @click.option("--control-port", type=_PORT, default=8091, help="Fault control; 0 for any.")
 @click.option("--seed", type=int, default=1, help="The seed of all that is random.")
-@click.option("--start", callback=_start, default="2024-11-04T10:00:00", help="New York time.")
-@click.option("--cash", callback=_cash, default="100000", help="The account's cash at the start.")
+@click.option("--start", callback=start_time, default="2024-11-04T10:00:00", help="New York time.")
+@click.option("--cash", callback=dollars, default="100000", help="The account's cash at the start.")
 @click.option("--options-level", type=click.IntRange(0, 3), default=2, help="As at Alpaca.")
 @click.option("--key", default=SIMULATED_KEY, help="API key; this default is no secret.")
 @click.option("--secret", default=SIMULATED_SECRET, help="Its secret; this default is no secret.")

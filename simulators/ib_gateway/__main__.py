@@ -6,41 +6,21 @@ import os
 import sys
 import time
 from dataclasses import replace
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import click
 
 from simulators.control.server import ControlServer
+from simulators.flags import dollars, start_time
 from simulators.ib_gateway.server import GatewayServer
 from simulators.ib_gateway.settings import IB_VENUE, SIMULATED_ACCOUNT, IbGatewaySettings
 from simulators.ib_gateway.simulated import SimulatedIbGateway, build
 from simulators.listening import CannotListen, Listener, check_host, ready_line, set_by_signals
 from simulators.venue.default_market import BadQuotesFile
 from simulators.venue.fees import FeeSchedule
-from simulators.venue.trading_calendar import NEW_YORK
 
 _PORT = click.IntRange(0, 65535)
-
-
-def _cash(context: click.Context, option: click.Parameter, value: str) -> Decimal:
-    try:
-        cash = Decimal(value)
-    except InvalidOperation as error:
-        raise click.BadParameter(f"{value!r} is not an amount") from error
-    if not cash.is_finite() or not 0 <= cash <= Decimal("1e12"):
-        raise click.BadParameter(f"{value!r} is not between 0 and 1e12")
-    return cash
-
-
-def _start(context: click.Context, option: click.Parameter, value: str) -> datetime:
-    try:
-        start = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not a time like 2024-11-04T10:00:00") from error
-    return start if start.tzinfo is not None else start.replace(tzinfo=NEW_YORK)
 
 
 @click.command(context_settings={"auto_envvar_prefix": "TANDEM_SIM_IB", "show_default": True})
@@ -48,13 +28,13 @@ def _start(context: click.Context, option: click.Parameter, value: str) -> datet
 @click.option("--port", type=_PORT, default=4002, help="TWS socket protocol; 0 for any.")
 @click.option("--control-port", type=_PORT, default=4092, help="Fault control; 0 for any.")
 @click.option("--seed", type=int, default=1, help="The seed of all that is random.")
-@click.option("--start", callback=_start, default="2024-11-04T10:00:00", help="New York time.")
+@click.option("--start", callback=start_time, default="2024-11-04T10:00:00", help="New York time.")
 @click.option("--account", default=SIMULATED_ACCOUNT, help="D... is a paper account, U... live.")
-@click.option("--cash", callback=_cash, default="100000", help="The account's cash at the start.")
+@click.option("--cash", callback=dollars, default="100000", help="The account's cash at the start.")
 @click.option("--options-level", type=click.IntRange(0, 3), default=2, help="What it may trade.")
-@click.option("--fee-per-contract", callback=_cash, default="0.65", help="Commission, dollars.")
-@click.option("--fee-per-share", callback=_cash, default="0.005", help="Commission, dollars.")
-@click.option("--fee-min", callback=_cash, default="1.00", help="Least commission of an order.")
+@click.option("--fee-per-contract", callback=dollars, default="0.65", help="Commission, dollars.")
+@click.option("--fee-per-share", callback=dollars, default="0.005", help="Commission, dollars.")
+@click.option("--fee-min", callback=dollars, default="1.00", help="Least commission of an order.")
 @click.option("--partial-fills/--no-partial-fills", default=False, help="One in ten, seeded.")
 @click.option("--price-walk/--no-price-walk", default=False, help="Quotes move, seeded.")
 @click.option("--skip-closed", is_flag=True, help="At each close jump to the next opening.")
