@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.common.domain.errors import ReadFailed, Refused
 from services.common.domain.order_spec import OrderSpec
 from services.router.books.books import Books
 from services.router.risk.gate import Role
-from services.router.routing.cover import VenueFacts, needs_cover, sells_cover
+from services.router.routing.cover import VenueFacts, missing_cover, needs_cover, sells_cover
 from services.router.routing.link import VenueLink
 from services.router.routing.plan import Facts, role_of
 from services.router.routing.venue import VenueView
@@ -45,9 +46,15 @@ async def read_facts(account: AccountLinks, spec: OrderSpec, books: Books) -> Fa
     links = [link for link in account.links if _is_asked(link, account, spec, books)]
     if not links:
         return {}
+    first = spec.venue_pin or spec.venue_preference
+    links.sort(key=lambda link: link.name != first)  # stable: the account's preference is kept
+
+    def is_enough(name: str, read: VenueFacts | ReadFailed) -> bool:
+        return isinstance(read, VenueFacts) and _covers(account, spec, books, name, read)
+
     for _ in range(_ATTEMPTS_MAX):
         before = len(books.executions)
-        read = await _read_venues(links)
+        read = await _read_venues(links, is_enough)
         if len(books.executions) == before:
             return dict(zip((link.name for link in links), read, strict=True))
     stale = ReadFailed("fills kept coming while the account was read")
@@ -68,14 +75,25 @@ def _is_asked(link: VenueLink, account: AccountLinks, spec: OrderSpec, books: Bo
         return False
 
 
-async def _read_venues(links: list[VenueLink]) -> list[VenueFacts | ReadFailed]:
+def _covers(
+    account: AccountLinks, spec: OrderSpec, books: Books, venue: str, read: VenueFacts
+) -> bool:
+    try:
+        return missing_cover(spec, books, account.account_id, venue, read) is None
+    except Refused:  # of the order itself, as the plan will say
+        return True
+
+
+async def _read_venues(
+    links: list[VenueLink], is_enough: Callable[[str, VenueFacts | ReadFailed], bool]
+) -> list[VenueFacts | ReadFailed]:
     tasks = [asyncio.create_task(_read_venue(link)) for link in links]
     try:
         await asyncio.wait(tasks[:1])
-        if isinstance(tasks[0].result(), ReadFailed):
-            await asyncio.wait(tasks)  # one of them is needed
-        else:
+        if is_enough(links[0].name, tasks[0].result()):
             await asyncio.wait(tasks, timeout=_GRACE_S)
+        else:
+            await asyncio.wait(tasks)  # one of them is needed
         late = ReadFailed("its account was not read in time")
         return [task.result() if task.done() else late for task in tasks]
     finally:

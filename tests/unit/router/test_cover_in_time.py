@@ -132,6 +132,26 @@ async def test_a_slow_backup_does_not_hold_up_an_order_for_the_preferred_venue(
 
 
 @virtual
+@pytest.mark.parametrize("wanted", [{"venue_pin": "second"}, {"venue_preference": "second"}, {}])
+async def test_a_slow_venue_is_waited_for_where_the_order_needs_it(
+    tmp_path: Path, wanted: dict[str, str]
+) -> None:
+    """Pinned there, preferred there, or without cover at the venue that answers at once."""
+    cash = "1000000" if wanted else "0"
+    ports = {"alpaca": ScriptedPort("alpaca", cash=cash), "second": ScriptedPort("second")}
+    async with router(tmp_path / "j.db", ports=ports) as running:
+        answer = ports["second"].balance
+
+        async def slow() -> Balance:
+            await asyncio.sleep(3)
+            return await answer()
+
+        ports["second"].balance = slow  # type: ignore[method-assign]
+        entry = await running.submit(spec(order_qty=Decimal(1), **wanted))
+        assert [p.venue for p in entry.order.placements] == ["second"]
+
+
+@virtual
 async def test_an_order_whose_caller_has_gone_leaves_nothing_behind(tmp_path: Path) -> None:
     async with router(tmp_path / "j.db") as running:
         running.alpaca.hold = asyncio.Event()
