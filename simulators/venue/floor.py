@@ -22,6 +22,7 @@ from simulators.venue.settings import VenueSettings
 from simulators.venue.timetable import Timetable
 
 Step = Callable[[Order], None]
+NextTime = Callable[[datetime], datetime | None]
 
 _NOT_YET_WORKING = (OrderStatus.PENDING_NEW, OrderStatus.ACCEPTED)
 
@@ -50,6 +51,7 @@ class Floor:
         self._timetable = Timetable()
         self._stalled: set[str] = set()
         self._quote_listeners: list[QuoteListener] = []
+        self._rhythms: list[tuple[NextTime, Callable[[], None]]] = []
         self._plan_session_change()
         self._plan_walk_step()
 
@@ -74,6 +76,8 @@ class Floor:
             self.now = at
             self._plan_session_change()
             self._plan_walk_step()
+            for next_after, run in self._rhythms:
+                self._plan_rhythm(next_after, run)
         self.advance()
 
     def expect_acknowledgement(self, order: Order, *, stalled: bool) -> None:
@@ -90,6 +94,11 @@ class Floor:
     def subscribe_to_quotes(self, listener: QuoteListener) -> None:
         """Calls the listener with every new quote, before orders are worked against it."""
         self._quote_listeners.append(listener)
+
+    def repeat(self, next_after: NextTime, run: Callable[[], None]) -> None:
+        """Runs it at each time that `next_after` gives, which is asked with the time before."""
+        self._rhythms.append((next_after, run))
+        self._plan_rhythm(next_after, run)
 
     def suspend(self, order: Order) -> None:
         """Keeps an order out of the market."""
@@ -123,7 +132,7 @@ class Floor:
             for listener in self._quote_listeners:
                 listener(quote)
         for order in self._desk.open_orders():
-            if order.symbol in changed:
+            if self.quotes.moves_with(order.symbol, changed):
                 self._match(order)
 
     def _later(self, seconds: float, order: Order, step: Step) -> None:
@@ -152,6 +161,17 @@ class Floor:
         self.fill(order, qty, px)
         if qty < order.leaves_qty:
             self._later(self._settings.rest_of_partial_s, order, self._match)
+
+    def _plan_rhythm(self, next_after: NextTime, run: Callable[[], None]) -> None:
+        due = next_after(self.now)
+        if due is None:
+            return
+
+        def step() -> None:
+            run()
+            self._plan_rhythm(next_after, run)
+
+        self._timetable.at(due, step, is_session=True)
 
     def _plan_walk_step(self) -> None:
         if not self._settings.price_walk:

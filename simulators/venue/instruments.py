@@ -40,7 +40,7 @@ class Equity:
 
 @dataclass(frozen=True, slots=True)
 class OptionContract:
-    """A listed option; `symbol` is the OCC symbol without padding."""
+    """A listed option; `symbol` is the OCC symbol without padding. adjusted: only to be closed."""
 
     symbol: str
     root: str
@@ -50,6 +50,7 @@ class OptionContract:
     strike: Decimal
     multiplier: Decimal = Decimal(100)
     tradable: bool = True
+    adjusted: bool = False
 
     def tick(self, price: Decimal) -> Decimal:
         """The smallest price step: a cent at every price (all classes here are penny classes)."""

@@ -1,10 +1,11 @@
 """Quotes: the best bid and ask of each instrument, set by hand or moved by a seeded walk."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
 
 from simulators.venue.instruments import Catalog, OptionContract, Right
 
@@ -37,12 +38,29 @@ class Quote:
 QuoteListener = Callable[[Quote], None]
 
 
+class Model(Protocol):
+    """Makes quotes for symbols that were never given one."""
+
+    def underlying_of(self, symbol: str) -> str | None:
+        """The symbol whose quotes move this one's; None if the model has no quote for it."""
+
+    def quote(self, symbol: str) -> Quote | None:
+        """Its quote now."""
+
+    def previous_close(self, symbol: str) -> Decimal | None:
+        """Its price at the end of the previous session."""
+
+
 class QuoteBook:
-    """The latest quote of each symbol, and its first one as the previous day's close."""
+    """The latest quote of each symbol, and its first one as the previous day's close.
+
+    What was never given a quote has one by the `model`, if there is a model.
+    """
 
     def __init__(self) -> None:
         self._latest: dict[str, Quote] = {}
         self._previous_close: dict[str, Decimal] = {}
+        self.model: Model | None = None
 
     def __iter__(self) -> Iterator[Quote]:
         return iter(self._latest.values())
@@ -54,11 +72,27 @@ class QuoteBook:
 
     def find(self, symbol: str) -> Quote | None:
         """The latest quote, if there ever was one."""
-        return self._latest.get(symbol)
+        given = self._latest.get(symbol)
+        if given is None and self.model is not None:
+            return self.model.quote(symbol)
+        return given
+
+    def is_model(self, symbol: str) -> bool:
+        """Whether its quotes are made by the model."""
+        return symbol not in self._latest
+
+    def moves_with(self, symbol: str, changed: Collection[str]) -> bool:
+        """Whether its quote is another one now that the quotes of these symbols are."""
+        if symbol in changed or symbol in self._latest or self.model is None:
+            return symbol in changed
+        return self.model.underlying_of(symbol) in changed
 
     def previous_close(self, symbol: str) -> Decimal | None:
         """The price at the end of the previous session."""
-        return self._previous_close.get(symbol)
+        given = self._previous_close.get(symbol)
+        if given is None and self.model is not None:
+            return self.model.previous_close(symbol)
+        return given
 
     def close_day(self) -> None:
         """Keeps the current mid prices as the closing prices of the day."""

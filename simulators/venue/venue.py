@@ -5,7 +5,7 @@ what has become due and `next_due` tells a driver how long it may sleep. Events 
 listeners; answers are values; what is refused is a `Refusal`, and then nothing was changed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ from simulators.venue import checks, refusals
 from simulators.venue import trading_calendar as calendar
 from simulators.venue.accounts import Account
 from simulators.venue.clock import MarketClock
-from simulators.venue.floor import Floor
+from simulators.venue.floor import Floor, NextTime
 from simulators.venue.ids import Ids, RandomIds
 from simulators.venue.instruments import Catalog, Instrument, OptionContract
 from simulators.venue.ledger import Ledger
@@ -88,6 +88,18 @@ class Venue:
     def subscribe_to_quotes(self, listener: QuoteListener) -> None:
         """Calls the listener with every new quote, before orders are worked against it."""
         self._floor.subscribe_to_quotes(listener)
+
+    def repeat(self, next_after: NextTime, run: Callable[[], None]) -> None:
+        """Runs it at each market time that `next_after` gives; None from it ends that.
+
+        `next_after` is asked with the time of the run before and gives a later one. If the clock is
+        set back it is asked anew.
+        """
+        self._floor.repeat(next_after, run)
+
+    def take_quotes(self, quotes: Iterable[Quote]) -> None:
+        """Makes these good quotes of listed symbols the current ones, from inside `repeat`."""
+        self._floor.take_quotes(quotes)
 
     def means(self, account_id: str) -> Means:
         """What the account has and what of it is free."""
