@@ -15,7 +15,7 @@ from services.alpaca_adapter.gateway import AlpacaGateway
 from services.alpaca_adapter.settings import AlpacaSettings
 from services.common.adapter.capabilities import Capabilities
 from services.common.adapter.hosting import Host, make_pacer, open_host, serve
-from services.common.domain.order_spec import OrderType, TimeInForce
+from services.common.domain.order_terms import OrderType, TimeInForce
 from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.shutdown import Lifecycle
 

@@ -33,15 +33,14 @@ from services.common.adapter.port import (
 from services.common.domain.errors import ReadFailed, Reason, TandemError
 from services.common.domain.executions import Execution
 from services.common.domain.instruments import Instrument
+from services.common.domain.market import MarketClock, Quote
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.reports import (
     AccountMode,
     Balance,
     Lookup,
     LookupResult,
-    MarketClock,
     OrderReport,
-    Quote,
     VenuePosition,
     VenueState,
     VenueStatus,

@@ -15,7 +15,7 @@ from services.alpaca_adapter.venue_watch import VenueWatch
 from services.alpaca_adapter.wire_fields import Record, Unreadable
 from services.common.domain.errors import ReadFailed
 from services.common.domain.instruments import Instrument, OptionContract
-from services.common.domain.reports import Quote, QuoteQuality
+from services.common.domain.market import Quote, QuoteQuality
 
 SYMBOLS_MAX: Final = 100
 

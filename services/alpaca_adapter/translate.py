@@ -21,8 +21,9 @@ from services.common.domain.errors import Cause, Reason
 from services.common.domain.executions import ExecSource, Execution, RecordTimes, Side
 from services.common.domain.instruments import Instrument, InstrumentError, OptionContract
 from services.common.domain.occ import parse_symbol
-from services.common.domain.order_spec import OrderSpec, OrderType, PositionIntent, TimeInForce
+from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus
+from services.common.domain.order_terms import OrderType, PositionIntent, TimeInForce
 from services.common.domain.reports import OrderReport
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -197,7 +198,7 @@ class Translator:
 def order_body(spec: OrderSpec) -> dict[str, str]:
     """The body of POST /v2/orders: texts only, so that no number loses a digit on the way."""
     body = {
-        "symbol": wire_symbol(spec.instrument),
+        "symbol": wire_symbol(spec.single),
         "qty": format_decimal(spec.order_qty),
         "side": spec.side.value.lower(),
         "type": spec.order_type.value.lower(),

@@ -11,7 +11,8 @@ from services.alpaca_adapter import wire_fields
 from services.alpaca_adapter.translate import is_foreign, required_instrument
 from services.alpaca_adapter.wire_fields import Record, Unreadable
 from services.common.domain.amounts import Money
-from services.common.domain.reports import AccountMode, Balance, MarketClock, VenuePosition
+from services.common.domain.market import MarketClock
+from services.common.domain.reports import AccountMode, Balance, VenuePosition
 
 CURRENCY: Final = "USD"
 

@@ -17,12 +17,12 @@ from services.alpaca_adapter.wire_fields import Record, Unreadable
 from services.common.adapter.port import ExecutionQuery, OrderQuery
 from services.common.domain.errors import InvalidRequest, ReadFailed
 from services.common.domain.executions import Execution
+from services.common.domain.market import MarketClock
 from services.common.domain.reports import (
     AccountMode,
     Balance,
     Lookup,
     LookupResult,
-    MarketClock,
     OrderReport,
     VenuePosition,
 )

@@ -18,7 +18,7 @@ from services.common.adapter.hosting import (
     open_store_pool,
     serve,
 )
-from services.common.domain.order_spec import OrderType, TimeInForce
+from services.common.domain.order_terms import OrderType, TimeInForce
 from services.common.runtime.errors import StartupError
 from services.common.runtime.shutdown import Lifecycle
 from services.ib_adapter.assembly import Surroundings, build_gateway

@@ -24,14 +24,13 @@ from services.common.domain.errors import (
 )
 from services.common.domain.executions import Execution
 from services.common.domain.instruments import Instrument
+from services.common.domain.market import MarketClock, Quote
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.reports import (
     AccountMode,
     Balance,
     LookupResult,
-    MarketClock,
     OrderReport,
-    Quote,
     VenuePosition,
     VenueState,
     VenueStatus,

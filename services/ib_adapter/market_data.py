@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.common.domain.errors import ReadFailed, Reason, Refused
 from services.common.domain.instruments import Equity, Instrument
-from services.common.domain.reports import MarketClock, Quote, QuoteQuality
+from services.common.domain.market import MarketClock, Quote, QuoteQuality
 from services.ib_adapter import figures
 from services.ib_adapter.codes import Kind
 from services.ib_adapter.contract_cache import ContractCache

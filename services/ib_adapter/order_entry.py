@@ -117,7 +117,7 @@ class OrderEntry:
 
     async def _contract(self, spec: OrderSpec) -> Contract:
         try:
-            return await self._cache.contract(spec.instrument)
+            return await self._cache.contract(spec.single)
         except ReadFailed as error:
             text = f"not sent: the contract could not be looked up: {error.message}"
             raise Unavailable(error.reason, text, retry_after_s=error.retry_after_s) from error

@@ -20,8 +20,9 @@ from services.common.domain.executions import (
     Side,
 )
 from services.common.domain.instruments import Instrument, multiplier_of
-from services.common.domain.order_spec import OrderSpec, OrderType, PositionIntent, TimeInForce
+from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.order_terms import OrderType, PositionIntent, TimeInForce
 from services.common.domain.reports import AccountMode, Balance, OrderReport, VenuePosition
 from services.ib_adapter import contracts, figures
 from services.ib_adapter.evidence import OrderFacts

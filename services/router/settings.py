@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from services.common.domain.order_spec import ACCOUNT_ID, ACCOUNT_TAG, VENUE_NAME
+from services.common.domain.order_rules import VENUE_NAME
+from services.common.domain.order_spec import ACCOUNT_ID, ACCOUNT_TAG
 from services.common.runtime.config import SettingsTable, setting
 from services.common.runtime.service_settings import ServiceSettings
 

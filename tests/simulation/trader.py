@@ -19,7 +19,8 @@ from services.common.contract.pb import broker_service_pb2_grpc, types_pb2
 from services.common.domain.executions import Side
 from services.common.domain.instruments import Equity, Instrument
 from services.common.domain.occ import parse_occ
-from services.common.domain.order_spec import OrderSpec, OrderType, PositionIntent, TimeInForce
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import OrderType, PositionIntent, TimeInForce
 from tests.simulation.adapter_process import ACCOUNT_ID
 from tests.simulation.local_grpc.channel import LocalChannel
 from tests.simulation.network import Network

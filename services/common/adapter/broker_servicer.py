@@ -141,6 +141,7 @@ class BrokerServicer(NotServedYet):
         spec = spec_from_wire(request.order, placement=terms.claim is not None)
         require_own_tag(spec.client_order_id, self._settings.account_tag)
         require_venue(spec.venue_pin, self._settings.venue)
+        self._capabilities().require(spec)
         return pb.SubmitOrderResponse(order=report_to_wire(await self._desk.submit(spec, terms)))
 
     async def CancelOrder(

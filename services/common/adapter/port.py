@@ -13,24 +13,41 @@ Mutations answer in one of four ways, and in no other:
 
 Reads answer with everything that was asked for, or raise `ReadFailed`; never with a part, never
 with an empty list because something failed.
+
+Methods with a body here may be left out by a gateway: they then answer that they are not offered,
+and `Capabilities.not_offered` must name their RPCs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Protocol
 
+from services.common.domain.activities import Activity, ActivityType
+from services.common.domain.errors import Reason, Refused
 from services.common.domain.executions import Execution
-from services.common.domain.instruments import Instrument
+from services.common.domain.instruments import Instrument, OptionContract, OptionRight
+from services.common.domain.market import (
+    Bars,
+    ListedOption,
+    MarketClock,
+    MarketDay,
+    OptionSnapshot,
+    Quote,
+    StreamedQuote,
+)
 from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
     Balance,
+    CancelAllOutcome,
+    InstructionReport,
     LookupResult,
-    MarketClock,
     OrderReport,
-    Quote,
+    Preview,
     VenuePosition,
     VenueStatus,
 )
@@ -61,6 +78,37 @@ class ExecutionQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivityQuery:
+    """Which activities to list; no types means all of them, fills never."""
+
+    activity_types: tuple[ActivityType, ...] = ()
+    after: datetime | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BarQuery:
+    """Bars of one instrument that begin at or after `start` and before `end`."""
+
+    instrument: Instrument
+    bar_length_s: float
+    start: datetime
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContractQuery:
+    """Listed options of an underlying; a bound that is None does not bound."""
+
+    underlying: str
+    expiry_from: date | None = None
+    expiry_to: date | None = None
+    strike_from: Decimal | None = None
+    strike_to: Decimal | None = None
+    right: OptionRight | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionChanged:
     """The venue session began anew (`session_id` set) or was lost (`session_id` empty)."""
 
@@ -68,7 +116,7 @@ class SessionChanged:
     reason: str
 
 
-VenueEvent = OrderReport | Execution | VenueStatus | SessionChanged
+VenueEvent = OrderReport | Execution | Activity | VenueStatus | SessionChanged
 
 
 class EventSink(Protocol):
@@ -127,6 +175,45 @@ class VenueGateway(Protocol):
         ORDER_NOT_FOUND if the venue does not know it. Paced as `submit`.
         """
 
+    async def replace(
+        self, client_id: str, new_client_id: str, change: OrderChange, last_check: LastCheck
+    ) -> OrderReport:
+        """Ask for other terms of the order under `client_id`; the new one is `new_client_id`.
+
+        Answers with the *new* revision as the venue shows it; where that can't be told apart from
+        the old one yet, with what the venue shows under `new_client_id` after a look-up. Raises
+        `Refused` ORDER_ENDED, CHANGE_IN_PROGRESS (a cancel or replace is pending, or the order has
+        fills and the venue can't replace those safely), `NotFound`; a refusal by the venue that
+        leaves the old revision live is an OrderReport of the old one with REPLACE_REJECTED. Paced
+        as `submit`.
+        """
+        raise not_offered("ReplaceOrder")
+
+    async def cancel_all(
+        self, instrument: Instrument | None, last_check: LastCheck
+    ) -> CancelAllOutcome:
+        """Ask for the end of every open order, of one instrument if given. Paced as `submit`.
+
+        `last_check` is called before each write; what it forbids is among the failures.
+        """
+        raise not_offered("CancelAllOrders")
+
+    async def exercise(
+        self, contract: OptionContract, qty: Decimal | None, last_check: LastCheck
+    ) -> InstructionReport:
+        """Instruct the venue to exercise long contracts, all of them if `qty` is None; once."""
+        raise not_offered("ExerciseOption")
+
+    async def do_not_exercise(
+        self, contract: OptionContract, last_check: LastCheck
+    ) -> InstructionReport:
+        """Instruct the venue not to exercise long contracts at expiry; once."""
+        raise not_offered("DoNotExercise")
+
+    async def preview(self, spec: OrderSpec) -> Preview:
+        """What the order would cost; sends nothing."""
+        raise not_offered("PreviewOrder")
+
     async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
         """Look one order up; exactly one id is given. A failed read raises ReadFailed."""
 
@@ -142,5 +229,37 @@ class VenueGateway(Protocol):
     async def market_clock(self) -> MarketClock:
         """The venue's clock."""
 
+    async def market_calendar(self, start: date, end: date) -> Sequence[MarketDay]:
+        """Trading days from `start` to `end`, both included, oldest first."""
+        raise not_offered("GetMarketCalendar")
+
+    async def activities(self, query: ActivityQuery) -> Sequence[Activity]:
+        """All activities that fit, newest first, read to the end."""
+        raise not_offered("ListActivities")
+
+    async def bars(self, query: BarQuery) -> Bars:
+        """Bars, oldest first, read to the end; never one that has not ended unless it is live."""
+        raise not_offered("GetBars")
+
+    async def option_contracts(self, query: ContractQuery) -> Sequence[ListedOption]:
+        """All listed options that fit, by expiry, strike and right, read to the end."""
+        raise not_offered("ListOptionContracts")
+
+    async def option_snapshots(
+        self, contracts: Sequence[OptionContract]
+    ) -> Sequence[OptionSnapshot]:
+        """Quote, last trade and greeks; a contract without a quote is left out."""
+        raise not_offered("GetOptionSnapshots")
+
+    def stream_quotes(self, instruments: Sequence[Instrument]) -> AsyncIterator[StreamedQuote]:
+        """Quotes as they change, until the iterator is closed. Conflated: a slow reader gets the
+        latest of each instrument. Raises ReadFailed where the venue gives no stream of them."""
+        raise not_offered("StreamQuotes")
+
     async def close(self) -> None:
         """Release what is held; within a bounded time."""
+
+
+def not_offered(method: str) -> Refused:
+    """What a gateway says to an RPC that it does not offer: UNIMPLEMENTED, effect NONE."""
+    return Refused(Reason.NOT_IMPLEMENTED, f"{method}: not offered by this adapter")

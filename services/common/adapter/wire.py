@@ -9,15 +9,17 @@ from services.common.adapter.capabilities import Capabilities
 from services.common.adapter.feed import FeedItem, Pulse
 from services.common.adapter.port import SessionChanged
 from services.common.contract.convert import (
+    activity_to_wire,
     execution_to_wire,
     optional_money_to_wire,
     report_to_wire,
     timestamp_to_wire,
     venue_status_to_wire,
 )
-from services.common.contract.convert.enums import ORDER_TYPES, TIMES_IN_FORCE
+from services.common.contract.convert.enums import ORDER_CLASSES, ORDER_TYPES, TIMES_IN_FORCE
 from services.common.contract.pb import accounts_pb2, events_pb2, types_pb2
 from services.common.contract.pb import broker_service_pb2 as pb
+from services.common.domain.activities import Activity
 from services.common.domain.amounts import Money
 from services.common.domain.executions import Execution
 from services.common.domain.reports import Balance, OrderReport, VenueStatus
@@ -39,6 +41,8 @@ def item_to_wire(
             event.order.CopyFrom(report_to_wire(item.event))
         case Execution():
             event.execution.CopyFrom(execution_to_wire(item.event))
+        case Activity():
+            event.activity.CopyFrom(activity_to_wire(item.event))
         case VenueStatus():
             event.venue_status.CopyFrom(venue_status_to_wire(shown(item.event), account_tag))
         case Pulse() | SessionChanged():
@@ -51,13 +55,13 @@ def item_to_wire(
 def capabilities_to_wire(
     capabilities: Capabilities, venue: types_pb2.Venue, methods: Iterable[str]
 ) -> pb.VenueCapabilities:
-    """Write them; this release takes simple orders only."""
+    """Write them; `methods` are those that the servicer serves."""
     return pb.VenueCapabilities(
         venue=venue,
         order_types=map(ORDER_TYPES.to_wire, capabilities.order_types),
         times_in_force=map(TIMES_IN_FORCE.to_wire, capabilities.times_in_force),
-        order_classes=[types_pb2.ORDER_CLASS_SIMPLE],
-        methods=methods,
+        order_classes=map(ORDER_CLASSES.to_wire, capabilities.order_classes),
+        methods=[name for name in methods if name not in capabilities.not_offered],
         entitlements=capabilities.entitlements,
         enforces_unique_ids=capabilities.enforces_unique_ids,
         fractional_quantities=capabilities.fractional_quantities,

@@ -28,7 +28,7 @@ from services.common.domain.order_events import (
     PlacementSignaled,
     Verdict,
 )
-from services.common.domain.order_spec import OrderSpec, OrderType
+from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import (
     CONTRADICTIONS,
     IN_FLIGHT,
@@ -38,6 +38,7 @@ from services.common.domain.order_status import (
     OrderStatus,
     advance,
 )
+from services.common.domain.order_terms import OrderType
 
 ZERO = Decimal(0)
 _NEVER_FILLED = frozenset({OrderStatus.REJECTED, OrderStatus.UNPLACED})

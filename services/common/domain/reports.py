@@ -1,18 +1,26 @@
-"""What a venue says of orders, accounts, positions, quotes and its clock, in our words."""
+"""What a venue says of orders, accounts, positions and itself, in our words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 
 from services.common.domain.amounts import Money
 from services.common.domain.errors import Cause
-from services.common.domain.executions import RecordTimes, Side
+from services.common.domain.executions import Fee, RecordTimes, Side
 from services.common.domain.instruments import Instrument
-from services.common.domain.order_spec import OrderType, PositionIntent, TimeInForce
 from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.order_terms import (
+    OrderClass,
+    OrderType,
+    PositionIntent,
+    StopLoss,
+    TakeProfit,
+    TimeInForce,
+    Tradable,
+)
 
 
 class AccountMode(Enum):
@@ -29,7 +37,10 @@ class OrderReport:
     `client_id` is the id that the venue shows (a placement_id if it is ours, anything or empty
     otherwise). `status` is the venue's, in our words, and `signal` what that says to the state
     machine. `cum_qty` is the venue's own filled quantity. Fields that the venue leaves out, or
-    shows in a form that we can't read, are None: the report still counts.
+    shows in a form that we can't read, are None: the report still counts. `instrument` is the
+    `OptionCombo` of a multi-leg order; `side` and `position_intent` are then None or as asked for.
+    `replaces`, `replaced_by` and `parent` (of an exit or a leg that the venue works as an order of
+    its own) are the venue's order ids.
     """
 
     venue: str
@@ -41,7 +52,7 @@ class OrderReport:
     raw_status: str
     cum_qty: Decimal
     times: RecordTimes
-    instrument: Instrument | None = None
+    instrument: Tradable | None = None
     side: Side | None = None
     order_qty: Decimal | None = None
     order_type: OrderType | None = None
@@ -51,6 +62,17 @@ class OrderReport:
     avg_px: Decimal | None = None
     created: datetime | None = None
     cause: Cause | None = None
+    notional: Money | None = None
+    stop_price: Decimal | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    extended_hours: bool = False
+    order_class: OrderClass | None = None
+    take_profit: TakeProfit | None = None
+    stop_loss: StopLoss | None = None
+    replaces: str = ""
+    replaced_by: str = ""
+    parent: str = ""
 
 
 class Lookup(Enum):
@@ -108,42 +130,6 @@ class VenuePosition:
     available_qty: Decimal | None = None
 
 
-class QuoteQuality(Enum):
-    """How far a quote may be trusted."""
-
-    REALTIME = "REALTIME"
-    DELAYED = "DELAYED"
-    INDICATIVE = "INDICATIVE"
-    FROZEN = "FROZEN"
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """Best bid and ask; None where there is none. `age_s` is in venue time, None if unknown."""
-
-    venue: str
-    instrument: Instrument
-    feed: str
-    quality: QuoteQuality
-    bid_price: Decimal | None
-    bid_qty: Decimal | None
-    ask_price: Decimal | None
-    ask_qty: Decimal | None
-    venue_time: datetime | None
-    age_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MarketClock:
-    """The venue's clock; `trading_date` is the day at its exchange."""
-
-    venue_time: datetime
-    is_open: bool
-    next_open: datetime
-    next_close: datetime
-    trading_date: date
-
-
 class VenueState(Enum):
     """Whether a venue can be used."""
 
@@ -177,3 +163,36 @@ class VenueStatus:
     requests_reset: datetime | None = None
     probe_s: float | None = None
     clock_offset_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAllOutcome:
+    """What came of asking for the end of many orders: asked for, and not, with the causes."""
+
+    asked: tuple[OrderReport, ...]
+    failed: tuple[tuple[OrderReport, Cause], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionReport:
+    """What a venue said to an instruction (to exercise, or not to): ACCEPTED or REJECTED."""
+
+    status: OrderStatus
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an order would cost; None where nobody knows. `estimated`: our figures, not theirs.
+
+    `cash_effect` is the change of cash at the order's price, negative is paid.
+    """
+
+    venue: str
+    estimated: bool
+    cash_effect: Money | None = None
+    fees: tuple[Fee, ...] = ()
+    initial_margin_change: Money | None = None
+    maintenance_margin_change: Money | None = None
+    buying_power_after: Money | None = None
+    warnings: tuple[str, ...] = ()

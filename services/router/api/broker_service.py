@@ -16,7 +16,9 @@ from services.common.contract.convert import (
 )
 from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.contract.pb import broker_service_pb2_grpc, types_pb2
-from services.common.domain.errors import InvalidRequest, NotFound, Reason, Unavailable
+from services.common.domain.errors import InvalidRequest, NotFound, Reason, Refused, Unavailable
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import OrderClass
 from services.common.runtime.clock import Clock
 from services.common.runtime.telemetry import current_traceparent
 from services.router.api.balances import read_account
@@ -73,6 +75,7 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
         _refuse_fence(request)
         account_id = self._account_of(request.account_id).account_id
         spec = spec_from_wire(request.order)
+        _require_routable(spec)
         entry = await self._desk.submit(
             account_id,
             spec,
@@ -292,3 +295,14 @@ def _refuse_fence(request: pb.SubmitOrderRequest | pb.CancelOrderRequest) -> Non
     """Fence and session are a router's words to an adapter; a client has none."""
     if request.HasField("fence") or request.expected_session_id:
         raise InvalidRequest("fence", "only routers carry a fence, and only to adapters")
+
+
+def _require_routable(spec: OrderSpec) -> None:
+    """Orders of several parts, or by amount, are an adapter's to take until the books know them."""
+    if spec.order_class is not OrderClass.SIMPLE:
+        what = f"order.order_class: {spec.order_class.value}"
+    elif spec.notional is not None:
+        what = "order.notional"
+    else:
+        return
+    raise Refused(Reason.NOT_IMPLEMENTED, f"{what} is not routed by this release")

@@ -17,13 +17,19 @@ from cattrs import Converter
 
 from services.common.domain.amounts import format_decimal, parse_decimal
 from services.common.domain.instruments import Equity, Instrument, OptionContract
+from services.common.domain.order_terms import OptionCombo, Tradable
 from services.router.journal.records import Record
 
 WRITER_VERSION: Final = 1
 READER_VERSION: Final = 1
 
 _KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in get_args(Record)}
-_INSTRUMENTS: Final[dict[str, type[Any]]] = {"equity": Equity, "option": OptionContract}
+_INSTRUMENTS: Final[dict[str, type[Any]]] = {
+    "equity": Equity,
+    "option": OptionContract,
+    "combo": OptionCombo,
+}
+_TAGS: Final = {kind: tag for tag, kind in _INSTRUMENTS.items()}
 
 
 class UnreadableRecord(Exception):
@@ -43,20 +49,21 @@ def _converter() -> Converter:
     made.register_unstructure_hook(time, lambda moment: moment.isoformat())
     made.register_structure_hook(time, lambda text, _: time.fromisoformat(text))
 
-    def unstructure_instrument(instrument: Instrument) -> dict[str, Any]:
-        tag = "equity" if isinstance(instrument, Equity) else "option"
+    def unstructure_instrument(instrument: Tradable) -> dict[str, Any]:
+        tag = _TAGS[type(instrument)]
         return {"type": tag, **made.unstructure(instrument, type(instrument))}
 
-    def structure_instrument(stored: dict[str, Any], _: object) -> Instrument:
+    def structure_instrument(stored: dict[str, Any], _: object) -> Tradable:
         fields = dict(stored)
-        instrument: Instrument = made.structure(fields, _INSTRUMENTS[fields.pop("type")])
+        instrument: Tradable = made.structure(fields, _INSTRUMENTS[fields.pop("type")])
         return instrument
 
-    made.register_unstructure_hook(Instrument, unstructure_instrument)
-    made.register_structure_hook(Instrument, structure_instrument)
-    optional = Instrument | None
-    made.register_unstructure_hook(optional, lambda i: i and unstructure_instrument(i))
-    made.register_structure_hook(optional, lambda i, _: i and structure_instrument(i, _))
+    for union in (Instrument, Tradable):
+        made.register_unstructure_hook(union, unstructure_instrument)
+        made.register_structure_hook(union, structure_instrument)
+        optional = union | None
+        made.register_unstructure_hook(optional, lambda i: i and unstructure_instrument(i))
+        made.register_structure_hook(optional, lambda i, _: i and structure_instrument(i, _))
     return made
 
 

@@ -21,7 +21,8 @@ from services.common.domain.errors import Reason, Refused
 from services.common.domain.executions import Side
 from services.common.domain.instruments import Equity, Instrument, OptionContract, OptionRight
 from services.common.domain.occ import guess_underlying
-from services.common.domain.order_spec import OrderSpec, PositionIntent
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import PositionIntent
 from services.common.domain.reports import Balance, VenuePosition
 from services.router.books.books import Books
 
@@ -61,7 +62,7 @@ def missing_cover(
 
     Raises Refused NO_COVER for a contract on terms of which nobody but the client has told.
     """
-    contract = spec.instrument
+    contract = spec.single
     if isinstance(contract, Equity):
         needed, underlying = spec.order_qty, contract.symbol
     else:
@@ -136,7 +137,7 @@ def _ordered_cash(books: Books, account_id: str, venue: str) -> Decimal | None:
     """
     needed = ZERO
     for spec, leaves in _open_at(books, account_id, venue):
-        contract = spec.instrument
+        contract = spec.single
         if needs_cover(spec) and isinstance(contract, OptionContract):
             if contract.right is OptionRight.PUT:
                 needed = add(needed, mul(mul(contract.strike, _size(contract)), leaves))

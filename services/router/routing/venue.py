@@ -9,13 +9,12 @@ from typing import Protocol
 
 from services.common.domain.executions import Execution
 from services.common.domain.instruments import Instrument
+from services.common.domain.market import MarketClock, Quote
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.reports import (
     Balance,
     LookupResult,
-    MarketClock,
     OrderReport,
-    Quote,
     VenuePosition,
     VenueStatus,
 )

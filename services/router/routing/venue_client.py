@@ -37,13 +37,12 @@ from services.common.contract.status import from_rpc_error
 from services.common.domain.errors import ReadFailed, Reason, Unavailable
 from services.common.domain.executions import Execution
 from services.common.domain.instruments import Instrument
+from services.common.domain.market import MarketClock, Quote
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.reports import (
     Balance,
     LookupResult,
-    MarketClock,
     OrderReport,
-    Quote,
     VenuePosition,
     VenueStatus,
 )

@@ -25,8 +25,9 @@ from services.common.domain.errors import (
 )
 from services.common.domain.executions import Execution, Side
 from services.common.domain.instruments import Equity
-from services.common.domain.order_spec import OrderSpec, OrderType, TimeInForce
+from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus
+from services.common.domain.order_terms import OrderType, TimeInForce
 from services.common.domain.reports import Lookup, OrderReport, VenueStatus
 from services.common.runtime.clock import SystemClock
 from tests.conformance.fakes.venue_gateway import FakeVenueGateway, OnCancel, OnSubmit

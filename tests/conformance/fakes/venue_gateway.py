@@ -22,6 +22,7 @@ from services.common.adapter.port import (
     OrderQuery,
     SessionChanged,
     VenueEvent,
+    VenueGateway,
 )
 from services.common.domain.amounts import Money, average_price
 from services.common.domain.errors import (
@@ -34,7 +35,8 @@ from services.common.domain.errors import (
     Unavailable,
 )
 from services.common.domain.executions import ExecSource, Execution, RecordTimes
-from services.common.domain.instruments import Instrument
+from services.common.domain.instruments import Equity, Instrument, OptionContract
+from services.common.domain.market import MarketClock, Quote
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
 from services.common.domain.reports import (
@@ -42,9 +44,7 @@ from services.common.domain.reports import (
     Balance,
     Lookup,
     LookupResult,
-    MarketClock,
     OrderReport,
-    Quote,
     VenuePosition,
     VenueState,
     VenueStatus,
@@ -61,7 +61,7 @@ class _Held:
     content_hash: str
 
 
-class FakeVenueGateway:
+class FakeVenueGateway(VenueGateway):
     """Implements `VenueGateway`. Everything happens on the event loop's thread."""
 
     def __init__(
@@ -132,7 +132,7 @@ class FakeVenueGateway:
     def fill(self, client_id: str, qty: Decimal, price: Decimal) -> Execution:
         """Fill a part of an order and publish the execution, then the order."""
         report = self._held[client_id].report
-        assert report.instrument is not None
+        assert isinstance(report.instrument, Equity | OptionContract)
         assert report.side is not None
         assert report.order_qty is not None
         cum_qty = report.cum_qty + qty

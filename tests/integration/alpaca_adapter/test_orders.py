@@ -19,8 +19,8 @@ from services.common.domain.errors import (
     Refused,
 )
 from services.common.domain.executions import ExecSource, Side
-from services.common.domain.order_spec import PositionIntent
 from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.order_terms import PositionIntent
 from services.common.domain.reports import Lookup, OrderReport, VenueState
 from tests.integration.alpaca_adapter.rig import (
     PUT,

@@ -23,8 +23,9 @@ from services.common.domain.errors import TandemError
 from services.common.domain.executions import Execution, Side
 from services.common.domain.instruments import Equity, Instrument
 from services.common.domain.occ import parse_occ
-from services.common.domain.order_spec import OrderSpec, OrderType, PositionIntent, TimeInForce
+from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus
+from services.common.domain.order_terms import OrderType, PositionIntent, TimeInForce
 from services.common.domain.reports import Lookup, LookupResult, OrderReport, VenueStatus
 from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.clock import SystemClock

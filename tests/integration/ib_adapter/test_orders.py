@@ -21,10 +21,12 @@ from services.common.domain.errors import (
 )
 from services.common.domain.executions import ExecSource, Side
 from services.common.domain.instruments import Equity
+from services.common.domain.market import QuoteQuality
 from services.common.domain.occ import parse_occ
-from services.common.domain.order_spec import OrderSpec, OrderType, TimeInForce
+from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
-from services.common.domain.reports import Lookup, QuoteQuality, VenueState
+from services.common.domain.order_terms import OrderType, TimeInForce
+from services.common.domain.reports import Lookup, VenueState
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
     PUT,

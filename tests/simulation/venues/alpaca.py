@@ -15,7 +15,7 @@ from services.alpaca_adapter.gateway import AlpacaGateway
 from services.alpaca_adapter.settings import AlpacaSettings
 from services.common.adapter.capabilities import Capabilities
 from services.common.adapter.pacer import Pacer
-from services.common.domain.order_spec import OrderType, TimeInForce
+from services.common.domain.order_terms import OrderType, TimeInForce
 from simulators.alpaca import settings as simulated_settings
 from simulators.alpaca.server import alpaca_app
 from simulators.alpaca.simulated import SimulatedAlpaca, build

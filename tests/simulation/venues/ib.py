@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from services.common.adapter.capabilities import Capabilities
 from services.common.adapter.pacer import Pacer
-from services.common.domain.order_spec import OrderType, TimeInForce
+from services.common.domain.order_terms import OrderType, TimeInForce
 from services.ib_adapter.assembly import Surroundings, build_gateway
 from services.ib_adapter.gateway import IbGateway
 from services.ib_adapter.send_log import SendLog

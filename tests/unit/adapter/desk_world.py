@@ -19,7 +19,8 @@ from services.common.domain.errors import (
 )
 from services.common.domain.executions import Side
 from services.common.domain.instruments import Equity
-from services.common.domain.order_spec import OrderSpec, OrderType, TimeInForce
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import OrderType, TimeInForce
 from services.common.domain.reports import OrderReport
 from services.common.runtime.clock import SystemClock
 from tests.conformance.fakes.venue_gateway import FakeVenueGateway

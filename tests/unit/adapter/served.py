@@ -35,7 +35,8 @@ from services.common.contract.status import from_rpc_error, translate
 from services.common.domain.errors import TandemError
 from services.common.domain.executions import Side
 from services.common.domain.instruments import Equity
-from services.common.domain.order_spec import OrderSpec, OrderType, TimeInForce
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import OrderType, TimeInForce
 from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.clock import SystemClock
 from services.common.runtime.health import HealthBoard

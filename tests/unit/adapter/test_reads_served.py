@@ -13,7 +13,8 @@ from services.common.contract.pb import events_pb2, types_pb2
 from services.common.domain.amounts import parse_decimal
 from services.common.domain.errors import ReadFailed, Reason
 from services.common.domain.instruments import Equity
-from services.common.domain.reports import Quote, QuoteQuality, VenuePosition
+from services.common.domain.market import Quote, QuoteQuality
+from services.common.domain.reports import VenuePosition
 from tests.unit.adapter.served import ID, Served, error_of
 
 SPY, QQQ = Equity("SPY"), Equity("QQQ")

@@ -15,13 +15,9 @@ from services.common.domain.errors import Reason
 from services.common.domain.executions import ExecSource, Side
 from services.common.domain.instruments import Equity
 from services.common.domain.occ import parse_occ
-from services.common.domain.order_spec import (
-    OrderSpec,
-    OrderType,
-    PositionIntent,
-    TimeInForce,
-)
+from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
+from services.common.domain.order_terms import OrderType, PositionIntent, TimeInForce
 from tests.unit.alpaca_adapter.wire import (
     CLIENT_ID,
     VENUE_ID,

@@ -19,8 +19,9 @@ from services.alpaca_adapter.wire_fields import Unreadable
 from services.common.domain.amounts import Money
 from services.common.domain.errors import ReadFailed
 from services.common.domain.instruments import Equity
+from services.common.domain.market import QuoteQuality
 from services.common.domain.occ import parse_occ
-from services.common.domain.reports import AccountMode, QuoteQuality
+from services.common.domain.reports import AccountMode
 from tests.unit.alpaca_adapter.wire import VENUE_NOW, Asked, Desk, Reply
 
 PUT = parse_occ("SPY241115P00400000")

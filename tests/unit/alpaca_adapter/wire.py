@@ -28,7 +28,8 @@ from services.alpaca_adapter.venue_watch import VenueWatch
 from services.common.adapter.budget import Priority
 from services.common.domain.executions import Side
 from services.common.domain.instruments import Equity
-from services.common.domain.order_spec import OrderSpec, OrderType, TimeInForce
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import OrderType, TimeInForce
 from services.common.runtime.blocking import RunBlocking
 
 T = TypeVar("T")

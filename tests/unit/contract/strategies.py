@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -29,15 +29,23 @@ from services.common.domain.instruments import (
     Settlement,
     SettlementSession,
 )
-from services.common.domain.order_spec import OrderSpec, OrderType, PositionIntent, TimeInForce
+from services.common.domain.market import MarketClock, Quote, QuoteQuality
+from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.order_terms import (
+    OptionCombo,
+    OrderClass,
+    OrderLeg,
+    OrderType,
+    PositionIntent,
+    StopLoss,
+    TakeProfit,
+    TimeInForce,
+)
 from services.common.domain.reports import (
     AccountMode,
     Balance,
-    MarketClock,
     OrderReport,
-    Quote,
-    QuoteQuality,
     VenuePosition,
     VenueState,
     VenueStatus,
@@ -123,30 +131,112 @@ def options(draw: st.DrawFn) -> OptionContract:
 INSTRUMENTS: st.SearchStrategy[Instrument] = EQUITIES | options()
 
 
+PRICES = POSITIVE
+INTENTS = st.sampled_from(PositionIntent)
+LIMITED = (OrderType.LIMIT, OrderType.STOP_LIMIT)
+STOPPED = (OrderType.STOP, OrderType.STOP_LIMIT)
+CONTRACTS = st.integers(1, 10**18 - 1).map(Decimal)
+
+
 @st.composite
 def specs(draw: st.DrawFn, *, placement: bool = False) -> OrderSpec:
     """Orders that are valid, as a client or (`placement`) a router sends them."""
+    order_class = draw(st.sampled_from(OrderClass))
+    common: dict[str, Any] = {
+        "client_order_id": draw(PLACEMENT_IDS if placement else CLIENT_IDS),
+        "time_in_force": draw(st.sampled_from(TimeInForce)),
+        "order_class": order_class,
+        "not_after": draw(optional(MOMENTS)),
+        "venue_pin": draw(VENUES),
+        "venue_preference": draw(VENUES),
+        "strategy_tag": draw(st.from_regex(r"[ -~]{0,64}", fullmatch=True)),
+    }
+    if order_class is OrderClass.MULTI_LEG:
+        return OrderSpec(**common, **draw(_combo_terms()))
+    if order_class is OrderClass.SIMPLE:
+        return OrderSpec(**common, **draw(_simple_terms()))
+    return OrderSpec(**common, **draw(_terms_with_exits(order_class)))
+
+
+@st.composite
+def _what(draw: st.DrawFn) -> dict[str, Any]:
     instrument = draw(INSTRUMENTS)
-    intents = st.sampled_from(PositionIntent)
     option = isinstance(instrument, OptionContract)
-    intent = draw(intents if option else optional(intents))
+    intent = draw(INTENTS if option else optional(INTENTS))
+    return {
+        "instrument": instrument,
+        "side": draw(st.sampled_from(Side)) if intent is None else intent.side,
+        "order_qty": draw(CONTRACTS if option else POSITIVE),
+        "position_intent": intent,
+    }
+
+
+@st.composite
+def _simple_terms(draw: st.DrawFn) -> dict[str, Any]:
     order_type = draw(st.sampled_from(OrderType))
-    limited = order_type is OrderType.LIMIT
-    contracts = st.integers(1, 10**18 - 1).map(Decimal)
-    return OrderSpec(
-        client_order_id=draw(PLACEMENT_IDS if placement else CLIENT_IDS),
-        instrument=instrument,
-        side=draw(st.sampled_from(Side)) if intent is None else intent.side,
-        order_qty=draw(contracts if option else POSITIVE),
-        order_type=order_type,
-        time_in_force=draw(st.sampled_from(TimeInForce)),
-        limit_price=draw(decimals(signed=False)) if limited else None,
-        position_intent=intent,
-        not_after=draw(optional(MOMENTS)),
-        venue_pin=draw(VENUES),
-        venue_preference=draw(VENUES),
-        strategy_tag=draw(st.from_regex(r"[ -~]{0,64}", fullmatch=True)),
+    terms: dict[str, Any] = draw(_what()) | {
+        "order_type": order_type,
+        "limit_price": draw(decimals(signed=False)) if order_type in LIMITED else None,
+        "stop_price": draw(PRICES) if order_type in STOPPED else None,
+    }
+    if order_type is OrderType.TRAILING_STOP:
+        percent = st.integers(1, 999).map(lambda tenths: Decimal(tenths).scaleb(-1))
+        name, value = draw(
+            st.tuples(st.just("trail_amount"), PRICES)
+            | st.tuples(st.just("trail_percent"), percent)
+        )
+        terms[name] = value
+    if isinstance(terms["instrument"], Equity) and draw(st.booleans()):
+        amount = Money(draw(PRICES), terms["instrument"].currency)
+        terms |= {"order_qty": Decimal(0), "notional": amount}
+    return terms
+
+
+@st.composite
+def _terms_with_exits(draw: st.DrawFn, order_class: OrderClass) -> dict[str, Any]:
+    terms: dict[str, Any] = draw(_what())
+    low, high = sorted(draw(st.lists(PRICES, min_size=2, max_size=2, unique=True)))
+    oco = order_class is OrderClass.OCO
+    exit_side = terms["side"] if oco else terms["side"].opposite
+    takes, stops = (high, low) if exit_side is Side.SELL else (low, high)
+    terms["take_profit"] = TakeProfit(takes)
+    terms["stop_loss"] = StopLoss(stops, draw(optional(PRICES)))
+    if order_class is OrderClass.OTO:
+        terms[draw(st.sampled_from(["take_profit", "stop_loss"]))] = None
+    order_type = (
+        OrderType.LIMIT if oco else draw(st.sampled_from([OrderType.MARKET, OrderType.LIMIT]))
     )
+    limit = takes if oco else draw(decimals(signed=False))
+    return terms | {
+        "order_type": order_type,
+        "limit_price": limit if order_type is OrderType.LIMIT else None,
+    }
+
+
+@st.composite
+def _combo_terms(draw: st.DrawFn) -> dict[str, Any]:
+    contracts = draw(
+        st.lists(
+            options(),
+            min_size=2,
+            max_size=4,
+            unique_by=lambda contract: contract.key,
+        )
+    )
+    legs = [
+        OrderLeg(contract, intent.side, intent, draw(st.integers(1, 9)))
+        for contract in contracts
+        for intent in [draw(INTENTS)]
+    ]
+    legs[0] = replace(legs[0], ratio_qty=1)
+    order_type = draw(st.sampled_from([OrderType.MARKET, OrderType.LIMIT]))
+    return {
+        "instrument": OptionCombo(tuple(legs)),
+        "side": Side.BUY,
+        "order_qty": draw(CONTRACTS),
+        "order_type": order_type,
+        "limit_price": draw(decimals()) if order_type is OrderType.LIMIT else None,
+    }
 
 
 ENDED_OR_LIVE = {

@@ -18,8 +18,9 @@ from services.common.domain.order_events import (
     PlacementPlanned,
     PlacementSignaled,
 )
-from services.common.domain.order_spec import OrderSpec, OrderType, TimeInForce
+from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import Signal
+from services.common.domain.order_terms import OrderType, TimeInForce
 
 NOW = datetime(2024, 11, 4, 15, tzinfo=UTC)
 CREATED = RecordTimes(received_time=NOW)
@@ -45,7 +46,7 @@ def fill(qty: str, px: str, exec_id: str) -> ExecutionReported:
         exec_id=exec_id,
         venue_order_id="v-2",
         client_id=SECOND.placement_id,
-        instrument=SPEC.instrument,
+        instrument=SPEC.single,
         side=Side.BUY,
         last_qty=Decimal(qty),
         last_px=Decimal(px),

@@ -33,15 +33,13 @@ from services.common.contract.convert import (
 from services.common.contract.pb import accounts_pb2, broker_service_pb2, errors_pb2, types_pb2
 from services.common.domain.errors import Cause, Effect, ReadFailed, Reason, VenueCause
 from services.common.domain.instruments import Equity
+from services.common.domain.market import MarketClock, Quote, QuoteQuality
 from services.common.domain.reports import (
     AccountMode,
     Balance,
     Lookup,
     LookupResult,
-    MarketClock,
     OrderReport,
-    Quote,
-    QuoteQuality,
     VenuePosition,
     VenueState,
     VenueStatus,

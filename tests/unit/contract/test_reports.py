@@ -13,8 +13,8 @@ from services.common.contract.pb import orders_pb2, types_pb2
 from services.common.domain.errors import Cause, OutcomeUnknown, ReadFailed, Reason
 from services.common.domain.executions import RecordTimes, Side
 from services.common.domain.occ import parse_occ
-from services.common.domain.order_spec import OrderType, PositionIntent, TimeInForce
 from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
+from services.common.domain.order_terms import OrderType, PositionIntent, TimeInForce
 from services.common.domain.reports import OrderReport
 from tests.unit.contract.messages import changed
 from tests.unit.contract.strategies import SAYABLE, everything, reports, unhurried
@@ -130,7 +130,7 @@ def test_an_unreadable_answer_to_a_send_proves_nothing() -> None:
 
 
 def test_description_that_is_unknown_here_is_none_and_the_report_counts() -> None:
-    later = types_pb2.ORDER_TYPE_STOP
+    later: Any = 77
     instrument = types_pb2.Instrument()
     spec = changed(wire().spec, order_type=later, time_in_force=99, instrument=instrument)
     read = report_from_wire(wire(spec=spec, cause=changed(wire().cause, reason=9999)))

@@ -9,12 +9,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 
 from services.common.contract.convert import spec_from_wire, spec_to_wire
-from services.common.contract.convert.specs import LATER_FIELDS
 from services.common.contract.pb import orders_pb2, types_pb2
-from services.common.domain.errors import Effect, InvalidRequest, Reason, Refused
+from services.common.domain.errors import InvalidRequest, Reason, Refused
 from services.common.domain.executions import Side
 from services.common.domain.occ import parse_occ
-from services.common.domain.order_spec import OrderSpec, OrderType, PositionIntent, TimeInForce
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import OrderType, PositionIntent, TimeInForce
 from tests.unit.contract.messages import changed
 from tests.unit.contract.strategies import everything, specs, unhurried
 
@@ -34,17 +34,6 @@ SELL_PUT = OrderSpec(
 )
 PRICE = types_pb2.Decimal(value="1")
 # One value for each field, so that a field which nobody reads is found out.
-LATER: dict[str, Any] = {
-    "legs": [orders_pb2.OrderLeg(ratio_qty=1)],
-    "notional": types_pb2.Money(amount=PRICE, currency_code="USD"),
-    "stop_price": PRICE,
-    "trail_amount": PRICE,
-    "trail_percent": PRICE,
-    "extended_hours": True,
-    "order_class": types_pb2.ORDER_CLASS_BRACKET,
-    "take_profit": orders_pb2.TakeProfit(limit_price=PRICE),
-    "stop_loss": orders_pb2.StopLoss(stop_price=PRICE),
-}
 OTHERWISE: dict[str, Any] = {
     "client_order_id": "sell-2",
     "instrument": types_pb2.Instrument(option=types_pb2.Option(occ_symbol="SPY241115P00410000")),
@@ -57,7 +46,20 @@ OTHERWISE: dict[str, Any] = {
     "strategy_tag": "other",
 }
 # Each of these changes others with it, and has a test of its own.
-COUPLED = {"side", "position_intent", "order_type"}
+COUPLED = {
+    "side",
+    "position_intent",
+    "order_type",
+    "legs",
+    "notional",
+    "stop_price",
+    "trail_amount",
+    "trail_percent",
+    "extended_hours",
+    "order_class",
+    "take_profit",
+    "stop_loss",
+}
 
 
 def request(**fields: Any) -> orders_pb2.OrderSpec:
@@ -80,27 +82,12 @@ def test_a_placement_comes_back(spec: OrderSpec) -> None:
 
 def test_every_field_of_an_order_is_accounted_for() -> None:
     fields = {field.name for field in orders_pb2.OrderSpec.DESCRIPTOR.fields}
-    assert fields == set(LATER) | set(OTHERWISE) | COUPLED
+    assert fields == set(OTHERWISE) | COUPLED
 
 
 @pytest.mark.parametrize("name", OTHERWISE)
 def test_no_field_that_is_set_is_ignored(name: str) -> None:
     assert spec_from_wire(request(**{name: OTHERWISE[name]})) != SELL_PUT
-
-
-@pytest.mark.parametrize("name", LATER)
-def test_a_field_of_a_later_release_is_refused_by_name(name: str) -> None:
-    with pytest.raises(Refused, match=rf"order\.{name}: not implemented") as caught:
-        spec_from_wire(request(**{name: LATER[name]}))
-    assert (caught.value.reason, caught.value.effect) == (Reason.NOT_IMPLEMENTED, Effect.NONE)
-
-
-@pytest.mark.parametrize("name", LATER_FIELDS)
-def test_a_field_of_a_later_release_counts_as_set_even_if_empty(name: str) -> None:
-    msg = request()
-    getattr(msg, name).SetInParent()
-    with pytest.raises(Refused, match=name):
-        spec_from_wire(msg)
 
 
 @pytest.mark.parametrize("order_class", [0, types_pb2.ORDER_CLASS_SIMPLE])
@@ -111,13 +98,11 @@ def test_a_simple_order_is_simple_however_it_says_so(order_class: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("order_type", types_pb2.ORDER_TYPE_TRAILING_STOP, Reason.NOT_IMPLEMENTED),
-        ("time_in_force", types_pb2.TIME_IN_FORCE_FOK, Reason.NOT_IMPLEMENTED),
         ("order_type", 77, Reason.UNSUPPORTED_FIELD),
         ("time_in_force", 77, Reason.UNSUPPORTED_FIELD),
         ("side", 77, Reason.UNSUPPORTED_FIELD),
         ("position_intent", 77, Reason.UNSUPPORTED_FIELD),
-        ("order_class", 77, Reason.NOT_IMPLEMENTED),
+        ("order_class", 77, Reason.UNSUPPORTED_FIELD),
     ],
 )
 def test_an_enum_value_that_we_lack_is_refused_by_name(

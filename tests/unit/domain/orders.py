@@ -12,7 +12,8 @@ from services.common.domain.instruments import Instrument
 from services.common.domain.occ import parse_symbol
 from services.common.domain.order import Order
 from services.common.domain.order_events import Placement, PlacementPlanned
-from services.common.domain.order_spec import OrderSpec, OrderType, PositionIntent, TimeInForce
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import OrderType, PositionIntent, TimeInForce
 
 NOW = datetime(2024, 11, 4, 15, 0, tzinfo=UTC)
 PUT = "SPY241115P00400000"

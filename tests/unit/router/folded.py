@@ -93,7 +93,7 @@ class Folded:
             account_id=account_id,
             venue=placement.venue,
             client_id=placement_id,
-            instrument=order.spec.instrument,
+            instrument=order.spec.single,
             side=order.spec.side,
             last_px=Decimal(px),
             venue_order_id=f"v-{placement_id}",

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from services.common.domain.executions import Side
-from services.common.domain.order_spec import OrderSpec, PositionIntent
+from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import PositionIntent
 from services.common.runtime.tasks import TaskOwner
 from services.router.books.entries import AlertEntry, OrderEntry
 from services.router.core import AccountWiring, CoreSettings, RouterCore, VenueWiring

@@ -15,7 +15,8 @@ from decimal import Decimal
 from services.common.domain.amounts import Money
 from services.common.domain.errors import ReadFailed, Reason, TandemError, Unavailable
 from services.common.domain.executions import ExecSource, Execution, RecordTimes
-from services.common.domain.instruments import Instrument
+from services.common.domain.instruments import Equity, Instrument, OptionContract
+from services.common.domain.market import MarketClock, Quote
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import (
@@ -23,9 +24,7 @@ from services.common.domain.reports import (
     Balance,
     Lookup,
     LookupResult,
-    MarketClock,
     OrderReport,
-    Quote,
     VenuePosition,
     VenueState,
     VenueStatus,
@@ -196,7 +195,7 @@ class ScriptedPort:
     def fill(self, placement_id: str, exec_id: str, qty: str, cum: str, px: str = "8.50") -> None:
         """The venue executes, and its stream tells."""
         known = self.knows[placement_id]
-        assert known.instrument is not None
+        assert isinstance(known.instrument, Equity | OptionContract)
         assert known.side is not None
         execution = Execution(
             venue=self.name,

@@ -23,7 +23,7 @@ from services.common.domain.errors import (
     Unavailable,
 )
 from services.common.domain.executions import Side
-from services.common.domain.order_spec import PositionIntent
+from services.common.domain.order_terms import PositionIntent
 from services.router.api.not_served import BROKER_METHODS, OPERATIONS_METHODS
 from tests.unit.domain.orders import execution, spec
 from tests.unit.router.api_rig import Api, Code, api, failure

@@ -12,7 +12,7 @@ from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.contract.pb import events_pb2, types_pb2
 from services.common.contract.pb import operations_service_pb2 as ops_pb
 from services.common.domain.executions import Side
-from services.common.domain.order_spec import PositionIntent
+from services.common.domain.order_terms import PositionIntent
 from tests.unit.domain.orders import execution, instrument, spec
 from tests.unit.router.api_rig import Code, api, failure
 from tests.unit.router.harness import until

@@ -13,8 +13,9 @@ from services.common.domain.amounts import Money
 from services.common.domain.errors import Reason, Refused
 from services.common.domain.executions import Side
 from services.common.domain.instruments import Equity, OptionContract, OptionRight
-from services.common.domain.order_spec import OrderSpec, OrderType, PositionIntent
+from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import Signal
+from services.common.domain.order_terms import OrderType, PositionIntent
 from services.common.domain.reports import AccountMode, Balance, VenuePosition
 from services.router.routing.cover import (
     VenueFacts,

@@ -12,8 +12,8 @@ import pytest
 
 from services.common.domain.errors import Effect, Reason, VenueCause
 from services.common.domain.executions import Side
-from services.common.domain.order_spec import PositionIntent
 from services.common.domain.order_status import Signal
+from services.common.domain.order_terms import PositionIntent
 from services.common.domain.reports import VenueState
 from services.router.books.books import Books
 from services.router.books.digest import digest

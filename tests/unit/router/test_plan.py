@@ -11,8 +11,9 @@ import pytest
 
 from services.common.domain.errors import Effect, NotFound, ReadFailed, Reason, Refused
 from services.common.domain.executions import Side
-from services.common.domain.order_spec import OrderSpec, PositionIntent
+from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import Signal
+from services.common.domain.order_terms import PositionIntent
 from services.router.books.books import Books
 from services.router.risk.gate import Role
 from services.router.routing.plan import Plan, plan_order

@@ -22,8 +22,9 @@ from services.common.domain.errors import (
 )
 from services.common.domain.executions import Side
 from services.common.domain.instruments import Equity
-from services.common.domain.order_spec import OrderSpec, OrderType, TimeInForce
+from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus
+from services.common.domain.order_terms import OrderType, TimeInForce
 from services.common.domain.reports import Lookup
 from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.server import open_channel

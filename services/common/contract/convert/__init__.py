@@ -11,6 +11,7 @@ from services.common.contract.convert.accounts import (
     position_from_wire,
     position_to_wire,
 )
+from services.common.contract.convert.activities import activity_from_wire, activity_to_wire
 from services.common.contract.convert.amounts import (
     decimal_from_wire,
     decimal_to_wire,
@@ -43,9 +44,26 @@ from services.common.contract.convert.market import (
     quote_from_wire,
     quote_to_wire,
 )
+from services.common.contract.convert.market_data import (
+    bar_from_wire,
+    bar_to_wire,
+    listed_option_from_wire,
+    listed_option_to_wire,
+    market_day_from_wire,
+    market_day_to_wire,
+    snapshot_from_wire,
+    snapshot_to_wire,
+    streamed_quote_from_wire,
+    streamed_quote_to_wire,
+)
 from services.common.contract.convert.orders import order_to_wire, placement_to_wire
 from services.common.contract.convert.reports import report_from_wire, report_to_wire
-from services.common.contract.convert.specs import spec_from_wire, spec_to_wire
+from services.common.contract.convert.specs import (
+    change_from_wire,
+    change_to_wire,
+    spec_from_wire,
+    spec_to_wire,
+)
 from services.common.contract.convert.times import (
     date_from_wire,
     date_to_wire,
@@ -70,10 +88,16 @@ from services.common.contract.convert.venues import (
 )
 
 __all__ = [
+    "activity_from_wire",
+    "activity_to_wire",
     "balance_from_wire",
     "balance_to_wire",
+    "bar_from_wire",
+    "bar_to_wire",
     "cause_from_wire",
     "cause_to_wire",
+    "change_from_wire",
+    "change_to_wire",
     "check_known_fields",
     "date_from_wire",
     "date_to_wire",
@@ -87,10 +111,14 @@ __all__ = [
     "fee_to_wire",
     "instrument_from_wire",
     "instrument_to_wire",
+    "listed_option_from_wire",
+    "listed_option_to_wire",
     "lookup_from_wire",
     "lookup_to_wire",
     "market_clock_from_wire",
     "market_clock_to_wire",
+    "market_day_from_wire",
+    "market_day_to_wire",
     "money_from_wire",
     "money_to_wire",
     "optional_cause_to_wire",
@@ -112,8 +140,12 @@ __all__ = [
     "report_to_wire",
     "required_decimal_from_wire",
     "required_timestamp_from_wire",
+    "snapshot_from_wire",
+    "snapshot_to_wire",
     "spec_from_wire",
     "spec_to_wire",
+    "streamed_quote_from_wire",
+    "streamed_quote_to_wire",
     "times_from_wire",
     "times_to_wire",
     "timestamp_from_wire",

@@ -19,6 +19,7 @@ from services.common.contract.pb import (
     orders_pb2,
     types_pb2,
 )
+from services.common.domain.activities import ActivityType
 from services.common.domain.errors import Effect, InvalidRequest, Reason, Refused
 from services.common.domain.executions import ExecSource, ExecType, Side
 from services.common.domain.instruments import (
@@ -27,9 +28,10 @@ from services.common.domain.instruments import (
     Settlement,
     SettlementSession,
 )
-from services.common.domain.order_spec import OrderType, PositionIntent, TimeInForce
+from services.common.domain.market import QuoteQuality
 from services.common.domain.order_status import OrderStatus
-from services.common.domain.reports import AccountMode, Lookup, QuoteQuality, VenueState
+from services.common.domain.order_terms import OrderClass, OrderType, PositionIntent, TimeInForce
+from services.common.domain.reports import AccountMode, Lookup, VenueState
 
 if TYPE_CHECKING:
     from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper
@@ -87,6 +89,7 @@ class EnumTable(Generic[D, W]):
         )
 
 
+ACTIVITY_TYPES: Final = EnumTable(ActivityType, accounts_pb2.ActivityType, "ACTIVITY_TYPE_")
 ACCOUNT_MODES: Final = EnumTable(AccountMode, types_pb2.AccountMode, "ACCOUNT_MODE_")
 EFFECTS: Final = EnumTable(Effect, errors_pb2.Effect, "EFFECT_")
 EXEC_SOURCES: Final = EnumTable(ExecSource, orders_pb2.ExecSource, "EXEC_SOURCE_")
@@ -94,6 +97,7 @@ EXEC_TYPES: Final = EnumTable(ExecType, orders_pb2.ExecType, "EXEC_TYPE_")
 EXERCISE_STYLES: Final = EnumTable(ExerciseStyle, types_pb2.ExerciseStyle, "EXERCISE_STYLE_")
 LOOKUPS: Final = EnumTable(Lookup, broker_service_pb2.OrderLookup, "ORDER_LOOKUP_")
 OPTION_RIGHTS: Final = EnumTable(OptionRight, types_pb2.OptionRight, "OPTION_RIGHT_")
+ORDER_CLASSES: Final = EnumTable(OrderClass, types_pb2.OrderClass, "ORDER_CLASS_")
 ORDER_STATUSES: Final = EnumTable(OrderStatus, types_pb2.OrderStatus, "ORDER_STATUS_")
 ORDER_TYPES: Final = EnumTable(OrderType, types_pb2.OrderType, "ORDER_TYPE_")
 POSITION_INTENTS: Final = EnumTable(PositionIntent, types_pb2.PositionIntent, "POSITION_INTENT_")

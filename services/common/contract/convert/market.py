@@ -21,7 +21,7 @@ from services.common.contract.convert.times import (
     timestamp_to_wire,
 )
 from services.common.contract.pb import broker_service_pb2, market_pb2
-from services.common.domain.reports import MarketClock, Quote
+from services.common.domain.market import MarketClock, Quote
 
 
 def quote_to_wire(quote: Quote) -> market_pb2.Quote:

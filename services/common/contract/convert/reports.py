@@ -15,18 +15,28 @@ from services.common.contract.convert.amounts import (
     decimal_to_wire,
     optional_decimal_from_wire,
     optional_decimal_to_wire,
+    optional_money_from_wire,
+    optional_money_to_wire,
     required_decimal_from_wire,
 )
 from services.common.contract.convert.causes import cause_from_wire, optional_cause_to_wire
 from services.common.contract.convert.enums import (
+    ORDER_CLASSES,
     ORDER_STATUSES,
     ORDER_TYPES,
     POSITION_INTENTS,
     SIDES,
     TIMES_IN_FORCE,
 )
-from services.common.contract.convert.instruments import instrument_from_wire, instrument_to_wire
 from services.common.contract.convert.replies import reading, require_text
+from services.common.contract.convert.terms import (
+    stop_loss_from_wire,
+    stop_loss_to_wire,
+    take_profit_from_wire,
+    take_profit_to_wire,
+    tradable_from_wire,
+    tradable_to_wire,
+)
 from services.common.contract.convert.texts import text_to_wire
 from services.common.contract.convert.times import (
     optional_timestamp_from_wire,
@@ -37,9 +47,9 @@ from services.common.contract.convert.times import (
 from services.common.contract.pb import orders_pb2, types_pb2
 from services.common.domain.amounts import sub
 from services.common.domain.errors import InvalidRequest, OutcomeUnknown, ReadFailed
-from services.common.domain.instruments import Instrument
 from services.common.domain.order_spec import PlacementId
 from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
+from services.common.domain.order_terms import Tradable
 from services.common.domain.reports import OrderReport
 
 SIGNAL_OF_STATUS: Final = {
@@ -86,6 +96,9 @@ def report_to_wire(report: OrderReport) -> orders_pb2.Order:
         origin=_origin(client_id, ours),
         cancel_rejected=report.signal is Signal.CANCEL_REJECTED,
         replace_rejected=report.signal is Signal.REPLACE_REJECTED,
+        replaces_venue_order_id=report.replaces,
+        replaced_by_venue_order_id=report.replaced_by,
+        parent_venue_order_id=report.parent,
     )
 
 
@@ -114,17 +127,25 @@ def _require_sayable(report: OrderReport) -> None:
 
 
 def _spec_to_wire(report: OrderReport, client_id: str) -> orders_pb2.OrderSpec:
-    instrument = report.instrument
-    return orders_pb2.OrderSpec(
+    msg = orders_pb2.OrderSpec(
         client_order_id=client_id,
-        instrument=None if instrument is None else instrument_to_wire(instrument),
         side=SIDES.to_wire(report.side),
         position_intent=POSITION_INTENTS.to_wire(report.position_intent),
         order_qty=optional_decimal_to_wire(report.order_qty),
+        notional=optional_money_to_wire(report.notional),
         order_type=ORDER_TYPES.to_wire(report.order_type),
         time_in_force=TIMES_IN_FORCE.to_wire(report.time_in_force),
         limit_price=optional_decimal_to_wire(report.limit_price),
+        stop_price=optional_decimal_to_wire(report.stop_price),
+        trail_amount=optional_decimal_to_wire(report.trail_amount),
+        trail_percent=optional_decimal_to_wire(report.trail_percent),
+        extended_hours=report.extended_hours,
+        order_class=ORDER_CLASSES.to_wire(report.order_class),
+        take_profit=take_profit_to_wire(report.take_profit),
+        stop_loss=stop_loss_to_wire(report.stop_loss),
     )
+    tradable_to_wire(report.instrument, msg)
+    return msg
 
 
 def _leaves(report: OrderReport) -> Decimal | None:
@@ -163,7 +184,7 @@ def _read(msg: orders_pb2.Order) -> OrderReport:
         raw_status=msg.raw_status,
         cum_qty=required_decimal_from_wire(msg, "cum_qty", "cum_qty"),
         times=times_from_wire(msg.updated, "updated"),
-        instrument=_instrument(spec),
+        instrument=_tradable(spec),
         side=SIDES.get(spec.side),
         order_qty=optional_decimal_from_wire(spec, "order_qty", "spec.order_qty"),
         order_type=ORDER_TYPES.get(spec.order_type),
@@ -173,14 +194,26 @@ def _read(msg: orders_pb2.Order) -> OrderReport:
         avg_px=optional_decimal_from_wire(msg, "avg_px", "avg_px"),
         created=optional_timestamp_from_wire(msg.created, "venue_time", "created.venue_time"),
         cause=cause_from_wire(msg.cause) if msg.HasField("cause") else None,
+        notional=optional_money_from_wire(spec, "notional", "spec.notional"),
+        stop_price=optional_decimal_from_wire(spec, "stop_price", "spec.stop_price"),
+        trail_amount=optional_decimal_from_wire(spec, "trail_amount", "spec.trail_amount"),
+        trail_percent=optional_decimal_from_wire(spec, "trail_percent", "spec.trail_percent"),
+        extended_hours=spec.extended_hours,
+        order_class=ORDER_CLASSES.get(spec.order_class),
+        take_profit=take_profit_from_wire(spec, "spec"),
+        stop_loss=stop_loss_from_wire(spec, "spec"),
+        replaces=msg.replaces_venue_order_id,
+        replaced_by=msg.replaced_by_venue_order_id,
+        parent=msg.parent_venue_order_id,
     )
 
 
-def _instrument(spec: orders_pb2.OrderSpec) -> Instrument | None:
+def _tradable(spec: orders_pb2.OrderSpec) -> Tradable | None:
     # A kind that a newer adapter knows leaves the oneof unset.
-    if not spec.HasField("instrument") or spec.instrument.WhichOneof("kind") is None:
+    kindless = spec.HasField("instrument") and spec.instrument.WhichOneof("kind") is None
+    if kindless or not (spec.legs or spec.HasField("instrument")):
         return None
-    return instrument_from_wire(spec.instrument, "spec.instrument")
+    return tradable_from_wire(spec, "spec")
 
 
 def _signal(msg: orders_pb2.Order, status: OrderStatus) -> Signal:

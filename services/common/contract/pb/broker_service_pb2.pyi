@@ -538,10 +538,13 @@ class ReplaceOrderRequest(_message.Message):
     account_id: _builtins.str
     """The account. Required."""
     client_order_id: _builtins.str
-    """The order. Required."""
+    """The order. Required; on a fenced call the placement_id of the revision that
+    is to be replaced.
+    """
     replace_id: _builtins.str
     """The client's own key for this change: 1 to 64 of [A-Za-z0-9._-]. Required;
-    the same key again is the same change.
+    the same key again is the same change. On a fenced call the placement_id of
+    the new revision.
     """
     time_in_force: _types_pb2.TimeInForce.ValueType
     """New time in force; unspecified keeps it."""

@@ -361,6 +361,9 @@ class Order(_message.Message):
     PROVISIONAL_FIELD_NUMBER: _builtins.int
     CANCEL_REJECTED_FIELD_NUMBER: _builtins.int
     REPLACE_REJECTED_FIELD_NUMBER: _builtins.int
+    REPLACES_VENUE_ORDER_ID_FIELD_NUMBER: _builtins.int
+    REPLACED_BY_VENUE_ORDER_ID_FIELD_NUMBER: _builtins.int
+    PARENT_VENUE_ORDER_ID_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account."""
     status: _types_pb2.OrderStatus.ValueType
@@ -392,6 +395,18 @@ class Order(_message.Message):
     """At an adapter: the venue refused the latest cancel; the order works on."""
     replace_rejected: _builtins.bool
     """At an adapter: the venue refused the latest replace; the order works on."""
+    replaces_venue_order_id: _builtins.str
+    """At an adapter: the venue's id of the order that this one replaces; empty
+    if none.
+    """
+    replaced_by_venue_order_id: _builtins.str
+    """At an adapter: the venue's id of the order that has replaced this one;
+    empty if none.
+    """
+    parent_venue_order_id: _builtins.str
+    """At an adapter: the venue's id of the order that this one belongs to, if the
+    venue works the exits or legs of an order as orders of their own.
+    """
     @_builtins.property
     def spec(self) -> Global___OrderSpec:
         """What was asked for, `client_order_id` included. At an adapter the fields
@@ -450,10 +465,13 @@ class Order(_message.Message):
         provisional: _builtins.bool = ...,
         cancel_rejected: _builtins.bool = ...,
         replace_rejected: _builtins.bool = ...,
+        replaces_venue_order_id: _builtins.str = ...,
+        replaced_by_venue_order_id: _builtins.str = ...,
+        parent_venue_order_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["avg_px", b"avg_px", "cause", b"cause", "created", b"created", "cum_qty", b"cum_qty", "leaves_qty", b"leaves_qty", "spec", b"spec", "updated", b"updated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "avg_px", b"avg_px", "cancel_rejected", b"cancel_rejected", "cancel_requested", b"cancel_requested", "cause", b"cause", "created", b"created", "cum_qty", b"cum_qty", "leaves_qty", b"leaves_qty", "origin", b"origin", "placement_id", b"placement_id", "placements", b"placements", "provisional", b"provisional", "raw_status", b"raw_status", "replace_rejected", b"replace_rejected", "revision", b"revision", "sequence", b"sequence", "spec", b"spec", "status", b"status", "updated", b"updated", "venue", b"venue", "venue_order_id", b"venue_order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "avg_px", b"avg_px", "cancel_rejected", b"cancel_rejected", "cancel_requested", b"cancel_requested", "cause", b"cause", "created", b"created", "cum_qty", b"cum_qty", "leaves_qty", b"leaves_qty", "origin", b"origin", "parent_venue_order_id", b"parent_venue_order_id", "placement_id", b"placement_id", "placements", b"placements", "provisional", b"provisional", "raw_status", b"raw_status", "replace_rejected", b"replace_rejected", "replaced_by_venue_order_id", b"replaced_by_venue_order_id", "replaces_venue_order_id", b"replaces_venue_order_id", "revision", b"revision", "sequence", b"sequence", "spec", b"spec", "status", b"status", "updated", b"updated", "venue", b"venue", "venue_order_id", b"venue_order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
