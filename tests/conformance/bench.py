@@ -1,0 +1,444 @@
+"""The bench: what a card acts with. Whatever it sees becomes a step of the card's story."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any, Final
+
+import grpc
+
+from services.common.contract.pb import adapter_service_pb2 as adapter_pb
+from services.common.contract.pb import broker_service_pb2 as pb
+from services.common.contract.pb import orders_pb2, types_pb2
+from services.common.contract.pb.adapter_service_pb2_grpc import AdapterServiceStub
+from services.common.contract.pb.broker_service_pb2_grpc import BrokerServiceStub
+from tests.conformance.card import Card
+from tests.conformance.control import VenueControl
+from tests.conformance.failures import Failure, read_failure
+from tests.conformance.hearing import WAIT_S, Hearing, eventually, has_ended, once
+from tests.conformance.scene import Prices, Scene, Ticket, instrument, spec
+from tests.conformance.server import Role, ServerProcess, Stand
+from tests.conformance.story import Story
+
+CALL_S: Final = 25.0
+_POLL_S: Final = 0.02
+_STATUS: Final = "ORDER_STATUS_"
+
+
+class Answer:
+    """What a call came to: an order or another reply, or a failure."""
+
+    def __init__(self, reply: Any = None, failure: Failure | None = None) -> None:
+        self._reply = reply
+        self._failure = failure
+
+    @property
+    def reply(self) -> Any:
+        """The reply; the call must have been answered."""
+        assert self._failure is None, f"it failed: {self._failure}"
+        return self._reply
+
+    @property
+    def order(self) -> orders_pb2.Order:
+        """The order in the reply."""
+        order: orders_pb2.Order = self.reply.order
+        return order
+
+    @property
+    def failure(self) -> Failure:
+        """The failure; the call must have failed."""
+        assert self._failure is not None, f"it was answered: {self._reply}"
+        return self._failure
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it is a failure."""
+        return self._failure is not None
+
+
+class Bench:
+    """Calls of one server for one card. Made by `at`.
+
+    Calls of a kind that has an own method are told to the story by themselves; others by `note`.
+    """
+
+    def __init__(self, stand: Stand, scene: Scene, run: str, card: Card) -> None:
+        self.stand = stand
+        self.server = stand.server
+        self.scene = scene
+        self.story = Story(card.expects)
+        self.tickets: list[Ticket] = []
+        self.epoch = 1
+        self._prefix = f"{run}-{card.card_id.replace('-', '').lower()}"
+        self._prices: dict[str, Prices] = {}
+        self._session_id = ""
+        self.was_reopened = False
+        """Whether the stream was left and taken up again: what was told may be told again."""
+        self._channel = grpc.aio.insecure_channel(stand.server.address, options=_FAST_RECONNECT)
+        self.broker: Any = BrokerServiceStub(self._channel)
+        self.adapter: Any = AdapterServiceStub(self._channel)
+        self.hearing = Hearing(self.broker, stand.server.account_id)
+
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, stand: Stand, scene: Scene, run: str, card: Card) -> AsyncIterator[Bench]:
+        """A bench whose server takes orders and is listened to."""
+        bench = cls(stand, scene, run, card)
+        try:
+            await bench.ready()
+            await bench.hearing.open()
+            yield bench
+        finally:
+            await bench.hearing.close()
+            await bench._channel.close()
+
+    # -- what it stands on -------------------------------------------------------------------
+
+    @property
+    def account_id(self) -> str:
+        """The account."""
+        return self.server.account_id
+
+    @property
+    def venue(self) -> VenueControl:
+        """The venue's control; a card that asks for it says so in its `control`."""
+        assert self.stand.control is not None, "this card needs control of the venue"
+        return self.stand.control
+
+    @property
+    def process(self) -> ServerProcess:
+        """The server's process; a card that asks for it is marked RESTARTS."""
+        assert self.stand.process is not None, "this card needs the server's process"
+        return self.stand.process
+
+    @property
+    def session_id(self) -> str:
+        """The venue session when the server was last found ready."""
+        return self._session_id
+
+    def note(self, step: str) -> None:
+        """Tell the story what was seen."""
+        self.story.tell(step)
+
+    async def ready(self) -> types_pb2.Venue:
+        """Fence the server if it is to be, and wait until orders can be sent."""
+        await self._reachable()
+        if self.server.fenced:
+            await self.take(self.epoch)
+        ends_at = time.monotonic() + WAIT_S
+        while True:
+            told = (await self.broker.GetStatus(self._status(), timeout=CALL_S)).venues
+            if told and all(venue.ready for venue in told):
+                self._session_id = told[0].session_id
+                venue: types_pb2.Venue = told[0].venue
+                return venue
+            assert time.monotonic() < ends_at, f"the server takes no orders: {told}"
+            await asyncio.sleep(_POLL_S)
+
+    async def take(self, epoch: int) -> adapter_pb.FenceResponse:
+        """Fence the adapter for an epoch; later changes carry it."""
+        self.epoch = epoch
+        request = adapter_pb.FenceRequest(fence=self.fence())
+        reply: adapter_pb.FenceResponse = await self.adapter.Fence(request, timeout=CALL_S)
+        return reply
+
+    def fence(self, epoch: int | None = None) -> pb.Fence:
+        """The claim that changes carry."""
+        return pb.Fence(
+            journal_id="conformance",
+            generation=1,
+            epoch=self.epoch if epoch is None else epoch,
+            head_sequence=1,
+            head_hash=bytes(32),
+        )
+
+    def claim(self, *, with_session: bool = True, epoch: int | None = None) -> dict[str, Any]:
+        """The fields by which a change is allowed here: none unless it is fenced."""
+        if not self.server.fenced:
+            return {}
+        session = {"expected_session_id": self._session_id} if with_session else {}
+        return {"fence": self.fence(epoch), **session}
+
+    async def prices(self, symbol: str) -> Prices:
+        """Where the market of an instrument stands; asked once in a card."""
+        if symbol not in self._prices:
+            request = pb.GetQuotesRequest(
+                account_id=self.account_id, instruments=[instrument(symbol)]
+            )
+            (quote,) = (await self.broker.GetQuotes(request, timeout=CALL_S)).quotes
+            bid, ask = Decimal(quote.bid_price.value), Decimal(quote.ask_price.value)
+            self._prices[symbol] = Prices(bid, ask)
+        return self._prices[symbol]
+
+    # -- orders ------------------------------------------------------------------------------
+
+    def ticket(self, symbol: str, side: int, order_type: int, **given: Any) -> Ticket:
+        """An order under a fresh id, not sent yet."""
+        return self.ticket_for(spec(symbol, side, order_type, **given))
+
+    def ticket_for(self, made: orders_pb2.OrderSpec, base: str = "") -> Ticket:
+        """An order as it is written, under a fresh id or that one."""
+        base = base or f"{self._prefix}-{len(self.tickets) + 1}"
+        made.client_order_id = self.placement(base)
+        made.instrument.SetInParent() if made.HasField("instrument") else None
+        ticket = Ticket(base, made.client_order_id, made, _label(made))
+        self.tickets.append(ticket)
+        return ticket
+
+    def placement(self, base: str, number: int = 1, revision: int = 0) -> str:
+        """The id by which this server is told of an order."""
+        if not self.server.fenced:
+            return base
+        return f"{base}~{self.server.account_tag}~{number}.{revision}"
+
+    def at_venue(self, ticket: Ticket) -> str:
+        """The client id by which the venue knows an order, as far as it can be foretold here."""
+        if self.is_router:
+            return f"{ticket.base}~{self.stand.venue_tag}~1.0"
+        return ticket.client_id
+
+    async def submit(self, ticket: Ticket, **changed: Any) -> Answer:
+        """Send an order; `changed` are fields of the request."""
+        answer = await self.call(self.broker.SubmitOrder, self.submit_request(ticket, **changed))
+        self.note(f"submit {ticket.label}: {_words(answer)}")
+        return answer
+
+    def submit_request(self, ticket: Ticket, **changed: Any) -> pb.SubmitOrderRequest:
+        """The request by which an order is sent."""
+        fields = {"account_id": self.account_id, "order": ticket.spec, **self.claim(), **changed}
+        return pb.SubmitOrderRequest(**fields)
+
+    async def works(self, ticket: Ticket) -> Answer:
+        """Send an order and wait until it is told as working; one step for both."""
+        answer = await self.call(self.broker.SubmitOrder, self.submit_request(ticket))
+        self.note(f"submit {ticket.label}: {_words(answer)}")
+        wanted = (types_pb2.ORDER_STATUS_ACCEPTED, types_pb2.ORDER_STATUS_SUSPENDED)
+        await self._told(ticket, lambda order: order.status in wanted, "working", after=0)
+        return answer
+
+    async def cancel(self, ticket: Ticket, **changed: Any) -> Answer:
+        """Ask for the end of an order."""
+        fields = {
+            "account_id": self.account_id,
+            "client_order_id": ticket.replaced[-1] if ticket.replaced else ticket.client_id,
+            **self.claim(with_session=False),
+            **changed,
+        }
+        answer = await self.call(self.broker.CancelOrder, pb.CancelOrderRequest(**fields))
+        self.note(f"cancel: {_words(answer)}")
+        return answer
+
+    async def replace(self, ticket: Ticket, **given: Any) -> Answer:
+        """Ask for other terms; amounts as text. Each call has a replace_id of its own."""
+        request = self.replace_request(ticket, **given)
+        answer = await self.call(self.broker.ReplaceOrder, request)
+        self.note(f"replace: {_words(answer)}")
+        return answer
+
+    def replace_request(self, ticket: Ticket, **given: Any) -> pb.ReplaceOrderRequest:
+        """The request by which an order is changed."""
+        number = len(ticket.replaced) + 1
+        request = pb.ReplaceOrderRequest(
+            account_id=self.account_id,
+            client_order_id=ticket.client_id,
+            replace_id=given.pop("replace_id", self.placement(ticket.base, revision=number)),
+            **self.claim(),
+        )
+        for name in ("order_qty", "limit_price", "stop_price", "trail_amount", "trail_percent"):
+            if (text := given.pop(name, None)) is not None:
+                getattr(request, name).value = text
+        for name, value in given.items():
+            if hasattr(value, "DESCRIPTOR"):
+                getattr(request, name).CopyFrom(value)
+            else:
+                setattr(request, name, value)
+        return request
+
+    async def look_up(self, ticket: Ticket) -> Answer:
+        """Look an order up."""
+        answer = await self.find(ticket)
+        self.note(f"look-up: {_found(answer)}")
+        return answer
+
+    async def find(self, ticket: Ticket, client_id: str = "") -> Answer:
+        """Look an order up without a step."""
+        request = pb.GetOrderRequest(
+            account_id=self.account_id, client_order_id=client_id or ticket.client_id
+        )
+        return await self.call(self.broker.GetOrder, request)
+
+    async def read(self, name: str, request: Any) -> Answer:
+        """Make a reading call; only a failure is a step, and for a read it has no effect."""
+        answer = await self.call(getattr(self.broker, name), request)
+        if answer.has_failed:
+            failure = answer.failure
+            self.note(f"{name}: refused {failure.reason or failure.code.name}")
+        return answer
+
+    async def call(self, method: Callable[..., Awaitable[Any]], request: Any) -> Answer:
+        """Make a call; what it came to."""
+        try:
+            return Answer(await method(request, timeout=CALL_S))
+        except grpc.aio.AioRpcError as error:
+            return Answer(failure=read_failure(error))
+
+    # -- what is told ------------------------------------------------------------------------
+
+    async def told(self, ticket: Ticket, *statuses: str, after: int = 0) -> orders_pb2.Order:
+        """Wait until the stream tells of one of these statuses."""
+        wanted = {types_pb2.OrderStatus.Value(_STATUS + name) for name in statuses}
+        order = await self._told(
+            ticket, lambda told: told.status in wanted, " or ".join(statuses), after=after
+        )
+        self.note(f"told: {_name(order.status)}")
+        return order
+
+    async def path(self, ticket: Ticket) -> orders_pb2.Order:
+        """Wait until the order has ended; tell all that was told of it on its way."""
+        order = await self._told(ticket, has_ended, "the end", after=0)
+        names: list[str] = []
+        for told in self.hearing.orders(ticket):
+            if not names or names[-1] != _name(told.status):
+                names.append(_name(told.status))
+        self.note(f"path: {' > '.join(names)}")
+        return order
+
+    async def fills(self, ticket: Ticket, qty: str) -> list[orders_pb2.Execution]:
+        """Wait until executions of this quantity were told, each once."""
+        wanted = Decimal(qty)
+        await eventually(
+            lambda: self._filled(ticket) >= wanted, f"fills of {qty} ({ticket.client_id})"
+        )
+        executions = once(self.hearing.executions(ticket))
+        parts = " + ".join(execution.last_qty.value for execution in executions)
+        self.note(f"fills: {parts}")
+        return executions
+
+    async def quiet(self) -> None:
+        """Wait until everything that is under way on the stream was told: an order sent for this
+        alone is told after it."""
+        prices = await self.prices(self.scene.third_share)
+        marker = self.ticket(
+            self.scene.third_share,
+            types_pb2.SIDE_BUY,
+            types_pb2.ORDER_TYPE_LIMIT,
+            limit_price=prices.low,
+        )
+        answer = await self.call(self.broker.SubmitOrder, self.submit_request(marker))
+        assert not answer.has_failed, f"the marker was refused: {answer.failure}"
+        await self._told(marker, lambda order: True, "the marker", after=0)
+
+    async def agrees(self, ticket: Ticket) -> None:
+        """Compare what was told and what is listed with the venue's own fills."""
+        truth = sorted(
+            (fill.last_qty, fill.last_px) for fill in await self.venue.fills(ticket.base)
+        )
+        told = sorted(_amounts(once(self.hearing.executions(ticket))))
+        request = pb.ListExecutionsRequest(
+            account_id=self.account_id, client_order_id=ticket.client_id
+        )
+        listed = await self.broker.ListExecutions(request, timeout=CALL_S)
+        assert sorted(_amounts(listed.executions)) == truth, f"listed {listed}, true {truth}"
+        assert told == truth, f"told {told}, true {truth}"
+        self.note("books agree")
+
+    async def eventually(self, ask: Callable[[], Awaitable[Any]], what: str) -> Any:
+        """The first true answer of a question."""
+        ends_at = time.monotonic() + WAIT_S
+        while not (answer := await ask()):
+            assert time.monotonic() < ends_at, f"waited for {what}; still {answer!r}"
+            await asyncio.sleep(_POLL_S)
+        return answer
+
+    async def listen_again(self, resume_token: str = "") -> None:
+        """Leave the event stream and take it up again."""
+        self.was_reopened = True
+        await self.hearing.open(resume_token)
+
+    def mark(self) -> int:
+        """How much was heard so far."""
+        return len(self.hearing.heard)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    async def _told(
+        self,
+        ticket: Ticket,
+        wanted: Callable[[orders_pb2.Order], bool],
+        what: str,
+        *,
+        after: int,
+    ) -> orders_pb2.Order:
+        def find() -> orders_pb2.Order | None:
+            told = self.hearing.orders(ticket, after)
+            return next((order for order in told if wanted(order)), None)
+
+        found = await eventually(find, f"{what} of {ticket.client_id}")
+        assert found is not None
+        return found
+
+    def _filled(self, ticket: Ticket) -> Decimal:
+        told = once(self.hearing.executions(ticket))
+        return sum((Decimal(e.last_qty.value) for e in told), Decimal(0))
+
+    async def _reachable(self) -> None:
+        await asyncio.wait_for(self._channel.channel_ready(), WAIT_S)
+
+    def _status(self) -> pb.GetStatusRequest:
+        return pb.GetStatusRequest(account_id=self.account_id)
+
+    @property
+    def is_router(self) -> bool:
+        """Whether a router answers."""
+        return self.server.role is Role.ROUTER
+
+
+_FAST_RECONNECT: Final = [
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
+def _amounts(executions: Any) -> list[tuple[Decimal, Decimal]]:
+    return [(Decimal(e.last_qty.value), Decimal(e.last_px.value)) for e in executions]
+
+
+def _label(made: orders_pb2.OrderSpec) -> str:
+    order_class = types_pb2.OrderClass.Name(made.order_class).removeprefix("ORDER_CLASS_")
+    tif = types_pb2.TimeInForce.Name(made.time_in_force).removeprefix("TIME_IN_FORCE_")
+    order_type = types_pb2.OrderType.Name(made.order_type).removeprefix("ORDER_TYPE_")
+    kinds = [order_type] if order_class in ("UNSPECIFIED", "SIMPLE") else [order_class]
+    if tif != "DAY":
+        kinds.append(tif)
+    return " ".join(kinds).lower()
+
+
+def _name(status: int) -> str:
+    return types_pb2.OrderStatus.Name(status).removeprefix(_STATUS)  # type: ignore[arg-type]
+
+
+def _words(answer: Answer) -> str:
+    if answer.has_failed:
+        return answer.failure.words
+    order = answer.order
+    cause = order.cause.reason
+    if order.status == types_pb2.ORDER_STATUS_REJECTED:
+        from services.common.contract.pb import errors_pb2
+
+        return f"REJECTED {errors_pb2.ErrorReason.Name(cause).removeprefix('ERROR_REASON_')}"
+    return _name(order.status)
+
+
+def _found(answer: Answer) -> str:
+    if answer.has_failed:
+        return answer.failure.words
+    lookup = pb.OrderLookup.Name(answer.reply.lookup).removeprefix("ORDER_LOOKUP_")
+    if answer.reply.lookup != pb.ORDER_LOOKUP_FOUND:
+        return lookup
+    return f"{lookup} {_name(answer.reply.order.status)}"

@@ -1,0 +1,81 @@
+"""What the Interactive Brokers adapter claims by now; the rest is its own issue's."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.conformance.matrix.claims import Matrix, claimed, later, rule
+
+_NEXT: Final = "the IB adapter does market and limit, day and gtc, single orders by now; this later"
+_API: Final = "Interactive Brokers' documents, TWS API"
+
+IB: Final[Matrix] = {
+    **claimed("type.market", "type.limit", "tif.day", "tif.gtc", "class.simple"),
+    **claimed(
+        "rpc.GetCapabilities",
+        "rpc.GetStatus",
+        "rpc.ListAccounts",
+        "rpc.SubmitOrder",
+        "rpc.CancelOrder",
+        "rpc.GetOrder",
+        "rpc.ListOrders",
+        "rpc.ListExecutions",
+        "rpc.GetAccount",
+        "rpc.ListPositions",
+        "rpc.GetPosition",
+        "rpc.GetQuotes",
+        "rpc.GetMarketClock",
+        "rpc.WatchEvents",
+        "rpc.Fence",
+    ),
+    **later(
+        _NEXT,
+        "type.stop",
+        "type.stop_limit",
+        "type.trailing_stop",
+        "tif.ioc",
+        "tif.fok",
+        "tif.opg",
+        "tif.cls",
+        "class.bracket",
+        "class.oco",
+        "class.oto",
+        "class.multi_leg",
+        "rpc.PreviewOrder",
+        "rpc.ReplaceOrder",
+        "rpc.CancelAllOrders",
+        "rpc.ClosePosition",
+        "rpc.ExerciseOption",
+        "rpc.DoNotExercise",
+        "rpc.ListActivities",
+        "rpc.GetBars",
+        "rpc.ListOptionContracts",
+        "rpc.GetOptionSnapshots",
+        "rpc.GetMarketCalendar",
+        "rpc.StreamQuotes",
+        "rpc.FenceOrder",
+        "fractional",
+        "extended_hours",
+        "greeks",
+        "replace_in_place",
+        "option_ioc",
+    ),
+    **later("fees are estimated by the costs issue", "rpc.EstimateCost"),
+    **later(
+        "the simulated IB Gateway doesn't refuse it as IB does yet",
+        "short_shares",
+        "refuses_uncovered_calls",
+        "refuses_off_tick_prices",
+        "refuses_fractions_of_contracts",
+    ),
+    **rule("orders are for a quantity, cash quantities are for forex", _API, "notional"),
+    **rule("an order says buy or sell, not open or close", _API, "position_intent"),
+    **rule("orderRef is a label: the same one may be used again", _API, "unique_ids"),
+    **rule("messages are counted by the second and not told", _API, "requests_limit"),
+    **rule("an order may turn a position over", _API, "refuses_crossing_zero"),
+    **rule("wash trades are looked for by the exchanges", _API, "refuses_wash_trades"),
+    **rule("options take ioc and fok as well", _API, "refuses_option_times_in_force"),
+    **rule("an order is modified in place, under its own id", _API, "replace_new_venue_id"),
+    **rule("a partly filled order may be modified", _API, "refuses_replace_when_partly_filled"),
+    **rule("contracts are traded whole", _API, "option_fractions"),
+}
