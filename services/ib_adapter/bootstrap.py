@@ -97,4 +97,12 @@ def _capabilities(settings: IbSettings) -> Capabilities:
         enforces_unique_ids=False,
         fractional_quantities=False,
         entitlements=(f"market_data={settings.data.kind}",),
+        not_offered=(
+            "ListActivities",
+            "GetBars",
+            "ListOptionContracts",
+            "GetOptionSnapshots",
+            "GetMarketCalendar",
+            "StreamQuotes",
+        ),
     )

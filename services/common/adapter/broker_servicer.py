@@ -1,28 +1,27 @@
 """`BrokerService` over a venue gateway: checks the request, asks the gateway, writes the answer.
 
-Errors are raised as ours and become statuses in the server's outer layer. A read that fails is an
-error, never an empty answer.
+The venue, the account, what changes orders, and the events are here; `records_servicer` and
+`market_servicer` have the reads. Errors are raised as ours and become statuses in the server's
+outer layer. A read that fails is an error, never an empty answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from services.common.adapter.capabilities import Capabilities
 from services.common.adapter.feed import EventFeed
 from services.common.adapter.fence_store import FenceStore
 from services.common.adapter.last_check import Terms
-from services.common.adapter.listing import order_filter, order_query, scope_of
-from services.common.adapter.not_served import NotServedYet, served_methods
+from services.common.adapter.market_servicer import MarketServicer
+from services.common.adapter.not_served import served_methods
 from services.common.adapter.order_desk import OrderDesk
-from services.common.adapter.paging import PagedLists
-from services.common.adapter.port import ExecutionQuery, VenueGateway
+from services.common.adapter.port import VenueGateway
+from services.common.adapter.records_servicer import RecordsServicer
 from services.common.adapter.requests import (
-    CLIENT_ID_LEN_MAX,
     heartbeat_s,
-    require_account,
     require_client_id,
     require_own_tag,
     require_venue,
@@ -33,14 +32,6 @@ from services.common.adapter.wire import capabilities_to_wire, item_to_wire, tot
 from services.common.contract.convert import (
     balance_to_wire,
     check_known_fields,
-    execution_to_wire,
-    instrument_from_wire,
-    instrument_to_wire,
-    lookup_to_wire,
-    market_clock_to_wire,
-    optional_timestamp_from_wire,
-    position_to_wire,
-    quote_to_wire,
     report_to_wire,
     spec_from_wire,
     timestamp_to_wire,
@@ -49,15 +40,12 @@ from services.common.contract.convert import (
 )
 from services.common.contract.pb import accounts_pb2, types_pb2
 from services.common.contract.pb import broker_service_pb2 as pb
-from services.common.domain.errors import InvalidRequest, NotFound, ReadFailed, Reason
-from services.common.domain.executions import Execution
-from services.common.domain.reports import Lookup, OrderReport, VenueStatus
+from services.common.domain.errors import InvalidRequest
+from services.common.domain.reports import VenueStatus
 from services.common.runtime.clock import Clock
 
-INSTRUMENTS_MAX: Final = 100
 
-
-class BrokerServicer(NotServedYet):
+class BrokerServicer(RecordsServicer, MarketServicer):
     """Serves one account of one venue.
 
     `capabilities` is asked at each call: what the account is entitled to may be known only after
@@ -76,17 +64,11 @@ class BrokerServicer(NotServedYet):
         *,
         server_version: str,
     ) -> None:
-        self._gateway = gateway
+        super().__init__(gateway, feed, clock, settings)
         self._desk = desk
-        self._feed = feed
         self._store = store
-        self._clock = clock
-        self._settings = settings
         self._capabilities = capabilities
         self._server_version = server_version
-        self._lists = PagedLists(
-            clock, kept_s=settings.lists.kept_s, kept_max=settings.lists.kept_max
-        )
 
     # -- the venue and the account -----------------------------------------------------------
 
@@ -154,112 +136,6 @@ class BrokerServicer(NotServedYet):
         report = await self._desk.cancel(request.client_order_id, terms)
         return pb.CancelOrderResponse(order=report_to_wire(report))
 
-    async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:
-        self._require_account(request.account_id)
-        require_venue(request.venue, self._settings.venue)
-        client_id, venue_order_id = request.client_order_id, request.venue_order_id
-        if bool(client_id) == bool(venue_order_id):
-            raise InvalidRequest("client_order_id", "give either this or venue_order_id")
-        if len(client_id) > CLIENT_ID_LEN_MAX:
-            raise InvalidRequest("client_order_id", f"at most {CLIENT_ID_LEN_MAX} characters")
-        session_id, as_of = self._gateway.session_id, self._clock.now()
-        found = await self._gateway.find_order(client_id=client_id, venue_order_id=venue_order_id)
-        if self._gateway.session_id != session_id:
-            session_id = ""  # looked up across a gap: in no session
-        return lookup_to_wire(found, as_of=as_of, session_id=session_id)
-
-    async def ListOrders(
-        self, request: pb.ListOrdersRequest, context: Any
-    ) -> pb.ListOrdersResponse:
-        self._require_account(request.account_id)
-        require_venue(request.venue, self._settings.venue)
-        keep = order_filter(request)
-        query = order_query(request)
-
-        async def read() -> Sequence[OrderReport]:
-            return [report for report in await self._gateway.orders(query) if keep(report)]
-
-        page = await self._lists.page(request.page, scope_of(request), read, self._feed.token)
-        return pb.ListOrdersResponse(
-            orders=map(report_to_wire, page.items),
-            next_page_token=page.next_page_token,
-            as_of=timestamp_to_wire(page.as_of),
-            watch_token=page.watch_token,
-        )
-
-    async def ListExecutions(
-        self, request: pb.ListExecutionsRequest, context: Any
-    ) -> pb.ListExecutionsResponse:
-        self._require_account(request.account_id)
-        require_venue(request.venue, self._settings.venue)
-        after = optional_timestamp_from_wire(request, "after", "after")
-        before = optional_timestamp_from_wire(request, "before", "before")
-
-        async def read() -> Sequence[Execution]:
-            venue_order_id = await self._venue_order_id(request.client_order_id)
-            return await self._gateway.executions(ExecutionQuery(after, before, venue_order_id))
-
-        page = await self._lists.page(request.page, scope_of(request), read, self._feed.token)
-        return pb.ListExecutionsResponse(
-            executions=map(execution_to_wire, page.items),
-            next_page_token=page.next_page_token,
-            as_of=timestamp_to_wire(page.as_of),
-            watch_token=page.watch_token,
-        )
-
-    # -- positions and market ----------------------------------------------------------------
-
-    async def ListPositions(
-        self, request: pb.ListPositionsRequest, context: Any
-    ) -> pb.ListPositionsResponse:
-        self._require_account(request.account_id)
-        require_venue(request.venue, self._settings.venue)
-        page = await self._lists.page(
-            request.page, scope_of(request), self._gateway.positions, self._feed.token
-        )
-        return pb.ListPositionsResponse(
-            positions=map(position_to_wire, page.items),
-            next_page_token=page.next_page_token,
-            as_of=timestamp_to_wire(page.as_of),
-            watch_token=page.watch_token,
-        )
-
-    async def GetPosition(
-        self, request: pb.GetPositionRequest, context: Any
-    ) -> pb.GetPositionResponse:
-        self._require_account(request.account_id)
-        instrument = instrument_from_wire(request.instrument, "instrument")
-        as_of = self._clock.now()
-        held = [p for p in await self._gateway.positions() if p.instrument == instrument]
-        return pb.GetPositionResponse(
-            positions=map(position_to_wire, held), as_of=timestamp_to_wire(as_of)
-        )
-
-    async def GetQuotes(self, request: pb.GetQuotesRequest, context: Any) -> pb.GetQuotesResponse:
-        self._require_account(request.account_id)
-        require_venue(request.venue, self._settings.venue)
-        if not 1 <= len(request.instruments) <= INSTRUMENTS_MAX:
-            raise InvalidRequest("instruments", f"must be 1 to {INSTRUMENTS_MAX}")
-        asked = {
-            instrument.key: instrument
-            for number, msg in enumerate(request.instruments)
-            for instrument in [instrument_from_wire(msg, f"instruments[{number}]")]
-        }
-        quotes = await self._gateway.quotes(tuple(asked.values()))
-        answered = {quote.instrument.key for quote in quotes}
-        return pb.GetQuotesResponse(
-            quotes=map(quote_to_wire, quotes),
-            missing=[instrument_to_wire(asked[key]) for key in asked if key not in answered],
-            venue=self._settings.venue,
-        )
-
-    async def GetMarketClock(
-        self, request: pb.GetMarketClockRequest, context: Any
-    ) -> pb.GetMarketClockResponse:
-        self._require_account(request.account_id)
-        require_venue(request.venue, self._settings.venue)
-        return market_clock_to_wire(await self._gateway.market_clock(), self._settings.venue)
-
     # -- events ------------------------------------------------------------------------------
 
     async def WatchEvents(
@@ -272,9 +148,6 @@ class BrokerServicer(NotServedYet):
             yield pb.WatchEventsResponse(event=event)
 
     # -- inside ------------------------------------------------------------------------------
-
-    def _require_account(self, asked: str, *, may_be_empty: bool = False) -> None:
-        require_account(asked, self._settings.account_id, may_be_empty=may_be_empty)
 
     def _terms(self, request: pb.SubmitOrderRequest | pb.CancelOrderRequest, context: Any) -> Terms:
         return terms_of(request, self._clock, context, self._settings.default_deadline_s)
@@ -299,13 +172,3 @@ class BrokerServicer(NotServedYet):
         if not why or not status.ready:
             return status
         return replace(status, ready=False, reason=status.reason or why)
-
-    async def _venue_order_id(self, client_order_id: str) -> str:
-        if not client_order_id:
-            return ""
-        found = await self._gateway.find_order(client_id=client_order_id)
-        if found.lookup is Lookup.UNKNOWN:
-            raise ReadFailed(f"{client_order_id} can't be looked up: {found.reason}")
-        if found.report is None:
-            raise NotFound(Reason.ORDER_NOT_FOUND, f"the venue knows no order {client_order_id}")
-        return found.report.venue_order_id

@@ -69,6 +69,7 @@ class EventFeed:
         self._session_id = ""
         self._draining = False
         self._changed = asyncio.Event()
+        self._drained = asyncio.Event()
 
     @property
     def token(self) -> str:
@@ -98,7 +99,12 @@ class EventFeed:
     def drain(self) -> None:
         """End every stream, each after what its reader has not seen yet; take no new ones."""
         self._draining = True
+        self._drained.set()
         self._wake()
+
+    async def wait_drained(self) -> None:
+        """Return once streams are to end: for streams of other things than events."""
+        await self._drained.wait()
 
     def _position(self, token: str) -> int:
         match = _TOKEN.fullmatch(token)

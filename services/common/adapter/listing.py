@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.common.adapter.port import OrderQuery
+from services.common.adapter.port import ActivityQuery, OrderQuery
 from services.common.contract.convert import instrument_from_wire, optional_timestamp_from_wire
+from services.common.contract.convert.enums import ACTIVITY_TYPES
 from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.domain.errors import InvalidRequest
 from services.common.domain.order_status import TERMINAL
@@ -39,6 +40,19 @@ def order_filter(request: pb.ListOrdersRequest) -> Callable[[OrderReport], bool]
     if request.filter in (pb.ORDER_FILTER_UNSPECIFIED, pb.ORDER_FILTER_ALL):
         return lambda report: True
     raise InvalidRequest("filter", f"unknown value {request.filter}")
+
+
+def activity_query(request: pb.ListActivitiesRequest) -> ActivityQuery:
+    """Which activities. InvalidRequest naming the field, Refused for a type not known here."""
+    types = (
+        ACTIVITY_TYPES.required(number, f"activity_types[{place}]")
+        for place, number in enumerate(request.activity_types)
+    )
+    after = optional_timestamp_from_wire(request, "after", "after")
+    before = optional_timestamp_from_wire(request, "before", "before")
+    if after is not None and before is not None and after >= before:
+        raise InvalidRequest("before", "must be later than after")
+    return ActivityQuery(tuple(dict.fromkeys(types)), after, before)
 
 
 def scope_of(request: Any) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any, NoReturn
 
 from services.common.contract.pb import broker_service_pb2 as pb
@@ -36,27 +35,6 @@ class NotServedYet(BrokerServiceServicer):
 
     async def DoNotExercise(self, request: Any, context: Any) -> NoReturn:
         raise unimplemented("DoNotExercise")
-
-    async def ListActivities(self, request: Any, context: Any) -> NoReturn:
-        raise unimplemented("ListActivities")
-
-    async def GetBars(self, request: Any, context: Any) -> NoReturn:
-        raise unimplemented("GetBars")
-
-    async def ListOptionContracts(self, request: Any, context: Any) -> NoReturn:
-        raise unimplemented("ListOptionContracts")
-
-    async def GetOptionSnapshots(self, request: Any, context: Any) -> NoReturn:
-        raise unimplemented("GetOptionSnapshots")
-
-    async def GetMarketCalendar(self, request: Any, context: Any) -> NoReturn:
-        raise unimplemented("GetMarketCalendar")
-
-    async def StreamQuotes(
-        self, request: Any, context: Any
-    ) -> AsyncIterator[pb.StreamQuotesResponse]:
-        raise unimplemented("StreamQuotes")
-        yield pb.StreamQuotesResponse()  # makes it a stream
 
 
 def served_methods(servicer: type[NotServedYet]) -> list[str]:

@@ -147,13 +147,17 @@ async def code_of(call: Any) -> grpc.StatusCode:
 
 
 @asynccontextmanager
-async def serve(given: FakeAdapterSettings, pool: BlockingPool) -> AsyncIterator[Served]:
+async def serve(
+    given: FakeAdapterSettings,
+    pool: BlockingPool,
+    make_gateway: type[FakeVenueGateway] = FakeVenueGateway,
+) -> AsyncIterator[Served]:
     """Serve until the block ends."""
     store = FenceStore.open(given.fence_store_path, CLOCK, pool.run, routed=not given.stand_alone)
     feed = EventFeed(
         CLOCK, capacity=given.stream.capacity, reader_lag_max=given.stream.reader_lag_max
     )
-    gateway = FakeVenueGateway(feed, CLOCK, venue=given.venue, account_id=given.account_id)
+    gateway = make_gateway(feed, CLOCK, venue=given.venue, account_id=given.account_id)
     pacer = Pacer(CLOCK, given.pacing.terms(), queue_len_max=given.pacing.queue_len_max)
     desk = OrderDesk(gateway, store, pacer, CLOCK, wait_max_s=given.pacing.wait_max_s)
     server = build_server(

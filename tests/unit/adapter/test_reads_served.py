@@ -47,8 +47,14 @@ async def test_capabilities_name_what_is_served_and_nothing_else(served: Served)
         "GetAccount",
         "ListPositions",
         "GetPosition",
+        "ListActivities",
         "GetQuotes",
+        "GetBars",
+        "ListOptionContracts",
+        "GetOptionSnapshots",
         "GetMarketClock",
+        "GetMarketCalendar",
+        "StreamQuotes",
         "WatchEvents",
     ]
 
