@@ -6,9 +6,11 @@ from email.utils import format_datetime
 
 from simulators.alpaca.account_routes import AccountRoutes
 from simulators.alpaca.activities import Activities
-from simulators.alpaca.data_routes import DataRoutes
+from simulators.alpaca.contract_routes import ContractRoutes
 from simulators.alpaca.http import HttpRequest, HttpResponse
+from simulators.alpaca.market import Market
 from simulators.alpaca.market_routes import MarketRoutes
+from simulators.alpaca.option_data import OptionData
 from simulators.alpaca.order_routes import OrderRoutes
 from simulators.alpaca.problems import (
     ApiProblem,
@@ -21,6 +23,7 @@ from simulators.alpaca.problems import (
 from simulators.alpaca.rate_limit import RateLimit
 from simulators.alpaca.router import Call, Router
 from simulators.alpaca.settings import AlpacaSettings
+from simulators.alpaca.stock_data import StockData
 from simulators.venue.orders import Fate
 from simulators.venue.refusals import Refusal
 from simulators.venue.venue import Venue
@@ -35,20 +38,15 @@ _FOR_LATER = (
     ("GET", "/v2/account/configurations"),
     ("PATCH", "/v2/account/configurations"),
     ("GET", "/v2/account/portfolio/history"),
-    ("GET", "/v2/stocks/bars"),
-    ("GET", "/v2/stocks/{symbol}/bars"),
-    ("GET", "/v2/stocks/snapshots"),
-    ("GET", "/v2/stocks/{symbol}/snapshot"),
-    ("GET", "/v1beta1/options/bars"),
-    ("GET", "/v1beta1/options/snapshots"),
-    ("GET", "/v1beta1/options/snapshots/{underlying}"),
+    ("GET", "/v2/corporate_actions/announcements"),
 )
 
 
 class AlpacaApi:
     """Answers requests at once; whatever takes time is the business of who calls it."""
 
-    def __init__(self, venue: Venue, account_id: str, settings: AlpacaSettings) -> None:
+    def __init__(self, market: Market, account_id: str, settings: AlpacaSettings) -> None:
+        venue = market.venue
         self.activities = Activities(
             venue, account_id, settings.account_number, settings.stream_exec_ids
         )
@@ -61,8 +59,8 @@ class AlpacaApi:
         AccountRoutes(venue, account_id, settings.account_number, self.activities).add_to(
             self._router
         )
-        MarketRoutes(venue).add_to(self._router)
-        DataRoutes(venue).add_to(self._router)
+        for part in (MarketRoutes, ContractRoutes, StockData, OptionData):
+            part(market).add_to(self._router)
         self.endpoints = self._router.routes
         """Method and path template of all that is built."""
         for method, template in _FOR_LATER:

@@ -6,21 +6,13 @@ from pathlib import Path
 
 from simulators.alpaca.api import AlpacaApi
 from simulators.alpaca.frontend import Frontend
+from simulators.alpaca.market import Market, build_market
 from simulators.alpaca.settings import AlpacaSettings
 from simulators.alpaca.trade_updates import TradeUpdates
 from simulators.control.control import Option, SimulatorControl
 from simulators.control.faults import FaultBook, Kind, places_without
 from simulators.control.request_log import RequestLog
 from simulators.driver import Driver
-from simulators.venue.accounts import Account
-from simulators.venue.clock import MarketClock
-from simulators.venue.default_market import (
-    default_catalog,
-    default_quotes,
-    list_quoted,
-    read_quotes,
-)
-from simulators.venue.randomness import Randomness
 from simulators.venue.venue import Venue
 
 _FAULTS = places_without(Kind.INACTIVE_ORDER, Kind.ERROR, connects=frozenset({Kind.REFUSE}))
@@ -32,6 +24,7 @@ class SimulatedAlpaca:
 
     settings: AlpacaSettings
     venue: Venue
+    market: Market
     api: AlpacaApi
     updates: TradeUpdates
     frontend: Frontend
@@ -50,37 +43,34 @@ def build(
     Raises:
         BadQuotesFile: The file can't be read.
     """
-    venue = _venue(settings, base_s, quotes_file)
+    market = build_market(settings, base_s, quotes_file)
+    venue = market.venue
     faults = FaultBook(venue.randomness.stream("faults"), _FAULTS)
     log, driver = RequestLog(), Driver(venue)
-    api = AlpacaApi(venue, settings.account_number, settings)
+    api = AlpacaApi(market, settings.account_number, settings)
     updates = TradeUpdates(venue, settings.account_number, faults, api.is_key)
     frontend = Frontend(venue, api, updates, faults, log, driver)
-    activities = api.activities
-    exec_ids = Option(
-        values=("different", "same"),
-        get=lambda: activities.exec_ids,
-        set=lambda value: setattr(activities, "exec_ids", value),
-    )
-    options = {"stream_exec_ids": exec_ids}
+    options = _options(market, api)
     control = SimulatorControl(venue, faults, log, updates, driver.wake, options)
-    return SimulatedAlpaca(settings, venue, api, updates, frontend, control)
+    return SimulatedAlpaca(settings, venue, market, api, updates, frontend, control)
 
 
-def _venue(
-    settings: AlpacaSettings, base_s: Callable[[], float], quotes_file: Path | None
-) -> Venue:
-    account = Account(settings.account_number, settings.cash, options_level=settings.options_level)
-    venue = Venue(
-        MarketClock(settings.start, base_s),
-        default_catalog(),
-        [account],
-        Randomness(settings.seed),
-        settings.venue,
-    )
-    at = settings.start
-    quotes = list(default_quotes(at)) if quotes_file is None else read_quotes(quotes_file, at)
-    list_quoted(venue.catalog, quotes)
-    for quote in quotes:
-        venue.set_quote(quote)
-    return venue
+def _options(market: Market, api: AlpacaApi) -> dict[str, Option]:
+    activities, feeds = api.activities, market.feeds
+    return {
+        "stream_exec_ids": Option(
+            values=("different", "same"),
+            get=lambda: activities.exec_ids,
+            set=lambda value: setattr(activities, "exec_ids", value),
+        ),
+        "stock_feed": Option(
+            values=("iex", "sip"),
+            get=lambda: feeds.stock,
+            set=lambda value: setattr(feeds, "stock", value),
+        ),
+        "option_feed": Option(
+            values=("indicative", "opra"),
+            get=lambda: feeds.option,
+            set=lambda value: setattr(feeds, "option", value),
+        ),
+    }

@@ -119,7 +119,7 @@ class Catalog:
         Raises:
             NotListed: It is not listed.
         """
-        found = self._by_symbol.get(symbol)
+        found = self.find(symbol)
         if found is None:
             raise NotListed(symbol, is_option=parse_contract(symbol) is not None)
         return found

@@ -86,9 +86,8 @@ class ModelQuotes:
         bid, ask = self._prices(contract, float(price), at)
         return (bid + ask) / 2
 
-    def price_at(self, contract: OptionContract, spot: float, at: datetime) -> float:
-        """What the model makes of it at any time, at any price of the underlying."""
-        years = years_left(contract, at)
+    def value(self, contract: OptionContract, spot: float, years: float) -> float:
+        """What the model makes of it so long before its end, at that price of the underlying."""
         vol = volatility(contract, spot, years)
         return option_price(contract.right, spot, float(contract.strike), years, vol)
 
@@ -113,7 +112,7 @@ class ModelQuotes:
     def _prices(
         self, contract: OptionContract, spot: float, at: datetime
     ) -> tuple[Decimal, Decimal]:
-        cents = self.price_at(contract, spot, at) * 100
+        cents = self.value(contract, spot, years_left(contract, at)) * 100
         half = max(0.5, cents * 0.01)
         bid = max(0, math.floor(cents - half + 0.5))
         ask = max(bid + 1, math.floor(cents + half + 0.5))

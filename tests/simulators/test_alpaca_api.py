@@ -7,52 +7,9 @@ from typing import Any
 
 import pytest
 
-from simulators.alpaca.http import HttpRequest, HttpResponse
-from simulators.alpaca.settings import SIMULATED_KEY, SIMULATED_SECRET, AlpacaSettings
-from simulators.alpaca.simulated import build
+from simulators.alpaca.settings import SIMULATED_KEY, SIMULATED_SECRET
 from simulators.venue.orders import Side
-from tests.simulators.markets import Base
-
-PUT = "SPY241115P00400000"
-KEYS = {"apca-api-key-id": SIMULATED_KEY, "apca-api-secret-key": SIMULATED_SECRET}
-
-
-class Api:
-    """A simulated Alpaca whose clock a test moves by hand."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.base = Base()
-        self.simulated = build(AlpacaSettings(**settings), self.base)
-
-    def __call__(
-        self, method: str, path: str, body: Any = None, headers: Any = None, **query: str
-    ) -> HttpResponse:
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode() if body else b""
-        request = HttpRequest(method, path, query, KEYS if headers is None else headers, raw)
-        return self.simulated.api.handle(request)
-
-    def json(
-        self, method: str, path: str, body: Any = None, status: int = 200, **query: str
-    ) -> Any:
-        response = self(method, path, body, **query)
-        assert response.status == status, response.body
-        return json.loads(response.body)
-
-    def order(self, status: int = 200, **changed: Any) -> Any:
-        content = {
-            "symbol": PUT,
-            "qty": "1",
-            "side": "sell",
-            "type": "limit",
-            "limit_price": "8.50",
-            "time_in_force": "day",
-        }
-        content.update(changed)
-        content = {name: value for name, value in content.items() if value is not None}
-        return self.json("POST", "/v2/orders", content, status)
-
-    def wait(self, seconds: float = 1) -> None:
-        self.base.at_s += seconds
+from tests.simulators.rest import PUT, Api
 
 
 def test_an_order_has_all_the_fields_of_the_wire() -> None:
@@ -177,7 +134,7 @@ def test_what_is_not_built_yet_is_refused_by_name(changed: dict[str, Any]) -> No
 def test_an_endpoint_that_is_not_built_yet_is_501() -> None:
     api = Api()
     assert api("PATCH", "/v2/orders/1").status == 501
-    assert api("GET", "/v1beta1/options/snapshots/SPY").status == 501
+    assert api("GET", "/v2/corporate_actions/announcements").status == 501
 
 
 def test_a_403_carries_the_figures_behind_it() -> None:
@@ -298,7 +255,12 @@ def test_quotes_move_on_with_the_market_unless_frozen() -> None:
 
 def test_contracts_are_paged() -> None:
     api = Api()
-    query: dict[str, Any] = {"expiration_date_lte": "2025-12-31", "limit": "4"}
+    query: dict[str, Any] = {
+        "underlying_symbols": "QQQ",
+        "expiration_date": "2024-11-15",
+        "type": "put",
+        "limit": "50",
+    }
     symbols: list[str] = []
     token: str | None = ""
     while token is not None:
@@ -306,7 +268,8 @@ def test_contracts_are_paged() -> None:
         page = api.json("GET", "/v2/options/contracts", **query, **more)
         symbols += [contract["symbol"] for contract in page["option_contracts"]]
         token = page["next_page_token"]
-    assert len(symbols) == len(set(symbols)) == 12
+    assert len(symbols) == len(set(symbols)) > 100
+    assert symbols == sorted(symbols)
     assert api("GET", "/v2/options/contracts", page_token="offset-x").status == 422
 
 

@@ -95,10 +95,14 @@ def test_account_clock_calendar_and_assets_parse(alpaca: RunningAlpaca) -> None:
 
 def test_option_contracts_default_to_the_next_weekend(alpaca: RunningAlpaca) -> None:
     client = alpaca.trading()
-    near = client.get_option_contracts(GetOptionContractsRequest(underlying_symbols=["SPY"]))
-    assert near.option_contracts == []
+    near = client.get_option_contracts(
+        GetOptionContractsRequest(underlying_symbols=["SPY"], limit=10_000)
+    )
+    assert {str(contract.expiration_date) for contract in near.option_contracts} == {"2024-11-08"}
     far = client.get_option_contracts(
-        GetOptionContractsRequest(underlying_symbols=["SPY"], expiration_date_lte="2024-11-15")
+        GetOptionContractsRequest(
+            underlying_symbols=["SPY"], expiration_date_lte="2024-11-15", limit=10_000
+        )
     )
     assert PUT in [contract.symbol for contract in far.option_contracts]
     assert client.get_option_contract(PUT).strike_price == 400

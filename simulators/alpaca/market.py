@@ -1,0 +1,87 @@
+"""The market of a simulated Alpaca: the venue with its chains and bars, and who may see what."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from simulators.alpaca.settings import AlpacaSettings
+from simulators.venue.accounts import Account
+from simulators.venue.bars import Bars
+from simulators.venue.chain import Chain, ChainCatalog
+from simulators.venue.clock import MarketClock
+from simulators.venue.default_market import (
+    default_catalog,
+    default_quotes,
+    list_quoted,
+    read_quotes,
+)
+from simulators.venue.instruments import Equity
+from simulators.venue.model_quotes import ModelQuotes
+from simulators.venue.quotes import Quote
+from simulators.venue.randomness import Randomness
+from simulators.venue.tape import Tape
+from simulators.venue.venue import Venue
+
+_BERKSHIRE = Equity("BRK.B", "Berkshire Hathaway Inc. Class B", "NYSE")
+_BERKSHIRE_PRICES = (Decimal("449.90"), Decimal("450.10"))
+_ROOTS = {"BRK.B": "BRKB"}
+_ADJUSTED = {"AAPL": "AAPL1"}
+
+
+@dataclass(slots=True)
+class Feeds:
+    """The best feed that the account may use: stock is iex or sip, option indicative or opra."""
+
+    stock: str
+    option: str
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What market data are made of."""
+
+    venue: Venue
+    catalog: ChainCatalog
+    model: ModelQuotes
+    tape: Tape
+    bars: Bars
+    feeds: Feeds
+
+
+def build_market(
+    settings: AlpacaSettings, base_s: Callable[[], float], quotes_file: Path | None
+) -> Market:
+    """Builds the market as it is at the start, its clock running on `base_s`.
+
+    Raises:
+        BadQuotesFile: The file can't be read.
+    """
+    at, clock = settings.start, MarketClock(settings.start, base_s)
+    catalog = ChainCatalog([*default_catalog(), _BERKSHIRE], clock.now)
+    account = Account(settings.account_number, settings.cash, options_level=settings.options_level)
+    venue = Venue(clock, catalog, [account], Randomness(settings.seed), settings.venue)
+    model = ModelQuotes(catalog, venue.quotes, venue)
+    tape = Tape(venue, model)
+    quotes = read_quotes(quotes_file, at) if quotes_file is not None else []
+    if quotes_file is None:
+        quotes = [*default_quotes(at), Quote(_BERKSHIRE.symbol, *_BERKSHIRE_PRICES, at)]
+    list_quoted(catalog, quotes)
+    if settings.chains:
+        venue.quotes.model = model
+        for quote in quotes:
+            _add_chains(catalog, quote)
+    for quote in quotes:
+        venue.set_quote(quote)
+    feeds = Feeds(settings.stock_feed, settings.option_feed)
+    return Market(venue, catalog, model, tape, Bars(tape), feeds)
+
+
+def _add_chains(catalog: ChainCatalog, quote: Quote) -> None:
+    if not isinstance(catalog.find(quote.symbol), Equity):
+        return
+    price = quote.mid.quantize(Decimal("0.01"))
+    catalog.add_chain(Chain(quote.symbol, _ROOTS.get(quote.symbol, quote.symbol), price))
+    adjusted = _ADJUSTED.get(quote.symbol)
+    if adjusted is not None:
+        catalog.add_chain(Chain(quote.symbol, adjusted, price, adjusted=True))
