@@ -15,7 +15,7 @@ from services.alpaca_adapter.gateway import AlpacaGateway
 from services.alpaca_adapter.settings import AlpacaSettings
 from services.common.adapter.capabilities import Capabilities
 from services.common.adapter.hosting import Host, make_pacer, open_host, serve
-from services.common.domain.order_terms import OrderType, TimeInForce
+from services.common.domain.order_terms import OrderClass, OrderType, TimeInForce
 from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.shutdown import Lifecycle
 
@@ -71,8 +71,9 @@ def _gateway(host: Host, settings: AlpacaSettings) -> AlpacaGateway:
 
 def _capabilities(settings: AlpacaSettings) -> Capabilities:
     return Capabilities(
-        order_types=(OrderType.MARKET, OrderType.LIMIT),
-        times_in_force=(TimeInForce.DAY, TimeInForce.GTC),
+        order_types=tuple(OrderType),
+        times_in_force=tuple(TimeInForce),
+        order_classes=tuple(OrderClass),
         enforces_unique_ids=True,
         fractional_quantities=True,
         entitlements=(f"stock_feed={settings.stock_feed}", f"option_feed={settings.option_feed}"),

@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from services.alpaca_adapter import wire_fields
+from services.alpaca_adapter.order_reading import lacks_legs
 from services.alpaca_adapter.reads import Reader
 from services.alpaca_adapter.wire_fields import Record, Unreadable
 from services.common.domain.errors import ReadFailed
@@ -34,11 +35,16 @@ class Listings:
         """The order under a client id, None if Alpaca says that there is none."""
         params = {"client_order_id": client_id}
         order = await self._reader.find("/orders:by_client_order_id", params)
-        return self._checked(order, "client_order_id", client_id)
+        found = self._checked(order, "client_order_id", client_id)
+        if found is None or not lacks_legs(found):
+            return found
+        # By client id Alpaca does not promise legs; by its own id it does.
+        return await self.order_by_id(_id(found)) or found
 
     async def order_by_id(self, venue_order_id: str, until: float | None = None) -> Record | None:
-        """The order of an id of Alpaca's, None if Alpaca says that there is none."""
-        order = await self._reader.find(f"/orders/{quote(venue_order_id, safe='')}", until=until)
+        """The order of an id of Alpaca's, with its legs; None if Alpaca says there is none."""
+        path = f"/orders/{quote(venue_order_id, safe='')}"
+        order = await self._reader.find(path, {"nested": "true"}, until=until)
         return self._checked(order, "id", venue_order_id)
 
     async def orders(

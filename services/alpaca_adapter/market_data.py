@@ -10,7 +10,7 @@ from typing import Any, Final
 from services.alpaca_adapter import wire_fields
 from services.alpaca_adapter.reads import Reader
 from services.alpaca_adapter.rest import Api
-from services.alpaca_adapter.translate import wire_symbol
+from services.alpaca_adapter.symbols import wire_symbol
 from services.alpaca_adapter.venue_watch import VenueWatch
 from services.alpaca_adapter.wire_fields import Record, Unreadable
 from services.common.domain.errors import ReadFailed

@@ -19,8 +19,10 @@ from services.alpaca_adapter import statuses
 from services.alpaca_adapter.errors import Kind, Problem, classify
 from services.alpaca_adapter.exchange import Answer, NoAnswer, NotSent
 from services.alpaca_adapter.listings import Listings
+from services.alpaca_adapter.order_bodies import order_body
+from services.alpaca_adapter.order_reading import asked_terms, same_content
 from services.alpaca_adapter.rest import AlpacaRest
-from services.alpaca_adapter.translate import Translator, order_body, same_content
+from services.alpaca_adapter.translate import Translator
 from services.alpaca_adapter.unproven import Unproven
 from services.alpaca_adapter.wire_fields import Record, Unreadable, trading_date
 from services.common.adapter.port import LastCheck
@@ -166,14 +168,8 @@ class OrderEntry:
             raw_status=f"HTTP {problem.status}",
             cum_qty=Decimal(0),
             times=RecordTimes(received_time=now, trading_date=trading_date(now)),
-            instrument=spec.instrument,
-            side=spec.side,
-            order_qty=spec.order_qty,
-            order_type=spec.order_type,
-            time_in_force=spec.time_in_force,
-            limit_price=spec.limit_price,
-            position_intent=spec.position_intent,
             cause=_rejection_cause(problem),
+            **asked_terms(spec),
         )
 
     # -- cancel ----------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from services.alpaca_adapter.venue_watch import VenueWatch
 from services.alpaca_adapter.wire_fields import Record, Unreadable
 from services.common.domain.errors import ReadFailed
 from services.common.domain.executions import Execution
+from services.common.domain.order_terms import OptionCombo
 from services.common.domain.reports import OrderReport
 from services.common.runtime.clock import Clock
 
@@ -153,13 +154,18 @@ class Recovery:
                 listed.get(report.venue_order_id, _ZERO), self._told.reached(report.venue_order_id)
             )
             for report in reports
-            if report.instrument is not None
+            if has_fills_of_its_own(report)
         )
 
     def _take_as_baseline(self, reports: Iterable[OrderReport]) -> None:
         """Fills from before the first read's window are not waited for."""
         for report in reports:
             self._told.note_reached(report.venue_order_id, report.cum_qty)
+
+
+def has_fills_of_its_own(report: OrderReport) -> bool:
+    """Whether fills are listed under this order: a multi-leg order's are its legs'."""
+    return report.instrument is not None and not isinstance(report.instrument, OptionCombo)
 
 
 def _by_time(reports: Iterable[OrderReport]) -> list[OrderReport]:

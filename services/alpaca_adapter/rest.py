@@ -88,12 +88,14 @@ class _Request:
     api: Api
     method: str
     path: str
-    data: dict[str, str]
+    data: dict[str, Any]
 
     @property
     def name(self) -> str:
         """What is called, without the ids in it."""
         path = "/orders/{order_id}" if self.path.startswith("/orders/") else self.path
+        if path.startswith("/positions/"):
+            path = f"/positions/{{symbol}}/{path.rpartition('/')[2]}"
         return f"{self.method} {path}"
 
     def send_by(self, client: RESTClient) -> Any:
@@ -134,12 +136,17 @@ class AlpacaRest:
         total_s = min(self._limits.total_s, within_s)
         return await self._call(_Request(api, "GET", path, dict(params or {})), total_s)
 
-    async def post(self, path: str, body: Mapping[str, str], last_check: LastCheck) -> Answer:
+    async def post(self, path: str, body: Mapping[str, Any], last_check: LastCheck) -> Answer:
         """Send one POST, once. Raises what `last_check` raises, NotSent and NoAnswer.
 
         Canceling the await stops a write that has not begun, and no other.
         """
         request = _Request(Api.TRADING, "POST", path, dict(body))
+        return await self._call(request, self._limits.total_s, last_check)
+
+    async def patch(self, path: str, body: Mapping[str, Any], last_check: LastCheck) -> Answer:
+        """Send one PATCH, once; otherwise like `post`."""
+        request = _Request(Api.TRADING, "PATCH", path, dict(body))
         return await self._call(request, self._limits.total_s, last_check)
 
     async def delete(self, path: str, last_check: LastCheck) -> Answer:

@@ -75,6 +75,10 @@ class Told:
         """The filled quantity of an order up to which executions were told."""
         return self._reached.get(venue_order_id, Decimal(0))
 
+    def knows(self, report: OrderReport) -> bool:
+        """Whether anything was told of the order."""
+        return report.venue_order_id in self._orders
+
     def is_outdated(self, report: OrderReport) -> bool:
         """Whether a later word on the order was told already."""
         shown, at = self._orders.get(report.venue_order_id), report.times.venue_time

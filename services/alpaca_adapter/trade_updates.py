@@ -195,9 +195,12 @@ class TradeUpdates:
         self.session_id = self._new_session_id()
         self.session_since = self._clock.now()
         kept_back, self._kept_back = self._kept_back, []
-        self._note(recovered)
-        events: list[VenueEvent] = [*recovered.executions, *recovered.reports]
+        # Whose exit or leg an order is has to be known before its executions are told.
+        first = [r for r in recovered.reports if r.parent and not self._told.knows(r)]
+        later = [r for r in recovered.reports if r not in first]
+        events: list[VenueEvent] = [*first, *recovered.executions, *later]
         events.append(SessionChanged(self.session_id, "in sync"))
+        self._note(recovered)
         self._sink.publish(*events)
         _log.info(
             "session_began",
@@ -228,10 +231,14 @@ class TradeUpdates:
         for update in updates:
             new = [e for e in update.executions if self._told.is_news_of_execution(e)]
             reports = [] if self._told.is_outdated(update.report) else [update.report]
-            self._sink.publish(*new, *reports)
+            reports += [r for r in update.nested if self._told.is_news_of_order(r)]
+            # Whose exit or leg an order is has to be known before its executions are told.
+            first = [r for r in reports if r.parent and not self._told.knows(r)]
+            self._sink.publish(*first, *new, *(r for r in reports if r not in first))
             for execution in new:
                 self._told.note_execution(execution)
-            self._told.note_order(update.report)
+            for report in reports:
+                self._told.note_order(report)
 
     def _gap(self, reason: str) -> None:
         """End the session at once: from here on something may be missing."""

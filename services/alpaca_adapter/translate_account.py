@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from services.alpaca_adapter import wire_fields
-from services.alpaca_adapter.translate import is_foreign, required_instrument
+from services.alpaca_adapter.symbols import is_foreign, required_instrument
 from services.alpaca_adapter.wire_fields import Record, Unreadable
 from services.common.domain.amounts import Money
 from services.common.domain.market import MarketClock

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from services.alpaca_adapter import statuses
-from services.alpaca_adapter.translate import Translator, order_body, same_content
+from services.alpaca_adapter.translate import Translator
 from services.alpaca_adapter.wire_fields import Unreadable
 from services.common.domain.errors import Reason
-from services.common.domain.executions import ExecSource, Side
+from services.common.domain.executions import ExecSource, ExecType, Side
 from services.common.domain.instruments import Equity
 from services.common.domain.occ import parse_occ
-from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
 from services.common.domain.order_terms import OrderType, PositionIntent, TimeInForce
 from tests.unit.alpaca_adapter.wire import (
@@ -24,7 +23,6 @@ from tests.unit.alpaca_adapter.wire import (
     VENUE_NOW,
     fill_json,
     order_json,
-    spec,
 )
 
 S, G = OrderStatus, Signal
@@ -179,6 +177,23 @@ def test_legs_are_orders_of_their_own(translator: Translator) -> None:
         ("leg-1", S.SUSPENDED),
     ]
     assert reports[0].instrument is None
+    assert [r.parent for r in reports] == ["", VENUE_ID]
+
+
+def test_an_exit_that_is_shown_alone_is_known_by_where_it_was_seen(
+    translator: Translator,
+) -> None:
+    exit_ = order_json(id="exit-1", client_order_id="made-by-alpaca", status="held")
+    translator.reports(order_json(order_class="bracket", legs=[exit_]))
+    told = translator.order_report(exit_ | {"status": "new"})
+    assert (told.client_id, told.parent) == ("made-by-alpaca", VENUE_ID)
+    changed = translator.order_report(exit_ | {"id": "exit-2", "replaces": "exit-1"})
+    assert (changed.replaces, changed.parent) == ("exit-1", VENUE_ID)
+
+
+def test_both_ends_of_a_replace_are_read(translator: Translator) -> None:
+    old = translator.order_report(order_json(status="replaced", replaced_by="new-1"))
+    assert (old.status, old.replaced_by, old.replaces) == (S.REPLACED, "new-1", "")
 
 
 # -- events -------------------------------------------------------------------------------------
@@ -289,6 +304,37 @@ def test_a_multi_leg_fill_gives_one_execution_for_each_leg(translator: Translato
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"), [("trade_bust", ExecType.BUST), ("trade_correct", ExecType.CORRECT)]
+)
+def test_what_revises_a_fill_names_it(translator: Translator, name: str, kind: ExecType) -> None:
+    order = order_json(status="partially_filled", filled_qty="1")
+    data = event(name, order, price="399.4", qty="-1", previous_execution_id="exec-0")
+    (execution,) = translator.update(data).executions
+    assert (execution.exec_type, execution.exec_ref_id) == (kind, "exec-0")
+    assert (execution.exec_id, execution.cum_qty) == ("exec-1", None)
+    assert (execution.last_qty, execution.last_px) == (Decimal(1), Decimal("399.4"))
+
+
+def test_a_bust_under_the_id_of_its_fill_has_one_of_its_own(translator: Translator) -> None:
+    (execution,) = translator.update(event("trade_bust", price="399.4", qty="1")).executions
+    assert (execution.exec_id, execution.exec_ref_id) == ("trade_bust:exec-1", "exec-1")
+
+
+def test_a_bust_that_says_too_little_still_tells_its_order(translator: Translator) -> None:
+    update = translator.update(event("trade_bust"))
+    assert (update.executions, update.report.venue_order_id) == ((), VENUE_ID)
+
+
+def test_an_event_tells_what_is_nested_in_its_order(translator: Translator) -> None:
+    exits = [order_json(id="exit-1", status="held"), order_json(id="exit-2", status="held")]
+    update = translator.update(event("new", order_json(order_class="bracket", legs=exits)))
+    assert [(r.venue_order_id, r.parent) for r in update.nested] == [
+        ("exit-1", VENUE_ID),
+        ("exit-2", VENUE_ID),
+    ]
+
+
 def test_a_fill_in_another_kind_of_asset_gives_no_execution(translator: Translator) -> None:
     order = order_json(status="filled", filled_qty="2", symbol="BTC/USD", asset_class="crypto")
     assert translator.update(fill_event(order=order)).executions == ()
@@ -323,56 +369,3 @@ def test_a_fill_activity_that_cant_be_read_is_unreadable(
 ) -> None:
     with pytest.raises(Unreadable):
         translator.activity_execution(fill_json(**broken), "")
-
-
-# -- our orders ---------------------------------------------------------------------------------
-
-
-def option_spec(price: str | None = "8.50") -> OrderSpec:
-    return OrderSpec(
-        CLIENT_ID,
-        parse_occ("SPY   241115P00400000"),
-        Side.SELL,
-        Decimal("1.0"),
-        OrderType.MARKET if price is None else OrderType.LIMIT,
-        TimeInForce.GTC,
-        limit_price=None if price is None else Decimal(price),
-        position_intent=PositionIntent.SELL_TO_OPEN,
-    )
-
-
-def test_an_option_order_has_the_unpadded_symbol_and_its_intent() -> None:
-    assert order_body(option_spec()) == {
-        "symbol": PUT,
-        "qty": "1",
-        "side": "sell",
-        "type": "limit",
-        "time_in_force": "gtc",
-        "client_order_id": CLIENT_ID,
-        "limit_price": "8.5",
-        "position_intent": "sell_to_open",
-    }
-
-
-def test_a_market_order_has_no_price() -> None:
-    assert "limit_price" not in order_body(option_spec(None))
-
-
-def test_a_limit_of_zero_is_a_limit() -> None:
-    assert order_body(option_spec("0"))["limit_price"] == "0"
-
-
-def test_the_same_content_is_told_by_value() -> None:
-    assert same_content(spec(), order_json(qty="2.000", limit_price="399.50"))
-    assert same_content(spec(), order_json(position_intent=None))
-    shown = order_json(
-        symbol=PUT,
-        side="sell",
-        qty="1",
-        time_in_force="gtc",
-        limit_price="8.5",
-        position_intent="sell_to_open",
-        order_class="simple",
-    )
-    assert same_content(option_spec(), shown)
-    assert not same_content(option_spec(), shown | {"position_intent": "sell_to_close"})
