@@ -30,7 +30,6 @@ from simulators.venue.venue import Venue
 
 # Endpoints that Alpaca has and this simulator answers with 501, never with a made-up answer.
 _FOR_LATER = (
-    ("PATCH", "/v2/orders/{id}"),
     ("DELETE", "/v2/positions"),
     ("DELETE", "/v2/positions/{symbol}"),
     ("POST", "/v2/positions/{symbol}/exercise"),

@@ -1,18 +1,16 @@
-"""/v2/orders: submit, look up, list, cancel."""
+"""/v2/orders: submit, look up, list, replace, cancel."""
 
-from collections.abc import Iterable
+from typing import Any
 
 from simulators.alpaca.http import HttpResponse, json_response
-from simulators.alpaca.order_json import asset_class, order_json, parse_body, read_order
-from simulators.alpaca.problems import invalid, not_found
+from simulators.alpaca.order_json import order_json, with_legs
+from simulators.alpaca.order_listing import is_nested, listed
+from simulators.alpaca.order_request import parse_body, read_changes, read_order
+from simulators.alpaca.problems import invalid, not_found, problem_of
 from simulators.alpaca.router import Call, Router
-from simulators.alpaca.wire_values import nanoseconds, read_time
-from simulators.venue.orders import OPEN, Order, OrderStatus
+from simulators.venue.orders import CANCELABLE, Order
+from simulators.venue.refusals import Refusal
 from simulators.venue.venue import Venue
-
-_LIMIT_DEFAULT = 50
-_LIMIT_MAX = 500
-_STATUSES = {"open", "closed", "all"}
 
 
 class OrderRoutes:
@@ -28,14 +26,23 @@ class OrderRoutes:
         router.add("DELETE", "/v2/orders", self._cancel_all)
         router.add("GET", "/v2/orders:by_client_order_id", self._by_client_id)
         router.add("GET", "/v2/orders/{id}", self._get)
+        router.add("PATCH", "/v2/orders/{id}", self._replace)
         router.add("DELETE", "/v2/orders/{id}", self._cancel)
 
     def _submit(self, call: Call) -> HttpResponse:
         asked = read_order(parse_body(call.request.body), self._account_id)
-        return json_response(200, order_json(self._venue.submit(asked, call.fate)))
+        order = self._venue.submit(asked, call.fate)
+        return json_response(200, self._with_legs(order))
+
+    def _with_legs(self, order: Order) -> dict[str, Any]:
+        return with_legs(order, self._venue.desk)
+
+    def _shown(self, call: Call, order: Order) -> HttpResponse:
+        nested = is_nested(call)
+        return json_response(200, self._with_legs(order) if nested else order_json(order))
 
     def _get(self, call: Call) -> HttpResponse:
-        return json_response(200, order_json(self._venue.desk.get(call.values["id"])))
+        return self._shown(call, self._venue.desk.get(call.values["id"]))
 
     def _by_client_id(self, call: Call) -> HttpResponse:
         wanted = call.query("client_order_id")
@@ -44,65 +51,37 @@ class OrderRoutes:
         order = self._venue.desk.find_by_client_id(self._account_id, wanted)
         if order is None:
             raise not_found(f"order not found for {wanted}")
-        return json_response(200, order_json(order))
+        return self._shown(call, order)
+
+    def _replace(self, call: Call) -> HttpResponse:
+        changes = read_changes(parse_body(call.request.body))
+        order = self._venue.replace(call.values["id"], changes, call.fate)
+        return json_response(200, self._with_legs(order))
 
     def _cancel(self, call: Call) -> HttpResponse:
-        self._venue.cancel(call.values["id"])
+        self._venue.cancel(call.values["id"], call.fate)
         return HttpResponse(204)
 
     def _cancel_all(self, call: Call) -> HttpResponse:
-        results = []
+        """Legs go with their parent, so only those whose parent has ended are asked for."""
+        results: list[dict[str, Any]] = []
         for order in self._venue.desk.open_orders(self._account_id):
-            if order.status is not OrderStatus.PENDING_CANCEL:
-                self._venue.cancel(order.venue_order_id)
-                results.append({"id": order.venue_order_id, "status": 200})
+            if order.status not in CANCELABLE or self._goes_with_parent(order):
+                continue
+            result: dict[str, Any] = {"id": order.venue_order_id, "status": 200}
+            try:
+                self._venue.cancel(order.venue_order_id, call.fate)
+            except Refusal as refusal:
+                problem = problem_of(refusal)
+                result.update(status=problem.status, body=problem.content)
+            results.append(result)
         return json_response(207, results)
 
+    def _goes_with_parent(self, order: Order) -> bool:
+        parent_id = order.links.parent_id
+        return parent_id is not None and self._venue.desk.get(parent_id).is_open
+
     def _list(self, call: Call) -> HttpResponse:
-        chosen = [order for order in self._venue.desk if order.account_id == self._account_id]
-        chosen = list(_filtered(call, chosen))
-        direction = call.query("direction", "desc")
-        if direction not in ("asc", "desc"):
-            raise invalid("invalid direction")
-        chosen.sort(key=lambda order: (order.submitted_at, order.order_no))
-        if direction == "desc":
-            chosen.reverse()
-        return json_response(200, [order_json(order) for order in chosen[: _limit(call)]])
-
-
-def _limit(call: Call) -> int:
-    text = call.query("limit") or str(_LIMIT_DEFAULT)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _LIMIT_MAX:
-        raise invalid(f"limit must be between 1 and {_LIMIT_MAX}")
-    return int(text)
-
-
-def _filtered(call: Call, orders: Iterable[Order]) -> Iterable[Order]:
-    status = call.query("status", "open")
-    if status not in _STATUSES:
-        raise invalid("invalid status")
-    symbols = {symbol for symbol in call.query("symbols").split(",") if symbol}
-    after, until = _time(call, "after"), _time(call, "until")
-    for order in orders:
-        at = nanoseconds(order.submitted_at)
-        if status != "all" and (status == "open") != (order.status in OPEN):
-            continue
-        if (after is not None and at <= after) or (until is not None and at > until):
-            continue
-        if symbols and order.symbol not in symbols:
-            continue
-        if call.query("side") not in ("", order.side.value):
-            continue
-        if call.query("asset_class") not in ("", asset_class(order.instrument)):
-            continue
-        yield order
-
-
-def _time(call: Call, name: str) -> int | None:
-    text = call.query(name)
-    if not text:
-        return None
-    at = read_time(text)
-    if at is None:
-        raise invalid(f"invalid {name}")
-    return at
+        orders = listed(call, self._venue.desk, self._account_id)
+        show = self._with_legs if is_nested(call) else order_json
+        return json_response(200, [show(order) for order in orders])

@@ -43,13 +43,9 @@ def not_built(what: str) -> ApiProblem:
     return ApiProblem(501, 50110000, f"the simulator does not have this yet: {what}")
 
 
-def not_built_order(what: str) -> ApiProblem:
-    """An order of a kind that this simulator can't work yet: refused, so certainly not placed."""
-    return _unprocessable(f"the simulator does not have this yet: {what}")
-
-
-def _unprocessable(message: str) -> ApiProblem:
-    return ApiProblem(422, 42210000, message)
+def unprocessable(message: str, **fields: Any) -> ApiProblem:
+    """An order that is well formed and can't be."""
+    return ApiProblem(422, 42210000, message, **fields)
 
 
 def _forbidden(message: str, **fields: Any) -> ApiProblem:
@@ -58,17 +54,17 @@ def _forbidden(message: str, **fields: Any) -> ApiProblem:
 
 def _not_listed(refusal: refusals.NotListed) -> ApiProblem:
     kind = "contract" if refusal.is_option else "asset"
-    return _unprocessable(f'{kind} "{refusal.symbol}" not found')
+    return unprocessable(f'{kind} "{refusal.symbol}" not found')
 
 
 def _not_tradable(refusal: refusals.NotTradable) -> ApiProblem:
     kind = "contract" if refusal.is_option else "asset"
-    return _unprocessable(f'{kind} "{refusal.symbol}" is not tradable')
+    return unprocessable(f'{kind} "{refusal.symbol}" is not tradable')
 
 
 def _bad_quantity(refusal: refusals.BadQuantity) -> ApiProblem:
     if "integer" in refusal.reason:
-        return _unprocessable(refusal.reason)
+        return unprocessable(refusal.reason)
     return invalid(refusal.reason)
 
 
@@ -107,18 +103,23 @@ def _wash_trade(refusal: refusals.WashTrade) -> ApiProblem:
 
 
 def _intent(refusal: refusals.IntentMismatch) -> ApiProblem:
-    return _unprocessable(
+    return unprocessable(
         f"position intent mismatch, inferred: {refusal.inferred}, specified: {refusal.specified}"
     )
 
 
+def _bad_order(refusal: refusals.BadOrder) -> ApiProblem:
+    figures = {name: plain(value) for name, value in refusal.figures.items()}
+    return unprocessable(refusal.reason, **figures)
+
+
 _TABLE: dict[type[refusals.Refusal], Callable[[Any], ApiProblem]] = {
     refusals.NotListed: _not_listed,
-    refusals.ContractExpired: lambda r: _unprocessable(f'contract "{r.symbol}" is expired'),
+    refusals.ContractExpired: lambda r: unprocessable(f'contract "{r.symbol}" is expired'),
     refusals.NotTradable: _not_tradable,
     refusals.BadQuantity: _bad_quantity,
-    refusals.BadPrice: lambda r: _unprocessable(r.reason),
-    refusals.BadTimeInForce: lambda r: _unprocessable(r.reason),
+    refusals.BadPrice: lambda r: unprocessable(r.reason),
+    refusals.BadTimeInForce: lambda r: unprocessable(r.reason),
     refusals.DuplicateClientOrderId: lambda r: invalid("client_order_id must be unique"),
     refusals.IntentMismatch: _intent,
     refusals.NotEligible: lambda r: _forbidden(r.reason),
@@ -127,9 +128,16 @@ _TABLE: dict[type[refusals.Refusal], Callable[[Any], ApiProblem]] = {
     refusals.InsufficientOptionsBuyingPower: _options_buying_power,
     refusals.InsufficientQuantity: _quantity,
     refusals.WashTrade: _wash_trade,
-    refusals.MarketClosed: lambda r: _unprocessable(r.reason),
+    refusals.BadOrder: _bad_order,
+    refusals.BelowMinimum: lambda r: _forbidden(
+        f"cost basis must be >= minimal amount of order {plain(r.minimum)}",
+        cost_basis=plain(r.cost_basis),
+    ),
+    refusals.NotReplaceable: lambda r: unprocessable(f"cannot replace order in {r.status} status"),
+    refusals.BadReplace: lambda r: unprocessable(r.reason),
+    refusals.MarketClosed: lambda r: unprocessable(r.reason),
     refusals.NoSuchOrder: lambda r: not_found(f"order not found for {r.venue_order_id}"),
-    refusals.NotCancelable: lambda r: _unprocessable(f'order is already in "{r.status}" state'),
+    refusals.NotCancelable: lambda r: unprocessable(f'order is already in "{r.status}" state'),
 }
 
 

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from simulators.alpaca.http import to_json
-from simulators.alpaca.order_json import order_json
+from simulators.alpaca.order_json import with_legs
 from simulators.alpaca.wire_values import plain, wire_time
 from simulators.control.faults import Fault, FaultBook, Incident, Kind, Place
-from simulators.venue.orders import OrderEvent
+from simulators.venue.orders import ComboFill, EventKind, OrderEvent
 from simulators.venue.venue import Venue
 
 _QUEUE_MAX = 4096
 _TRADE_UPDATES = "trade_updates"
+_UNTOLD = (EventKind.HELD, EventKind.ACCEPTED_FOR_BIDDING, EventKind.PENDING_REVIEW)
 
 
 class StreamSession:
@@ -146,7 +147,7 @@ class TradeUpdates:
         return len(frames)
 
     def _heard(self, event: OrderEvent) -> None:
-        if event.order.account_id != self._account_id:
+        if event.order.account_id != self._account_id or not _is_told(event):
             return
         frame = to_json({"stream": _TRADE_UPDATES, "data": self._update(event)})
         incident = Incident(
@@ -183,16 +184,44 @@ class TradeUpdates:
 
     def _update(self, event: OrderEvent) -> dict[str, Any]:
         booking = event.booking
-        update = {
+        update: dict[str, Any] = {
             "event": event.kind.value,
             # Alpaca gives every event an id under this name, not only fills.
             "execution_id": self._venue.randomness.uuid("event_id"),
-            "order": order_json(event.order),
+            "order": with_legs(event.order, self._venue.desk),
             "timestamp": wire_time(event.at),
         }
+        if event.order.is_combo:
+            del update["execution_id"]
+            if event.combo is not None:
+                update.update(_combo_fill(event.combo))
         if booking is not None:
             update["execution_id"] = booking.execution.exec_id
             update["price"] = plain(booking.execution.last_px)
             update["qty"] = plain(booking.execution.last_qty)
             update["position_qty"] = plain(booking.position_qty)
         return update
+
+
+def _is_told(event: OrderEvent) -> bool:
+    """Legs of a multi-leg order are told with their parent; some steps are no events at Alpaca."""
+    return event.kind not in _UNTOLD and not event.order.is_combo_leg
+
+
+def _combo_fill(fill: ComboFill) -> dict[str, Any]:
+    executions = [booking.execution for booking in fill.legs]
+    return {
+        "price": plain(fill.last_px),
+        "qty": plain(fill.last_qty),
+        "legs": [
+            {
+                "execution_id": execution.exec_id,
+                "order_id": execution.order.venue_order_id,
+                "symbol": execution.order.symbol,
+                "qty": plain(execution.last_qty),
+                "price": plain(execution.last_px),
+                "timestamp": wire_time(execution.at),
+            }
+            for execution in executions
+        ],
+    }

@@ -9,7 +9,7 @@ from typing import Any
 
 from simulators.venue.trading_calendar import NEW_YORK
 
-_NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,9})?")
+_NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,30})?", re.ASCII)
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)?", re.ASCII
 )

@@ -18,6 +18,7 @@ IB_VENUE = VenueSettings(
     refuses_wash_trades=False,
     refuses_to_cross_zero=False,
     refuses_option_market_orders_off_hours=False,
+    refuses_to_open_on_last_afternoon=False,
     fees=FEES,
 )
 

@@ -9,15 +9,34 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from simulators.venue import refusals
+from simulators.venue import order_rules, refusals
 from simulators.venue import trading_calendar as calendar
 from simulators.venue.accounts import Account
 from simulators.venue.instruments import Instrument, OptionContract, Right
-from simulators.venue.orders import NewOrder, Order, OrderType, PositionIntent, Side, TimeInForce
+from simulators.venue.orders import (
+    Exits,
+    NewOrder,
+    Order,
+    OrderClass,
+    OrderStatus,
+    OrderType,
+    PositionIntent,
+    Side,
+)
 from simulators.venue.quotes import QuoteBook
-from simulators.venue.reservations import held_of_position, means_of, put_collateral
+from simulators.venue.reservations import (
+    asked_price,
+    collateral_of,
+    cover_in,
+    held_of_position,
+    means_of,
+    put_collateral,
+)
 
 ZERO = Decimal(0)
+_COMPLEX = (OrderClass.BRACKET, OrderClass.OCO, OrderClass.OTO, OrderClass.MLEG)
+_SPREADS_FROM_LEVEL = 3
+_UNCOVERED = "account not eligible to trade uncovered option contracts"
 
 
 def check_form(asked: NewOrder, instrument: Instrument, at: datetime) -> None:
@@ -27,15 +46,21 @@ def check_form(asked: NewOrder, instrument: Instrument, at: datetime) -> None:
         raise refusals.ContractExpired(instrument.symbol)
     if not instrument.tradable:
         raise refusals.NotTradable(instrument.symbol, is_option)
-    if asked.order_qty <= 0:
+    if asked.order_qty <= 0 and asked.notional is None:
         raise refusals.BadQuantity("qty must be > 0")
-    if asked.order_qty != asked.order_qty.to_integral_value():
-        if is_option:
-            raise refusals.BadQuantity("qty must be integer for options trading")
-        if asked.time_in_force is not TimeInForce.DAY:
-            raise refusals.BadTimeInForce("fractional orders must be DAY orders")
-    if asked.limit_price is not None:
-        check_price(asked.limit_price, instrument)
+    if is_option and asked.order_qty % 1 and asked.notional is None:
+        raise refusals.BadQuantity("qty must be integer for options trading")
+    order_rules.check_kind(asked, instrument, at)
+    exits = asked.exits or Exits()
+    for name, price in (
+        ("limit_price", asked.limit_price),
+        ("stop_price", asked.stop_price),
+        ("take_profit.limit_price", exits.take_profit),
+        ("stop_loss.stop_price", exits.stop_loss),
+        ("stop_loss.limit_price", exits.stop_loss_limit),
+    ):
+        if price is not None:
+            check_price(price, instrument, name)
 
 
 def check_market_order(asked: NewOrder, instrument: Instrument, at: datetime) -> None:
@@ -46,14 +71,14 @@ def check_market_order(asked: NewOrder, instrument: Instrument, at: datetime) ->
         raise refusals.MarketClosed("options market orders are only allowed during market hours")
 
 
-def check_price(price: Decimal, instrument: Instrument) -> None:
-    """A limit price is positive and a whole number of ticks."""
+def check_price(price: Decimal, instrument: Instrument, name: str = "limit_price") -> None:
+    """A price is positive and a whole number of ticks."""
     if price <= 0:
-        raise refusals.BadPrice(price, "limit price must be > 0")
+        raise refusals.BadPrice(price, f"{name.replace('_', ' ')} must be > 0")
     if price % instrument.tick(price):
         raise refusals.BadPrice(
             price,
-            f"invalid limit_price {price}. sub-penny increment does not fulfill minimum "
+            f"invalid {name} {price}. sub-penny increment does not fulfill minimum "
             "pricing criteria",
         )
 
@@ -106,18 +131,26 @@ def split_at_zero(
 
 
 def check_wash_trade(asked: NewOrder, orders: Iterable[Order]) -> None:
-    """An order may not be able to trade with an open order of the same account."""
+    """An order may not be able to trade with an open order of the same account.
+
+    Complex orders are the way out that the refusal names: their exits never work against their
+    entry, so they pass, and exits that are still held are in nobody's way.
+    """
+    if asked.order_class in _COMPLEX:
+        return
     for order in orders:
-        if order.symbol != asked.symbol or order.side is asked.side:
+        if order.symbol != asked.symbol or order.side is asked.side or order.is_combo_leg:
             continue
-        if _could_trade(asked, order):
-            kind = order.asked.order_type.value
+        if order.status is not OrderStatus.HELD and _could_trade(asked, order):
+            kind = "limit" if order.asked.order_type is OrderType.LIMIT else "market/stop"
             raise refusals.WashTrade(order.venue_order_id, f"opposite side {kind} order exists")
 
 
 def _could_trade(asked: NewOrder, order: Order) -> bool:
-    if asked.limit_price is None or order.limit_price is None:
+    if asked.order_type is not OrderType.LIMIT or order.asked.order_type is not OrderType.LIMIT:
         return True
+    assert asked.limit_price is not None
+    assert order.limit_price is not None
     if asked.side is Side.BUY:
         return asked.limit_price >= order.limit_price
     return asked.limit_price <= order.limit_price
@@ -133,32 +166,43 @@ def check_means(
 ) -> None:
     """Money, shares and permission for what the order would do if it filled."""
     if intent in (PositionIntent.SELL_TO_CLOSE, PositionIntent.BUY_TO_CLOSE):
-        _check_holding(asked, account, orders)
+        check_holding(asked.symbol, asked.order_qty, account, orders)
         if intent is PositionIntent.BUY_TO_CLOSE:
             _check_buy_back(asked, instrument, account, orders, quotes)
+        elif isinstance(instrument, OptionContract):
+            _check_cover_stays(asked, account, orders, quotes)
     elif isinstance(instrument, OptionContract):
         _check_option_opening(asked, instrument, intent, account, orders, quotes)
     else:
         _check_share_opening(asked, intent, account, orders, quotes)
 
 
-def _check_holding(asked: NewOrder, account: Account, orders: Sequence[Order]) -> None:
-    existing = account.position_qty(asked.symbol)
-    held = held_of_position(account, asked.symbol, orders)
+def check_holding(
+    symbol: str, order_qty: Decimal, account: Account, orders: Sequence[Order]
+) -> None:
+    """Whether so much of the position is there and not held by other orders."""
+    existing = account.position_qty(symbol)
+    held = held_of_position(account, symbol, orders)
     available = max(ZERO, abs(existing) - held)
-    if asked.order_qty > available:
-        raise refusals.InsufficientQuantity(
-            asked.symbol, asked.order_qty, available, existing, held
-        )
+    if order_qty > available:
+        raise refusals.InsufficientQuantity(symbol, order_qty, available, existing, held)
 
 
-def _price(asked: NewOrder, quotes: QuoteBook) -> Decimal:
-    if asked.limit_price is not None:
-        return asked.limit_price
-    quote = quotes.find(asked.symbol)
-    if quote is None:
-        return ZERO
-    return quote.ask if asked.side is Side.BUY else quote.bid
+def _check_cover_stays(
+    asked: NewOrder, account: Account, orders: Sequence[Order], quotes: QuoteBook
+) -> None:
+    """A long contract that covers a short one is sold only if something else secures that one."""
+    if account.options_level < _SPREADS_FROM_LEVEL:
+        return
+    more = collateral_of(account, asked.symbol, asked.order_qty) - collateral_of(account)
+    available = means_of(account, orders, quotes).options_buying_power
+    if more > available:
+        raise refusals.InsufficientOptionsBuyingPower(more, available)
+    for contract, short in cover_in(account, asked.symbol, asked.order_qty).uncovered:
+        if contract.right is Right.CALL:
+            shares = account.position_qty(contract.underlying)
+            if -short * contract.multiplier > shares:
+                raise refusals.NotEligible(_UNCOVERED)
 
 
 def _check_buy_back(
@@ -171,7 +215,7 @@ def _check_buy_back(
     """Buying back frees what secured the short position, so that counts as available."""
     if not isinstance(instrument, OptionContract):
         return
-    cost = asked.order_qty * _price(asked, quotes) * instrument.multiplier
+    cost = asked.order_qty * asked_price(asked, quotes) * instrument.multiplier
     available = means_of(account, orders, quotes).options_buying_power
     if instrument.right is Right.PUT:
         available += put_collateral(instrument, asked.order_qty)
@@ -191,7 +235,7 @@ def _check_option_opening(
     if account.options_level < (2 if is_long else 1):
         raise refusals.NotEligible("account not eligible to trade options at this level")
     if is_long:
-        required = asked.order_qty * _price(asked, quotes) * contract.multiplier
+        required = asked.order_qty * asked_price(asked, quotes) * contract.multiplier
     elif contract.right is Right.PUT:
         required = put_collateral(contract, asked.order_qty)
     else:
@@ -208,7 +252,7 @@ def _check_cover(
     shares = account.position_qty(contract.underlying)
     free = shares - held_of_position(account, contract.underlying, orders)
     if asked.order_qty * contract.multiplier > free:
-        raise refusals.NotEligible("account not eligible to trade uncovered option contracts")
+        raise refusals.NotEligible(_UNCOVERED)
 
 
 def _check_share_opening(
@@ -220,7 +264,7 @@ def _check_share_opening(
 ) -> None:
     if intent is PositionIntent.SELL_TO_OPEN and not account.shorting_enabled:
         raise refusals.InsufficientQuantity(asked.symbol, asked.order_qty, ZERO, ZERO, ZERO)
-    required = asked.order_qty * _price(asked, quotes)
+    required = asked.order_qty * asked_price(asked, quotes)
     available = means_of(account, orders, quotes).buying_power
     if required > available:
         raise refusals.InsufficientBuyingPower(required, available)

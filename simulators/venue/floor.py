@@ -4,19 +4,31 @@ Whatever takes time is put into a timetable; `advance` runs what is due, each th
 market time, and `next_due` tells a driver how long it may sleep.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from simulators.venue import combos
 from simulators.venue import trading_calendar as calendar
 from simulators.venue.accounts import Account
 from simulators.venue.clock import MarketClock
 from simulators.venue.instruments import Catalog
-from simulators.venue.matching import marketable_px, partial_qty
+from simulators.venue.matching import followed, is_worked, marketable_px, partial_qty
 from simulators.venue.order_desk import OrderDesk
-from simulators.venue.orders import WORKING, Execution, Order, OrderStatus
+from simulators.venue.orders import (
+    UNSENT,
+    WORKING,
+    Booking,
+    ComboFill,
+    EventKind,
+    Fate,
+    Order,
+    OrderStatus,
+    TimeInForce,
+)
 from simulators.venue.quotes import PriceWalk, Quote, QuoteBook, QuoteListener
 from simulators.venue.randomness import Randomness
+from simulators.venue.replacing import Replacements
 from simulators.venue.reservations import means_of
 from simulators.venue.settings import VenueSettings
 from simulators.venue.timetable import Timetable
@@ -24,7 +36,7 @@ from simulators.venue.timetable import Timetable
 Step = Callable[[Order], None]
 NextTime = Callable[[datetime], datetime | None]
 
-_NOT_YET_WORKING = (OrderStatus.PENDING_NEW, OrderStatus.ACCEPTED)
+_IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 class Floor:
@@ -52,8 +64,11 @@ class Floor:
         self._stalled: set[str] = set()
         self._quote_listeners: list[QuoteListener] = []
         self._rhythms: list[tuple[NextTime, Callable[[], None]]] = []
+        self.replacements = Replacements(desk)
         self._plan_session_change()
         self._plan_walk_step()
+        self.repeat(calendar.next_extended_open, self._open_extended)
+        self.repeat(calendar.next_extended_close, self._expire)
 
     @property
     def next_due(self) -> datetime | None:
@@ -80,16 +95,27 @@ class Floor:
                 self._plan_rhythm(next_after, run)
         self.advance()
 
-    def expect_acknowledgement(self, order: Order, *, stalled: bool) -> None:
+    def expect_acknowledgement(self, order: Order, fate: Fate) -> None:
         """Brings a new order to market after a while; at the next open if the market is closed.
 
         Args:
-            stalled: Never brings it to market (a fault).
+            fate: STALLED never brings it to market, REJECTED rejects it instead (faults).
         """
-        if stalled:
+        if fate is Fate.STALLED:
             self._stalled.add(order.venue_order_id)
+        elif fate is Fate.REJECTED:
+            self._later(self._settings.ack_delay_s, order, self._reject)
         elif order.status is OrderStatus.PENDING_NEW:
             self._later(self._settings.ack_delay_s, order, self._bring_to_market)
+
+    def expect_replacement(self, new: Order) -> None:
+        """Lets the new order take the old one's place after a while."""
+        self._later(self._settings.replace_delay_s, new, self._finish_replace)
+
+    def let_go(self, held: Order) -> None:
+        """Brings an exit that was held to market."""
+        order = self._desk.change(held, OrderStatus.NEW, self.now)
+        self._later(self._settings.fill_delay_s, order, self._match)
 
     def subscribe_to_quotes(self, listener: QuoteListener) -> None:
         """Calls the listener with every new quote, before orders are worked against it."""
@@ -116,12 +142,32 @@ class Floor:
         """Finishes a pending cancel after a while."""
         self._later(self._settings.cancel_delay_s, order, self._finish_cancel)
 
-    def fill(self, order: Order, qty: Decimal, px: Decimal) -> Execution:
+    def expect_refused_cancel(self, order: Order, was: OrderStatus) -> None:
+        """Turns a pending cancel down after a while: the order is again what it was."""
+        self._later(self._settings.cancel_delay_s, order, lambda o: self._refuse_cancel(o, was))
+
+    def fill(self, order: Order, qty: Decimal, px: Decimal) -> Booking:
         """Books a fill now, whatever the market says."""
-        if order.status in _NOT_YET_WORKING:
+        if order.status in UNSENT:
             order = self._desk.change(order, OrderStatus.NEW, self.now)
         account = self._accounts[order.account_id]
         return self._desk.fill(order, account, qty, px, self.now)
+
+    def fill_combo(self, order: Order, qty: Decimal, prices: combos.Prices) -> list[Booking]:
+        """Books a fill of all legs of a multi-leg order now, at these prices."""
+        if order.status in UNSENT:
+            order = self._desk.change(order, OrderStatus.NEW, self.now)
+        legs = self.legs_of(order)
+        bookings = [
+            self.fill(leg, qty * combos.ratio_of(leg), prices[leg.venue_order_id]) for leg in legs
+        ]
+        done = ComboFill(qty, combos.net_price(legs, prices), tuple(bookings))
+        self._desk.fill_combo(order, done, self.now)
+        return bookings
+
+    def legs_of(self, order: Order) -> list[Order]:
+        """The legs of an order as they are now."""
+        return [self._desk.get(leg_id) for leg_id in order.links.leg_ids]
 
     def take_quotes(self, quotes: Iterable[Quote]) -> None:
         """Makes these the current quotes and works the resting orders against them."""
@@ -131,8 +177,10 @@ class Floor:
             changed.add(quote.symbol)
             for listener in self._quote_listeners:
                 listener(quote)
-        for order in self._desk.open_orders():
-            if self.quotes.moves_with(order.symbol, changed):
+        for listed in self._desk.open_orders():
+            order = self._desk.get(listed.venue_order_id)
+            symbols = [leg.symbol for leg in order.asked.legs] or [order.symbol]
+            if any(self.quotes.moves_with(symbol, changed) for symbol in symbols):
                 self._match(order)
 
     def _later(self, seconds: float, order: Order, step: Step) -> None:
@@ -140,27 +188,81 @@ class Floor:
         self._timetable.at(due, lambda: step(self._desk.get(order.venue_order_id)))
 
     def _bring_to_market(self, order: Order) -> None:
-        if order.status in _NOT_YET_WORKING:
+        if order.status in UNSENT:
             order = self._desk.change(order, OrderStatus.NEW, self.now)
             self._later(self._settings.fill_delay_s, order, self._match)
+
+    def _reject(self, order: Order) -> None:
+        if order.is_open:
+            self._desk.change(order, OrderStatus.REJECTED, self.now)
 
     def _finish_cancel(self, order: Order) -> None:
         if order.status is OrderStatus.PENDING_CANCEL:
             self._desk.change(order, OrderStatus.CANCELED, self.now)
 
+    def _refuse_cancel(self, order: Order, was: OrderStatus) -> None:
+        if order.status is OrderStatus.PENDING_CANCEL:
+            back = OrderStatus.PARTIALLY_FILLED if order.cum_qty else was
+            self._desk.change(order, back, self.now, EventKind.ORDER_CANCEL_REJECTED)
+            self._later(self._settings.fill_delay_s, order, self._match)
+
+    def _finish_replace(self, new: Order) -> None:
+        order = self.replacements.finish(new, self.now)
+        if order is not None:
+            self._later(self._settings.fill_delay_s, order, self._match)
+
     def _match(self, order: Order) -> None:
         """Trades what can be traded now; what a partial fill leaves is tried again later."""
         if order.status not in WORKING or order.venue_order_id in self._stalled:
             return
-        px = marketable_px(order, self.quotes.find(order.symbol))
-        if px is None or calendar.session_at(self.now) is None:
+        if order.is_combo_leg or not is_worked(order, self.now):
             return
-        qty = order.leaves_qty
-        if self._settings.partial_fills:
-            qty = partial_qty(order, self._partials)
-        self.fill(order, qty, px)
-        if qty < order.leaves_qty:
+        if order.is_combo:
+            self._match_combo(order)
+            return
+        quote = self.quotes.find(order.symbol)
+        order = self._desk.note(followed(order, quote))
+        px = marketable_px(order, quote)
+        if px is not None:
+            qty = self._part_of(order.leaves_at(px), order)
+            if qty:
+                self.fill(order, qty, px)
+        self._after_match(order)
+
+    def _match_combo(self, order: Order) -> None:
+        legs = self.legs_of(order)
+        prices = combos.prices_now(legs, self.quotes)
+        if prices is None:
+            return
+        limit = order.limit_price
+        if limit is None or combos.net_price(legs, prices) <= limit:
+            self.fill_combo(order, self._part_of(order.leaves_qty, order), prices)
+        self._after_match(order)
+
+    def _part_of(self, leaves: Decimal, order: Order) -> Decimal:
+        if not self._settings.partial_fills or order.asked.time_in_force is TimeInForce.FOK:
+            return leaves
+        return partial_qty(leaves, self._partials)
+
+    def _after_match(self, before: Order) -> None:
+        """Ends what had only this one chance; comes back to what is left of a partial fill."""
+        order = self._desk.get(before.venue_order_id)
+        if order.status not in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED):
+            return
+        if order.asked.time_in_force in _IMMEDIATE:
+            self._desk.change(order, OrderStatus.CANCELED, self.now)
+        elif order.cum_qty > before.cum_qty:
             self._later(self._settings.rest_of_partial_s, order, self._match)
+
+    def _auction(self, order: Order) -> None:
+        """Gives an order its one chance, at the open or at the close."""
+        if order.status in UNSENT:
+            order = self._desk.change(order, OrderStatus.NEW, self.now)
+        px = marketable_px(order, self.quotes.find(order.symbol))
+        if px is not None:
+            self.fill(order, order.leaves_qty, px)
+        else:
+            self._desk.change(order, OrderStatus.EXPIRED, self.now)
 
     def _plan_rhythm(self, next_after: NextTime, run: Callable[[], None]) -> None:
         due = next_after(self.now)
@@ -193,19 +295,45 @@ class Floor:
             self._timetable.at(closes, self._close_session, is_session=True)
 
     def _open_session(self) -> None:
-        for order in self._desk.open_orders():
-            if order.venue_order_id in self._stalled:
+        for order in self._open_orders():
+            if order.venue_order_id in self._stalled or order.is_combo_leg:
                 continue
-            if order.status is OrderStatus.ACCEPTED:
+            if order.asked.time_in_force is TimeInForce.OPG and order.expires_at <= self.now:
+                self._auction(order)
+            elif order.status is OrderStatus.ACCEPTED:
                 self._later(self._settings.ack_delay_s, order, self._bring_to_market)
+            elif order.status is OrderStatus.DONE_FOR_DAY:
+                back = OrderStatus.PARTIALLY_FILLED if order.cum_qty else OrderStatus.NEW
+                order = self._desk.change(order, back, self.now, EventKind.NEW)
+                self._later(self._settings.fill_delay_s, order, self._match)
             elif order.status in WORKING:
                 self._later(self._settings.fill_delay_s, order, self._match)
         self._plan_session_change()
 
-    def _close_session(self) -> None:
-        for order in self._desk.open_orders():
-            if order.expires_at <= self.now:
+    def _open_extended(self) -> None:
+        for order in self._open_orders():
+            if order.status is OrderStatus.ACCEPTED and order.asked.extended_hours:
+                self._later(self._settings.ack_delay_s, order, self._bring_to_market)
+
+    def _open_orders(self) -> Iterator[Order]:
+        """The open orders as they are when it is their turn: one may have ended another."""
+        for listed in self._desk.open_orders():
+            order = self._desk.get(listed.venue_order_id)
+            if order.is_open:
+                yield order
+
+    def _expire(self) -> None:
+        for order in self._open_orders():
+            if order.expires_at > self.now or order.is_combo_leg:
+                continue
+            is_auction = order.asked.time_in_force is TimeInForce.CLS
+            if is_auction and order.status in WORKING | UNSENT:
+                self._auction(order)
+            else:
                 self._desk.change(order, OrderStatus.EXPIRED, self.now)
+
+    def _close_session(self) -> None:
+        self._expire()
         self.quotes.close_day()
         for account in self._accounts.values():
             account.last_equity = means_of(account, (), self.quotes).equity

@@ -1,7 +1,7 @@
 """The orders of the venue and the one place where they change: each change is an event."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -12,9 +12,12 @@ from simulators.venue.ids import Ids
 from simulators.venue.instruments import Instrument
 from simulators.venue.ledger import CashMovement, Ledger
 from simulators.venue.orders import (
+    NO_LINKS,
     Booking,
+    ComboFill,
     EventKind,
     Execution,
+    Links,
     NewOrder,
     Order,
     OrderEvent,
@@ -23,14 +26,7 @@ from simulators.venue.orders import (
 )
 
 Listener = Callable[[OrderEvent], None]
-
-_EVENT_OF = {
-    OrderStatus.NEW: EventKind.NEW,
-    OrderStatus.PENDING_CANCEL: EventKind.PENDING_CANCEL,
-    OrderStatus.CANCELED: EventKind.CANCELED,
-    OrderStatus.EXPIRED: EventKind.EXPIRED,
-    OrderStatus.REJECTED: EventKind.REJECTED,
-}
+Follower = Callable[[Order], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +38,7 @@ class Acceptance:
     status: OrderStatus
     at: datetime
     expires_at: datetime
+    links: Links = NO_LINKS
 
 
 class OrderDesk:
@@ -55,11 +52,19 @@ class OrderDesk:
         self._open: dict[str, None] = {}
         self._by_client_id: dict[tuple[str, str], str] = {}
         self._listeners: list[Listener] = []
+        self._followers: list[Follower] = []
         self._events = 0
 
     def subscribe(self, listener: Listener) -> None:
         """Calls the listener with every event from now on, at once and in order."""
         self._listeners.append(listener)
+
+    def follow(self, follower: Follower) -> None:
+        """Calls the follower with each order that changed, after all listeners heard of it.
+
+        It may change other orders: what hangs together changes together.
+        """
+        self._followers.append(follower)
 
     def __iter__(self) -> Iterator[Order]:
         """All orders, oldest first, as they are now."""
@@ -99,29 +104,64 @@ class OrderDesk:
             submitted_at=acceptance.at,
             expires_at=acceptance.expires_at,
             updated_at=acceptance.at,
+            links=acceptance.links,
         )
 
     def take(self, asked: NewOrder, acceptance: Acceptance) -> Order:
         """Makes an order of what was asked for and keeps it for ever."""
-        order = self.draw_up(asked, acceptance)
-        key = (order.account_id, order.client_order_id)
-        self._by_client_id.setdefault(key, order.venue_order_id)
-        self._orders[order.venue_order_id] = order
-        self._open[order.venue_order_id] = None
-        self._ledger.order_taken(order)
-        self._publish(EventKind(acceptance.status.value), order, acceptance.at)
-        return order
+        return self.enter(self.draw_up(asked, acceptance))[0]
 
-    def change(self, order: Order, status: OrderStatus, at: datetime) -> Order:
-        """Puts the order into another status; the table in `orders` must allow it."""
+    def enter(self, order: Order, legs: Sequence[Order] = ()) -> list[Order]:
+        """Keeps an order that was drawn up, and its legs, for ever; numbers and links them."""
+        ids = tuple(leg.venue_order_id for leg in legs)
+        first = order.linked(leg_ids=ids) if ids else order
+        linked = [first, *(leg.linked(parent_id=order.venue_order_id) for leg in legs)]
+        entered = []
+        for number, taken in enumerate(linked, start=len(self._orders) + 1):
+            taken = replace(taken, order_no=number)
+            key = (taken.account_id, taken.client_order_id)
+            self._by_client_id.setdefault(key, taken.venue_order_id)
+            self._orders[taken.venue_order_id] = taken
+            self._open[taken.venue_order_id] = None
+            self._ledger.order_taken(taken)
+            entered.append(taken)
+        for taken in entered:
+            self._publish(EventKind(taken.status.value), taken, taken.submitted_at)
+        return entered
+
+    def change(
+        self, order: Order, status: OrderStatus, at: datetime, kind: EventKind | None = None
+    ) -> Order:
+        """Puts the order into another status; the table in `order_status` must allow it.
+
+        Args:
+            kind: What is told of it, if that is not the name of the status.
+        """
         changed = order.became(status, at)
         self._keep(changed)
-        self._publish(_EVENT_OF[status], changed, at)
+        self._publish(kind or EventKind(status.value), changed, at)
+        self._changed(changed)
         return changed
+
+    def tell(self, order: Order, kind: EventKind, at: datetime) -> None:
+        """Tells of something that left the order as it was."""
+        self._publish(kind, order, at)
+
+    def restate(self, order: Order, order_qty: Decimal, at: datetime) -> Order:
+        """Gives the order another quantity without its client's asking."""
+        changed = order.resized(order_qty, at)
+        self._keep(changed)
+        self._publish(EventKind.RESTATED, changed, at)
+        return changed
+
+    def note(self, order: Order) -> Order:
+        """Keeps an order whose links or trigger changed; nobody is told."""
+        self._keep(order)
+        return order
 
     def fill(
         self, order: Order, account: Account, last_qty: Decimal, last_px: Decimal, at: datetime
-    ) -> Execution:
+    ) -> Booking:
         """Books one fill in the order and in the account."""
         filled = order.filled(last_qty, last_px, at)
         execution = Execution(
@@ -145,8 +185,24 @@ class OrderDesk:
         complete = filled.cum_qty == filled.asked.order_qty
         position_qty = account.position_qty(order.symbol)
         kind = EventKind.FILL if complete else EventKind.PARTIAL_FILL
-        self._publish(kind, filled, at, Booking(execution, position_qty, realised))
-        return execution
+        booking = Booking(execution, position_qty, realised)
+        self._publish(kind, filled, at, booking)
+        self._changed(filled)
+        return booking
+
+    def fill_combo(self, order: Order, fill: ComboFill, at: datetime) -> Order:
+        """Notes in a multi-leg order that its legs were filled."""
+        filled = order.filled(fill.last_qty, fill.last_px, at)
+        self._keep(filled)
+        complete = filled.cum_qty == filled.asked.order_qty
+        kind = EventKind.FILL if complete else EventKind.PARTIAL_FILL
+        self._publish(kind, filled, at, combo=fill)
+        self._changed(filled)
+        return filled
+
+    def _changed(self, order: Order) -> None:
+        for follower in self._followers:
+            follower(order)
 
     def _keep(self, order: Order) -> None:
         self._orders[order.venue_order_id] = order
@@ -159,9 +215,10 @@ class OrderDesk:
         order: Order,
         at: datetime,
         booking: Booking | None = None,
+        combo: ComboFill | None = None,
     ) -> None:
         self._events += 1
-        event = OrderEvent(self._events, kind, at, order, booking)
+        event = OrderEvent(self._events, kind, at, order, booking, combo)
         self._ledger.event(event)
         for listener in self._listeners:
             listener(event)

@@ -3,16 +3,17 @@
 Refusal
 ├── NotListed, ContractExpired, NotTradable      the instrument
 ├── BadQuantity, BadPrice, BadTimeInForce        the order's own figures
+├── BadOrder, BelowMinimum                       what kinds of orders there are
 ├── NotBuilt                                     real venues do it, this model does not yet
 ├── DuplicateClientOrderId
 ├── IntentMismatch, NotEligible, AccountBlocked  permission
 ├── InsufficientBuyingPower, InsufficientOptionsBuyingPower, InsufficientQuantity
 ├── WashTrade
 ├── MarketClosed
-└── NoSuchOrder, NotCancelable
+└── NoSuchOrder, NotCancelable, NotReplaceable, BadReplace
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 
@@ -52,6 +53,20 @@ class BadPrice(Refusal):
 @dataclass(eq=False)
 class BadTimeInForce(Refusal):
     reason: str
+
+
+@dataclass(eq=False)
+class BadOrder(Refusal):
+    """A rule of the venue's about kinds of orders; `figures` are those that it is about."""
+
+    reason: str
+    figures: dict[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class BelowMinimum(Refusal):
+    cost_basis: Decimal
+    minimum: Decimal
 
 
 @dataclass(eq=False)
@@ -120,3 +135,13 @@ class NoSuchOrder(Refusal):
 @dataclass(eq=False)
 class NotCancelable(Refusal):
     status: str
+
+
+@dataclass(eq=False)
+class NotReplaceable(Refusal):
+    status: str
+
+
+@dataclass(eq=False)
+class BadReplace(Refusal):
+    reason: str

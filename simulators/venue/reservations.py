@@ -1,19 +1,24 @@
 """What an account's positions and open orders hold back. Pure: reads, changes nothing.
 
 A short put holds strike × multiplier in cash, a short call holds the shares; an open order holds
-what it would need if it filled now, so that two orders can't be secured by the same money.
+what it would need if it filled now, so that two orders can't be secured by the same money. Orders
+of which only one can fill (two exits, an order and what replaces it) hold what the larger needs.
+From options level 3 on a short contract with a long one as its cover holds the distance between
+their strikes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
 from simulators.venue.accounts import Account, Position
 from simulators.venue.instruments import Equity, OptionContract, Right
-from simulators.venue.orders import Order, PositionIntent, Side
+from simulators.venue.orders import NewOrder, Order, OrderStatus, PositionIntent, Side
 from simulators.venue.quotes import QuoteBook
+from simulators.venue.spreads import Cover, Holding, cover_of, largest_loss
 
 _OPENS_SHORT = PositionIntent.SELL_TO_OPEN
+_SPREADS_FROM_LEVEL = 3
 ZERO = Decimal(0)
 
 
@@ -49,19 +54,62 @@ def put_collateral(contract: OptionContract, qty: Decimal) -> Decimal:
 
 
 def order_price(order: Order, quotes: QuoteBook) -> Decimal:
-    """The price to reckon with: the limit, for a market order the side it would trade at."""
-    if order.limit_price is not None:
-        return order.limit_price
-    quote = quotes.find(order.symbol)
+    """The price to reckon with: limit or stop, for a market order the side it would trade at."""
+    return asked_price(order.asked, quotes)
+
+
+def asked_price(asked: NewOrder, quotes: QuoteBook) -> Decimal:
+    """The same for an order that isn't taken yet."""
+    for price in (asked.limit_price, asked.stop_price):
+        if price is not None:
+            return price
+    quote = quotes.find(asked.symbol)
     if quote is None:
         return ZERO
-    return quote.ask if order.side is Side.BUY else quote.bid
+    return quote.ask if asked.side is Side.BUY else quote.bid
+
+
+def combo_price(asked: NewOrder, quotes: QuoteBook) -> Decimal:
+    """What one unit of a multi-leg order costs for each share: its limit, or as quoted."""
+    if asked.limit_price is not None:
+        return asked.limit_price
+    net = ZERO
+    for leg in asked.legs:
+        quote, side = quotes.find(leg.symbol), leg.position_intent.side
+        if quote is not None:
+            px = quote.ask if side is Side.BUY else quote.bid
+            net += side.sign * leg.ratio_qty * px
+    return net
+
+
+def combo_need(asked: NewOrder, quotes: QuoteBook) -> Decimal:
+    """The cash that one unit of a multi-leg order needs: what it costs and can lose beyond that."""
+    contracts = [leg.contract for leg in asked.legs if leg.contract is not None]
+    opened: list[Holding] = [
+        (leg.contract, leg.position_intent.side.sign * leg.ratio_qty)
+        for leg in asked.legs
+        if leg.contract is not None and not leg.position_intent.closes
+    ]
+    lost = largest_loss(opened) if opened else ZERO
+    multiplier = contracts[0].multiplier if contracts else ZERO
+    return max(ZERO, lost + combo_price(asked, quotes) * multiplier)
+
+
+def sum_by_claim(orders: Iterable[Order], amount: Callable[[Order], Decimal]) -> Decimal:
+    """The amounts of all orders; of those with the same claim only the largest counts."""
+    largest: dict[str, Decimal] = {}
+    for order in orders:
+        if order.status is not OrderStatus.HELD:
+            largest[order.claim] = max(largest.get(order.claim, ZERO), amount(order))
+    return sum(largest.values(), ZERO)
 
 
 def cash_held_by(order: Order, quotes: QuoteBook) -> Decimal:
     """The cash that an open option order holds back (orders for shares use buying power)."""
     instrument = order.instrument
-    if not isinstance(instrument, OptionContract):
+    if order.is_combo:
+        return order.leaves_qty * combo_need(order.asked, quotes)
+    if not isinstance(instrument, OptionContract) or order.is_combo_leg:
         return ZERO
     if order.side is Side.BUY:
         return order.leaves_qty * order_price(order, quotes) * instrument.multiplier
@@ -86,10 +134,10 @@ def means_of(account: Account, orders: Iterable[Order], quotes: QuoteBook) -> Me
     short_value = sum((value for _, qty, value in values if qty < 0), ZERO)
     share_value = sum((abs(v) for i, _, v in values if isinstance(i, Equity)), ZERO)
     long_options = sum((v for i, q, v in values if isinstance(i, OptionContract) and q > 0), ZERO)
-    collateral = sum((_collateral(i, qty) for i, qty, _ in values), ZERO)
+    collateral = collateral_of(account)
     open_orders = list(orders)
-    held = sum((cash_held_by(order, quotes) for order in open_orders), ZERO)
-    share_orders = sum((_order_value(order, quotes) for order in open_orders), ZERO)
+    held = sum_by_claim(open_orders, lambda order: cash_held_by(order, quotes))
+    share_orders = sum_by_claim(open_orders, lambda order: _order_value(order, quotes))
     margin = share_value / account.multiplier + long_options + collateral
     equity = account.cash + long_value + short_value
     free = equity - margin - held - share_orders / account.multiplier
@@ -105,31 +153,52 @@ def means_of(account: Account, orders: Iterable[Order], quotes: QuoteBook) -> Me
     )
 
 
-def _collateral(instrument: object, qty: Decimal) -> Decimal:
-    if isinstance(instrument, OptionContract) and instrument.right is Right.PUT and qty < 0:
-        return put_collateral(instrument, -qty)
-    return ZERO
+def cover_in(account: Account, without: str = "", qty: Decimal = ZERO) -> Cover:
+    """How the account's short contracts are covered by its long ones.
+
+    Args:
+        without, qty: As if so many of that long contract were gone.
+    """
+    holdings = [
+        (p.instrument, p.qty - (qty if symbol == without else ZERO))
+        for symbol, p in account.positions.items()
+        if isinstance(p.instrument, OptionContract)
+    ]
+    return cover_of(holdings, pairs=account.options_level >= _SPREADS_FROM_LEVEL)
+
+
+def collateral_of(account: Account, without: str = "", qty: Decimal = ZERO) -> Decimal:
+    """The cash that secures the account's short contracts; `without` as in `cover_in`."""
+    cover = cover_in(account, without, qty)
+    puts = (
+        put_collateral(contract, -short)
+        for contract, short in cover.uncovered
+        if contract.right is Right.PUT
+    )
+    return cover.at_risk + sum(puts, ZERO)
 
 
 def held_of_position(account: Account, symbol: str, orders: Iterable[Order]) -> Decimal:
     """How much of a holding (a positive number) closing orders and covered calls hold back."""
-    held = ZERO
-    for order in orders:
-        if order.symbol == symbol and _closes(order):
-            held += order.leaves_qty
-        held += _cover(order.instrument, symbol) * _sold_to_open(order)
+
+    def held_by(order: Order) -> Decimal:
+        closing = order.leaves_qty if order.symbol == symbol and _closes(order) else ZERO
+        return closing + _cover(order.instrument, symbol) * _sold_to_open(order)
+
+    held = sum_by_claim(orders, held_by)
     if account.position_qty(symbol) > 0:
-        for position in account.positions.values():
-            held += _cover(position.instrument, symbol) * max(ZERO, -position.qty)
+        for contract, short in cover_in(account).uncovered:
+            held += _cover(contract, symbol) * -short
     return held
 
 
 def _closes(order: Order) -> bool:
-    return order.position_intent in (PositionIntent.SELL_TO_CLOSE, PositionIntent.BUY_TO_CLOSE)
+    return order.position_intent.closes and not order.is_combo
 
 
 def _sold_to_open(order: Order) -> Decimal:
-    return order.leaves_qty if order.position_intent is _OPENS_SHORT else ZERO
+    opens = order.position_intent is _OPENS_SHORT and not order.is_combo_leg and not order.is_combo
+    return order.leaves_qty if opens else ZERO
 
 
 def _cover(instrument: object, symbol: str) -> Decimal:

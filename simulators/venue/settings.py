@@ -11,13 +11,15 @@ class VenueSettings:
 
     unique_client_order_ids: "first" refuses a used id before money and quantity are looked at,
     "last" after them (which comes first at Alpaca is not documented), "off" never.
-    refuses_wash_trades, refuses_to_cross_zero, refuses_option_market_orders_off_hours: rules of
+    refuses_wash_trades, refuses_to_cross_zero, refuses_option_market_orders_off_hours,
+    refuses_to_open_on_last_afternoon (options from 15:30 on the day of their expiry): rules of
     Alpaca's that not every broker has.
     """
 
     ack_delay_s: float = 0.02
     fill_delay_s: float = 0.02
     cancel_delay_s: float = 0.02
+    replace_delay_s: float = 0.02
     rest_of_partial_s: float = 1.0
     partial_fills: bool = False
     price_walk: bool = False
@@ -27,4 +29,5 @@ class VenueSettings:
     refuses_wash_trades: bool = True
     refuses_to_cross_zero: bool = True
     refuses_option_market_orders_off_hours: bool = True
+    refuses_to_open_on_last_afternoon: bool = True
     fees: FeeSchedule = NO_FEES

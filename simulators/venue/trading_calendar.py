@@ -1,4 +1,4 @@
-"""The regular sessions of the New York exchanges: weekends, holidays and early closes."""
+"""The sessions of the New York exchanges: weekends, holidays, early closes, extended hours."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,6 +11,9 @@ NEW_YORK = ZoneInfo("America/New_York")
 _OPEN = time(9, 30)
 _CLOSE = time(16, 0)
 _EARLY_CLOSE = time(13, 0)
+_EXTENDED_OPEN = time(4, 0)
+_EXTENDED_CLOSE = time(20, 0)
+_EARLY_EXTENDED_CLOSE = time(17, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,49 @@ def current_or_next_session(at: datetime) -> Session:
         if session is not None and at < session.closes:
             return session
         day += timedelta(days=1)
+
+
+def extended_hours_on(day: date) -> Session | None:
+    """The hours before, in and after that day's session; None if the exchange is closed."""
+    session = session_on(day)
+    if session is None:
+        return None
+    is_early = session.closes.astimezone(NEW_YORK).time() == _EARLY_CLOSE
+    ends = _EARLY_EXTENDED_CLOSE if is_early else _EXTENDED_CLOSE
+    return Session(
+        day=day,
+        opens=datetime.combine(day, _EXTENDED_OPEN, NEW_YORK).astimezone(UTC),
+        closes=datetime.combine(day, ends, NEW_YORK).astimezone(UTC),
+    )
+
+
+def extended_hours_at(at: datetime) -> Session | None:
+    """The extended hours that are on at that instant."""
+    hours = extended_hours_on(at.astimezone(NEW_YORK).date())
+    return hours if hours is not None and hours.covers(at) else None
+
+
+def current_or_next_extended_hours(at: datetime) -> Session:
+    """The extended hours that are on, else the next ones."""
+    day = at.astimezone(NEW_YORK).date()
+    while True:
+        hours = extended_hours_on(day)
+        if hours is not None and at < hours.closes:
+            return hours
+        day += timedelta(days=1)
+
+
+def next_extended_open(at: datetime) -> datetime:
+    """The next beginning of extended hours strictly after that instant."""
+    hours = current_or_next_extended_hours(at)
+    while hours.opens <= at:
+        hours = current_or_next_extended_hours(hours.closes)
+    return hours.opens
+
+
+def next_extended_close(at: datetime) -> datetime:
+    """The next end of extended hours strictly after that instant."""
+    return current_or_next_extended_hours(at).closes
 
 
 def next_open(at: datetime) -> datetime:

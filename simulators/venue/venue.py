@@ -6,35 +6,26 @@ listeners; answers are values; what is refused is a `Refusal`, and then nothing 
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
-from simulators.venue import checks, refusals
+from simulators.venue import combos, refusals
 from simulators.venue import trading_calendar as calendar
 from simulators.venue.accounts import Account
 from simulators.venue.clock import MarketClock
+from simulators.venue.contingent import Contingencies
+from simulators.venue.entry import OrderEntry
 from simulators.venue.floor import Floor, NextTime
 from simulators.venue.ids import Ids, RandomIds
-from simulators.venue.instruments import Catalog, Instrument, OptionContract
+from simulators.venue.instruments import Catalog
 from simulators.venue.ledger import Ledger
-from simulators.venue.matching import marketable_px
-from simulators.venue.order_desk import Acceptance, Listener, OrderDesk
-from simulators.venue.orders import (
-    OPEN,
-    Execution,
-    Fate,
-    NewOrder,
-    Order,
-    OrderStatus,
-    PositionIntent,
-    TimeInForce,
-)
+from simulators.venue.order_desk import Listener, OrderDesk
+from simulators.venue.orders import FOLLOWS, Execution, Fate, NewOrder, Order, OrderStatus
 from simulators.venue.quotes import Quote, QuoteBook, QuoteListener
 from simulators.venue.randomness import Randomness
-from simulators.venue.reservations import Means, means_of
+from simulators.venue.replacing import Changes
+from simulators.venue.reservations import Means, asked_price, means_of
 from simulators.venue.settings import VenueSettings
-
-_GTC_LIFE = timedelta(days=90)
 
 
 class Venue:
@@ -57,6 +48,8 @@ class Venue:
         self.randomness = randomness
         self.desk = OrderDesk(ids or RandomIds(randomness), self.ledger, self.settings.fees)
         self._floor = Floor(clock, catalog, self.accounts, self.desk, randomness, self.settings)
+        self._entry = OrderEntry(self.desk, self._floor, catalog, self.accounts, self.settings)
+        Contingencies(self.desk, lambda: self._floor.now, self._floor.let_go)
 
     @property
     def now(self) -> datetime:
@@ -134,32 +127,41 @@ class Venue:
             Refusal: Nothing was changed.
         """
         self.advance()
-        instrument = self.catalog.get(asked.symbol)
-        intent = self._check(asked, instrument)
-        in_session = calendar.session_at(self.now) is not None
-        status = OrderStatus.PENDING_NEW if in_session else OrderStatus.ACCEPTED
-        expires_at = self._expiry_of(asked, instrument)
-        acceptance = Acceptance(instrument, intent, status, self.now, expires_at)
-        if fate is Fate.VANISHED:
-            return self.desk.draw_up(asked, acceptance)
-        order = self.desk.take(asked, acceptance)
-        self._floor.expect_acknowledgement(order, stalled=fate is Fate.STALLED)
-        return order
+        return self._entry.submit(asked, fate)
 
-    def cancel(self, venue_order_id: str) -> Order:
+    def replace(self, venue_order_id: str, changes: Changes, fate: Fate = Fate.WORKED) -> Order:
+        """Asks for another order in this one's place; returns that, which is pending at first.
+
+        Until it is carried out the old order may still fill.
+
+        Raises:
+            Refusal: Nothing was changed.
+        """
+        self.advance()
+        return self._entry.replace(self.desk.get(venue_order_id), changes, fate)
+
+    def cancel(self, venue_order_id: str, fate: Fate = Fate.WORKED) -> Order:
         """Asks for a cancel; the order may still fill until it is canceled.
 
         Raises:
             NoSuchOrder: There is none with this id.
-            NotCancelable: It has ended, or a cancel is pending.
+            NotCancelable: It has ended, or a cancel or a replace is pending.
+        """
+        self.advance()
+        return self._entry.cancel(self.desk.get(venue_order_id), fate)
+
+    def set_status(self, venue_order_id: str, status: OrderStatus) -> Order:
+        """Puts an order by hand into a status that may follow its own.
+
+        Raises:
+            NoSuchOrder: There is none with this id.
+            NotCancelable: That status can't follow.
         """
         self.advance()
         order = self.desk.get(venue_order_id)
-        if order.status not in OPEN - {OrderStatus.PENDING_CANCEL}:
+        if status not in FOLLOWS[order.status] or status is OrderStatus.REPLACED:
             raise refusals.NotCancelable(order.status.value)
-        order = self.desk.change(order, OrderStatus.PENDING_CANCEL, self.now)
-        self._floor.expect_cancel(order)
-        return order
+        return self.desk.change(order, status, self.now)
 
     def reject(self, venue_order_id: str) -> Order:
         """Rejects an order that was taken before.
@@ -219,44 +221,26 @@ class Venue:
         last_qty = left if qty is None else qty
         if not 0 < last_qty <= left:
             raise refusals.BadQuantity(f"qty must be above 0 and at most {left}")
-        return self._floor.fill(order, last_qty, self._forced_px(order, px))
+        if order.is_combo_leg:
+            raise refusals.BadOrder("a leg is filled together with its order")
+        if order.is_combo:
+            prices = self._forced_prices(order, px)
+            return self._floor.fill_combo(order, last_qty, prices)[-1].execution
+        return self._floor.fill(order, last_qty, self._forced_px(order, px)).execution
+
+    def _forced_prices(self, order: Order, px: Decimal | None) -> combos.Prices:
+        legs = self._floor.legs_of(order)
+        prices = combos.prices_now(legs, self.quotes)
+        net = px if px is not None else order.limit_price
+        if prices is not None and net is not None:
+            prices = combos.prices_for(net, legs, prices)
+        if prices is None:
+            raise refusals.BadPrice(net or Decimal(0), "the legs can't trade at this price")
+        return prices
 
     def _forced_px(self, order: Order, px: Decimal | None) -> Decimal:
         if px is None:
-            px = order.limit_price or marketable_px(order, self.quotes.find(order.symbol))
+            px = order.limit_price or asked_price(order.asked, self.quotes)
         if px is None or px <= 0:
             raise refusals.BadPrice(px or Decimal(0), "a price above 0 is needed")
         return px
-
-    def _check(self, asked: NewOrder, instrument: Instrument) -> PositionIntent:
-        account = self.accounts[asked.account_id]
-        open_orders = self.desk.open_orders(asked.account_id)
-        checks.check_form(asked, instrument, self.now)
-        if self.settings.refuses_option_market_orders_off_hours:
-            checks.check_market_order(asked, instrument, self.now)
-        if self.settings.unique_client_order_ids == "first":
-            self._check_unique(asked)
-        checks.check_account(account)
-        intent = checks.infer_intent(asked, account)
-        if self.settings.refuses_wash_trades:
-            checks.check_wash_trade(asked, open_orders)
-        needs = asked
-        if not self.settings.refuses_to_cross_zero:
-            intent, needs = checks.split_at_zero(asked, intent, account, open_orders)
-        checks.check_means(needs, instrument, intent, account, open_orders, self.quotes)
-        if self.settings.unique_client_order_ids == "last":
-            self._check_unique(asked)
-        return intent
-
-    def _check_unique(self, asked: NewOrder) -> None:
-        wanted = asked.client_order_id
-        if wanted and self.desk.find_by_client_id(asked.account_id, wanted) is not None:
-            raise refusals.DuplicateClientOrderId(wanted)
-
-    def _expiry_of(self, asked: NewOrder, instrument: Instrument) -> datetime:
-        closes = calendar.current_or_next_session(self.now).closes
-        if asked.time_in_force is TimeInForce.DAY:
-            return closes
-        if isinstance(instrument, OptionContract):
-            return min(closes + _GTC_LIFE, calendar.last_trading(instrument.expiry))
-        return closes + _GTC_LIFE

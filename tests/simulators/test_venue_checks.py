@@ -163,9 +163,12 @@ def test_option_market_orders_need_an_open_market() -> None:
 
 
 def test_an_expired_contract_is_refused_from_its_last_close_on() -> None:
-    market = Market(start=new_york("2024-11-15", "15:59:00"))
+    market = Market(start=new_york("2024-11-15", "15:29:00"))
     assert market.send("buy", PUT, price="1.00")
     market.wait(60)
+    with pytest.raises(refusals.BadOrder, match="expires soon"):
+        market.send("buy", PUT, price="1.01")
+    market.wait(30 * 60)
     with pytest.raises(refusals.ContractExpired):
         market.send("buy", PUT, price="1.01")
 

@@ -1,0 +1,78 @@
+"""Orders that hang together: entries that let their exits go, exits that end each other, legs.
+
+A follower of the desk: when one of them has changed, the others change at once, at the same time.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from simulators.venue.order_desk import OrderDesk
+from simulators.venue.orders import FOLLOWS, Order, OrderClass, OrderStatus
+
+_GAVE_UP = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
+_ENTRIES = (OrderClass.BRACKET, OrderClass.OTO)
+
+
+class Contingencies:
+    """Carries over from one order to those that depend on it.
+
+    - An entry (bracket, oto) that is filled lets its exits go to market; one that ends otherwise
+      takes them along.
+    - Of two exits (bracket, oco) one that fills in part shrinks the other, one that ends ends it.
+    - The legs of a multi-leg order stand where their parent stands.
+    """
+
+    def __init__(
+        self, desk: OrderDesk, now: Callable[[], datetime], let_go: Callable[[Order], None]
+    ) -> None:
+        self._desk = desk
+        self._now = now
+        self._let_go = let_go
+        desk.follow(self._changed)
+
+    def _changed(self, order: Order) -> None:
+        if order.is_combo:
+            self._carry_to_legs(order)
+        elif order.links.leg_ids:
+            self._carry_to_exits(order)
+        if order.links.exits:
+            self._carry_to_other_exit(order)
+
+    def _carry_to_legs(self, order: Order) -> None:
+        for leg_id in order.links.leg_ids:
+            leg = self._desk.get(leg_id)
+            if order.status in FOLLOWS[leg.status] and order.status is not leg.status:
+                self._desk.change(leg, order.status, self._now())
+
+    def _carry_to_exits(self, order: Order) -> None:
+        is_entry = order.asked.order_class in _ENTRIES
+        lets_go = OrderStatus.FILLED if is_entry else OrderStatus.NEW
+        for leg_id in order.links.leg_ids:
+            leg = self._desk.get(leg_id)
+            if leg.status is not OrderStatus.HELD:
+                continue
+            if order.status is lets_go:
+                self._let_go(leg)
+            elif order.status in _GAVE_UP:
+                self._desk.change(leg, OrderStatus.CANCELED, self._now())
+
+    def _carry_to_other_exit(self, order: Order) -> None:
+        if order.status is OrderStatus.REJECTED and order.links.replaces is not None:
+            return  # only the replacement was turned down: what it was to replace goes on
+        for other in self._others(order):
+            if order.status is OrderStatus.FILLED or order.status in _GAVE_UP:
+                self._desk.change(other, OrderStatus.CANCELED, self._now())
+            elif order.is_open and other.leaves_qty > order.leaves_qty:
+                left = other.cum_qty + order.leaves_qty
+                self._desk.restate(other, left, self._now())
+
+    def _others(self, order: Order) -> list[Order]:
+        chain = {order.venue_order_id, order.links.replaces, order.links.replaced_by}
+        return [
+            other
+            for other in self._desk.open_orders(order.account_id)
+            if other.links.exits
+            and other.claim == order.claim
+            and other.venue_order_id not in chain
+            and other.links.replaces != order.venue_order_id
+        ]
