@@ -34,6 +34,7 @@ from services.router.journal.replay import read_back
 from services.router.journal.store import Head, JournalError, JournalStore
 from services.router.meters import RouterMeters
 from services.router.routing.accounts import AccountLinks
+from services.router.routing.activities import Activities, ActivitySettings
 from services.router.routing.care import Care, CareSettings, Nudge, doubt_orphans
 from services.router.routing.desk import Desk
 from services.router.routing.intake import Intake
@@ -73,6 +74,7 @@ class CoreSettings:
     watch_queue_len_max: int = 1_000
     link: LinkSettings = field(default_factory=LinkSettings)
     care: CareSettings = field(default_factory=CareSettings)
+    activities: ActivitySettings = field(default_factory=ActivitySettings)
 
 
 class RouterCore:
@@ -108,6 +110,7 @@ class RouterCore:
         nudge = Nudge()
         self.intake = Intake(self.journal, self.books, nudge)
         self.care = Care(self.journal, self.books, self.intake, clock, settings.care, nudge)
+        self.activities = Activities(self.journal, self.books, settings.activities)
         self.links: dict[tuple[str, str], VenueLink] = {}
         for account in accounts:
             for venue in account.venues:
@@ -137,8 +140,13 @@ class RouterCore:
             settings=self._settings.link,
             on_stale_epoch=self._overtaken,
         )
-        link.on_session = self.care.after_connect
+        link.on_session = self._after_connect
+        link.on_activity = self.activities.take
         return link
+
+    async def _after_connect(self, link: VenueLink) -> None:
+        await self.care.after_connect(link)
+        self.activities.want(link)
 
     def _account(self, account: AccountWiring) -> AccountLinks:
         links = tuple(self.links[(account.account_id, venue.name)] for venue in account.venues)
@@ -216,11 +224,13 @@ class RouterCore:
         ]
 
     def start_tasks(self, tasks: TaskOwner) -> None:
-        """Start links and care. The journal's task is started apart: it ends last."""
+        """Start links, care and activities. The journal's task is started apart: it ends last."""
         for (account_id, venue), link in self.links.items():
             tasks.start(f"link {account_id} {venue}", link.run(), critical=True)
             tasks.start(f"follow {account_id} {venue}", link.follow(), critical=True)
             tasks.start(f"care {account_id} {venue}", self.care.run(link), critical=True)
+            activities = self.activities.run(link)
+            tasks.start(f"activities {account_id} {venue}", activities, critical=True)
 
     def tell_meters(self) -> None:
         """Set the gauges; before each reading."""

@@ -19,6 +19,7 @@ from services.common.runtime.clock import Clock
 from services.router.books.books import Books
 from services.router.books.entries import OrderKey
 from services.router.journal.records import (
+    ActivityBooked,
     AlertRaised,
     CancelIntended,
     ExecutionBooked,
@@ -45,6 +46,7 @@ class RouterMeters:
         counter, gauge = meter.create_counter, meter.create_gauge
         self._orders = counter("tandem.orders", description="Changes of an order's status.")
         self._executions = counter("tandem.executions", description="Executions that were booked.")
+        self._activities = counter("tandem.activities", description="Activities that were booked.")
         self._failovers = counter("tandem.failovers", description="Orders that went elsewhere.")
         self._alerts = counter("tandem.alerts", description="Alerts that were raised.")
         self._open_now = gauge("tandem.orders.open", description="Open orders by status.")
@@ -83,6 +85,9 @@ class RouterMeters:
         match record:
             case ExecutionBooked():
                 self._executions.add(1, {"venue": record.execution.venue})
+            case ActivityBooked():
+                kind = record.activity.activity_type.value
+                self._activities.add(1, {"venue": record.activity.venue, "type": kind})
             case AlertRaised():
                 self._alerts.add(1, {"kind": record.kind, "severity": record.severity.value})
             case FailedOver():

@@ -27,6 +27,7 @@ from services.router.api.paging import page_of
 from services.router.api.told import once_durable
 from services.router.api.views import (
     account_to_wire,
+    activity_filter,
     between,
     count_in_doubt,
     count_quarantined,
@@ -36,7 +37,13 @@ from services.router.api.views import (
     strictest_gate,
 )
 from services.router.api.watch import watch_events
-from services.router.api.wire import booked_to_wire, entry_to_wire, gate_to_wire, held_to_wire
+from services.router.api.wire import (
+    booked_activity_to_wire,
+    booked_to_wire,
+    entry_to_wire,
+    gate_to_wire,
+    held_to_wire,
+)
 from services.router.books.books import Books
 from services.router.books.entries import OrderEntry
 from services.router.books.watching import Watching
@@ -155,6 +162,23 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
         page, token = page_of(found, request.page, lambda booked: booked.seq)
         reply = pb.ListExecutionsResponse(
             executions=map(booked_to_wire, page),
+            next_page_token=token,
+            as_of=timestamp_to_wire(self._clock.now()),
+            watch_token=self._watching.token(),
+        )
+        return await once_durable(self._journal, reply)
+
+    async def ListActivities(self, request: pb.ListActivitiesRequest, context: Any) -> Any:
+        account = self._account_of(request.account_id)
+        fits = activity_filter(request)
+        found = (
+            booked
+            for booked in reversed(self._books.activities)
+            if booked.activity.account_id == account.account_id and fits(booked.activity)
+        )
+        page, token = page_of(found, request.page, lambda booked: booked.seq)
+        reply = pb.ListActivitiesResponse(
+            activities=map(booked_activity_to_wire, page),
             next_page_token=token,
             as_of=timestamp_to_wire(self._clock.now()),
             watch_token=self._watching.token(),

@@ -20,7 +20,6 @@ BROKER_METHODS = (
     "ClosePosition",
     "ExerciseOption",
     "DoNotExercise",
-    "ListActivities",
     "GetBars",
     "ListOptionContracts",
     "GetOptionSnapshots",

@@ -11,9 +11,10 @@ from services.common.contract.convert import (
     timestamp_to_wire,
     venue_status_to_wire,
 )
-from services.common.contract.convert.enums import VENUE_STATES
+from services.common.contract.convert.enums import ACTIVITY_TYPES, VENUE_STATES
 from services.common.contract.pb import accounts_pb2, events_pb2, types_pb2
 from services.common.contract.pb import broker_service_pb2 as pb
+from services.common.domain.activities import Activity
 from services.common.domain.errors import InvalidRequest, Reason
 from services.common.domain.order_status import OrderStatus
 from services.common.domain.reports import VenueState
@@ -122,6 +123,25 @@ _STATUS_TESTS: dict[int, Callable[[OrderEntry], bool]] = {
     pb.ORDER_FILTER_CLOSED: lambda entry: not entry.order.is_open,
     pb.ORDER_FILTER_IN_DOUBT: lambda entry: entry.order.status is OrderStatus.IN_DOUBT,
 }
+
+
+def activity_filter(request: pb.ListActivitiesRequest) -> Callable[[Activity], bool]:
+    """The request's filter as a test of activities; InvalidRequest names a wrong field."""
+    kinds = {
+        ACTIVITY_TYPES.required(value, f"activity_types[{number}]")
+        for number, value in enumerate(request.activity_types)
+    }
+    after = optional_timestamp_from_wire(request, "after", "after")
+    before = optional_timestamp_from_wire(request, "before", "before")
+
+    def fits(activity: Activity) -> bool:
+        return (
+            (not kinds or activity.activity_type in kinds)
+            and request.venue in ("", activity.venue)
+            and between(activity.times.venue_time, after, before)
+        )
+
+    return fits
 
 
 def between(moment: datetime | None, after: datetime | None, before: datetime | None) -> bool:

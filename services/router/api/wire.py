@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from services.common.contract.convert import (
+    activity_to_wire,
     decimal_to_wire,
     execution_to_wire,
     instrument_to_wire,
@@ -21,6 +22,7 @@ from services.common.domain.amounts import Money
 from services.common.domain.instruments import multiplier_of
 from services.router.books.entries import (
     AlertEntry,
+    BookedActivity,
     BookedExecution,
     BookEvent,
     GateEntry,
@@ -44,6 +46,11 @@ def booked_to_wire(booked: BookedExecution) -> orders_pb2.Execution:
     return execution_to_wire(
         booked.execution, client_order_id=booked.client_order_id, sequence=booked.seq
     )
+
+
+def booked_activity_to_wire(booked: BookedActivity) -> accounts_pb2.Activity:
+    """An activity of the books."""
+    return activity_to_wire(booked.activity)
 
 
 def held_to_wire(position: Position) -> accounts_pb2.Position:
@@ -127,6 +134,8 @@ def event_to_wire(event: BookEvent, token: str, account_tag: str) -> events_pb2.
             message.order.CopyFrom(entry_to_wire(event.told))
         case BookedExecution():
             message.execution.CopyFrom(booked_to_wire(event.told))
+        case BookedActivity():
+            message.activity.CopyFrom(booked_activity_to_wire(event.told))
         case Position():
             message.position.CopyFrom(held_to_wire(event.told))
         case VenueEntry():

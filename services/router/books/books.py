@@ -24,6 +24,7 @@ from services.common.domain.order_events import (
 from services.common.domain.order_status import WORKING
 from services.router.books.entries import (
     AlertEntry,
+    BookedActivity,
     BookedExecution,
     BookEvent,
     GateEntry,
@@ -36,6 +37,7 @@ from services.router.books.entries import (
 from services.router.books.positions import Position
 from services.router.journal.records import (
     NO_VENUE,
+    ActivityBooked,
     AlertRaised,
     CancelIntended,
     EpochTaken,
@@ -58,7 +60,7 @@ PositionKey = tuple[str, str, str]
 
 
 class Books:
-    """Orders, executions, positions, gate, venues and quarantine. Fields are read, not set.
+    """Orders, executions, activities, positions, gate, venues, quarantine. Read them, set none.
 
     `outages` names accounts of which it was alarmed that no venue takes their orders, until one
     can be used again or takes one.
@@ -74,6 +76,8 @@ class Books:
         self.by_placement: dict[str, OrderKey] = {}
         self.by_venue_order: dict[tuple[str, str, str], OrderKey] = {}
         self.executions: list[BookedExecution] = []
+        self.activities: list[BookedActivity] = []
+        self.activity_keys: set[tuple[str, str, str]] = set()
         self.positions: dict[PositionKey, Position] = {}
         self.gates: dict[str, GateEntry] = {}
         self.venues: dict[tuple[str, str], VenueEntry] = {}
@@ -81,6 +85,7 @@ class Books:
         self.failover_count = 0
         self.last_failover: datetime | None = None
         self.last_exec_time: dict[tuple[str, str], datetime] = {}
+        self.last_activity_time: dict[tuple[str, str], datetime] = {}
         self.least_offset_s: dict[tuple[str, str], float] = {}
         self.outages: dict[str, None] = {}  # insertion-ordered set
 
@@ -159,6 +164,8 @@ class Books:
                 return self._book(seq, at, record)
             case FeesBooked():
                 return self._book_fees(seq, at, record)
+            case ActivityBooked():
+                return self._book_activity(seq, at, record)
             case CancelIntended():
                 key = (record.account_id, record.client_order_id)
                 return [self._change(seq, at, key, CancelRequested(), RecordTimes())]
@@ -237,7 +244,8 @@ class Books:
         execution = replace(execution, times=replace(execution.times, journal_time=at))
         booked = BookedExecution(seq, record.client_order_id, execution)
         self.executions.append(booked)
-        self._note_time(execution)
+        at_venue = (execution.account_id, execution.venue)
+        _note_latest(self.last_exec_time, at_venue, execution.times.venue_time)
         return [booked, entry, self._hold(execution)]
 
     def _book_fees(self, seq: int, at: datetime, record: FeesBooked) -> list[Told]:
@@ -253,14 +261,28 @@ class Books:
                 return [costed, entry]
         raise AssertionError("its order has the execution, so the books have it")
 
+    def _book_activity(self, seq: int, at: datetime, record: ActivityBooked) -> list[Told]:
+        activity = record.activity
+        if activity.key in self.activity_keys:
+            return []
+        activity = replace(activity, times=replace(activity.times, journal_time=at))
+        booked = BookedActivity(seq, activity)
+        self.activities.append(booked)
+        self.activity_keys.add(activity.key)
+        at_venue = (activity.account_id, activity.venue)
+        _note_latest(self.last_activity_time, at_venue, activity.times.venue_time)
+        return [booked]
+
     def _hold(self, execution: Execution) -> Position:
         key = (execution.account_id, execution.venue, execution.instrument.key)
         held = self.positions.get(key) or Position(key[0], key[1], execution.instrument)
         self.positions[key] = held.book(execution)
         return self.positions[key]
 
-    def _note_time(self, execution: Execution) -> None:
-        key = (execution.account_id, execution.venue)
-        moment = execution.times.venue_time
-        if moment is not None:
-            self.last_exec_time[key] = max(moment, self.last_exec_time.get(key, moment))
+
+def _note_latest(
+    latest: dict[tuple[str, str], datetime], key: tuple[str, str], moment: datetime | None
+) -> None:
+    """Keep the latest venue time of a venue account; late ones with older times don't move it."""
+    if moment is not None:
+        latest[key] = max(moment, latest.get(key, moment))

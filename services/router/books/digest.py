@@ -16,11 +16,15 @@ def digest(books: Books) -> str:
         "orders": [unstructure(entry) for entry in books.orders.values()],
         "open": [list(key) for key in books.open_orders],
         "executions": [unstructure(booked) for booked in books.executions],
+        "activities": [unstructure(booked) for booked in books.activities],
         "positions": [unstructure(position) for position in books.positions.values()],
         "gates": [unstructure(gate) for gate in books.gates.values()],
         "venues": [unstructure(venue) for venue in books.venues.values()],
         "quarantine": [unstructure(kept) for kept in books.quarantine.values()],
         "last_exec_time": [[*key, unstructure(at)] for key, at in books.last_exec_time.items()],
+        "last_activity_time": [
+            [*key, unstructure(at)] for key, at in books.last_activity_time.items()
+        ],
         "least_offset_s": [[*key, offset] for key, offset in books.least_offset_s.items()],
         "outages": list(books.outages),
         "failovers": [books.failover_count, unstructure(books.last_failover)],

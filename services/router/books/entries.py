@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.common.domain.activities import Activity
 from services.common.domain.executions import Execution, RecordTimes
 from services.common.domain.order import Order
 from services.common.domain.reports import VenueState
@@ -39,6 +40,14 @@ class BookedExecution:
     seq: int
     client_order_id: str
     execution: Execution
+
+
+@dataclass(frozen=True, slots=True)
+class BookedActivity:
+    """An activity in the books, with the journal's time in its `times`."""
+
+    seq: int
+    activity: Activity
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,14 @@ class AlertEntry:
 
 
 Told = (
-    OrderEntry | BookedExecution | Position | VenueEntry | GateEntry | QuarantineEntry | AlertEntry
+    OrderEntry
+    | BookedExecution
+    | BookedActivity
+    | Position
+    | VenueEntry
+    | GateEntry
+    | QuarantineEntry
+    | AlertEntry
 )
 """What a subscriber of WatchEvents is told, once it is durable."""
 

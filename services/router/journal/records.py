@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from services.common.domain.activities import Activity
 from services.common.domain.errors import VenueCause
 from services.common.domain.executions import Execution, Fee, RecordTimes
 from services.common.domain.order_events import Placement, PlacementSignaled
@@ -112,6 +113,14 @@ class FeesBooked:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivityBooked:
+    """An account was changed at a venue without a fill: assigned, charged, paid ..."""
+
+    account_id: str
+    activity: Activity
+
+
+@dataclass(frozen=True, slots=True)
 class CancelIntended:
     """A cancel was asked for; it stands until the order has ended."""
 
@@ -184,6 +193,7 @@ Record = (
     | PlacementReported
     | ExecutionBooked
     | FeesBooked
+    | ActivityBooked
     | CancelIntended
     | FailedOver
     | Quarantined

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from services.common.domain.activities import Activity
 from services.common.domain.errors import Reason, TandemError
 from services.common.domain.executions import Execution
 from services.common.domain.reports import OrderReport, VenueState, VenueStatus
@@ -90,6 +91,7 @@ class VenueLink:
         self._why_not = "not connected yet"
         self._session_changed = asyncio.Event()
         self.on_session: Callable[[VenueLink], Awaitable[None]] | None = None
+        self.on_activity: Callable[[Activity], None] | None = None
 
     # -- what planning sees ------------------------------------------------------------------
 
@@ -213,7 +215,7 @@ class VenueLink:
         await self._read_status()
         since = self._books.last_exec_time.get((self.account_id, self.name))
         if since is None:
-            since = self._in_venue_time(self._books.created)
+            since = self.in_venue_time(self._books.created)
         if since is not None:
             since -= timedelta(seconds=self._settings.overlap_s)
         for execution in reversed(await self.port.executions(after=since)):
@@ -231,7 +233,7 @@ class VenueLink:
             self._status = status
             self._tell_state()
 
-    def _in_venue_time(self, moment: datetime | None) -> datetime | None:
+    def in_venue_time(self, moment: datetime | None) -> datetime | None:
         """A past wall time by the venue's clock; None, which reads all, if its clock is not known.
 
         By the least offset that was ever seen: if the venue's clock has jumped ahead since, or ours
@@ -249,6 +251,9 @@ class VenueLink:
                 self._intake.take_execution(item)
             case OrderReport():
                 self._intake.take_report(item)
+            case Activity():
+                if self.on_activity is not None:
+                    self.on_activity(item)
             case VenueStatus():
                 self._status = item
                 self._set_session(item.session_id)

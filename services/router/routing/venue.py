@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.common.domain.activities import Activity
 from services.common.domain.executions import Execution
 from services.common.domain.instruments import Instrument
 from services.common.domain.market import MarketClock, Quote
@@ -46,7 +47,7 @@ class Pulse:
     session_id: str
 
 
-VenueNews = OrderReport | Execution | VenueStatus | Pulse
+VenueNews = OrderReport | Execution | Activity | VenueStatus | Pulse
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,9 @@ class VenuePort(Protocol):
         self, *, after: datetime | None = None, placement_id: str = ""
     ) -> Sequence[Execution]:
         """All executions since `after`, or of one placement; in any order."""
+
+    async def activities(self, *, after: datetime | None = None) -> Sequence[Activity]:
+        """All activities since `after`, in any order. ReadFailed NOT_IMPLEMENTED without any."""
 
     async def balance(self) -> Balance:
         """The account's figures at the venue."""

@@ -12,6 +12,7 @@ import grpc
 import structlog
 
 from services.common.contract.convert import (
+    activity_from_wire,
     balance_from_wire,
     duration_to_wire,
     execution_from_wire,
@@ -34,6 +35,7 @@ from services.common.contract.pb import (
     types_pb2,
 )
 from services.common.contract.status import from_rpc_error
+from services.common.domain.activities import Activity
 from services.common.domain.errors import ReadFailed, Reason, Unavailable
 from services.common.domain.executions import Execution
 from services.common.domain.instruments import Instrument
@@ -147,6 +149,19 @@ class VenueClient:
                 return found
             page.page_token = reply.next_page_token
 
+    async def activities(self, *, after: datetime | None = None) -> Sequence[Activity]:
+        found: list[Activity] = []
+        page = types_pb2.PageRequest(page_size=_PAGE_SIZE)
+        while True:
+            request = broker_service_pb2.ListActivitiesRequest(
+                account_id=self._account_id, after=optional_timestamp_to_wire(after), page=page
+            )
+            reply = await self._read(self._broker.ListActivities, request)
+            found += (activity_from_wire(activity) for activity in reply.activities)
+            if not reply.next_page_token:
+                return found
+            page.page_token = reply.next_page_token
+
     async def balance(self) -> Balance:
         request = broker_service_pb2.GetAccountRequest(account_id=self._account_id)
         reply = await self._read(self._broker.GetAccount, request)
@@ -218,6 +233,8 @@ class VenueClient:
                 return report_from_wire(event.order)
             case "execution":
                 return execution_from_wire(event.execution)
+            case "activity":
+                return activity_from_wire(event.activity)
             case "venue_status":
                 return venue_status_from_wire(event.venue_status)
             case kind:  # later releases of the contract may tell more

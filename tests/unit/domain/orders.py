@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from services.common.domain.activities import Activity, ActivityType
 from services.common.domain.executions import ExecSource, Execution, RecordTimes, Side
 from services.common.domain.instruments import Instrument
 from services.common.domain.occ import parse_symbol
@@ -66,5 +67,22 @@ def execution(
         cum_qty=None if cum is None else Decimal(cum),
         source=ExecSource.STREAM,
         times=RecordTimes(venue_time=NOW, received_time=NOW),
+    )
+    return replace(made, **changes)
+
+
+def activity(
+    activity_id: str = "a-1", kind: ActivityType = ActivityType.ASSIGNMENT, **changes: Any
+) -> Activity:
+    """A short put was assigned, unless told otherwise."""
+    made = Activity(
+        venue="alpaca",
+        account_id="main",
+        activity_id=activity_id,
+        activity_type=kind,
+        raw_type="OPASN",
+        times=RecordTimes(venue_time=NOW, received_time=NOW),
+        instrument=instrument(),
+        qty=Decimal(1),
     )
     return replace(made, **changes)

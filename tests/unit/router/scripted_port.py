@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from services.common.domain.activities import Activity
 from services.common.domain.amounts import Money
 from services.common.domain.errors import ReadFailed, Reason, TandemError, Unavailable
 from services.common.domain.executions import ExecSource, Execution, RecordTimes
@@ -80,6 +81,9 @@ class ScriptedPort:
     reachable: bool = True
     knows: dict[str, OrderReport] = field(default_factory=dict)
     fills: list[Execution] = field(default_factory=list)
+    happened: list[Activity] = field(default_factory=list)
+    activities_error: TandemError | None = None
+    activities_asked: list[datetime | None] = field(default_factory=list)
     sent: list[OrderSpec] = field(default_factory=list)
     canceled: list[str] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
@@ -138,6 +142,17 @@ class ScriptedPort:
             for e in reversed(self.fills)
             if placement_id in ("", e.client_id)
             and (after is None or e.times.venue_time is None or e.times.venue_time >= after)
+        ]
+
+    async def activities(self, *, after: datetime | None = None) -> Sequence[Activity]:
+        self._require()
+        self.activities_asked.append(after)
+        if self.activities_error is not None:
+            raise self.activities_error
+        return [
+            a
+            for a in reversed(self.happened)
+            if after is None or a.times.venue_time is None or a.times.venue_time >= after
         ]
 
     async def balance(self) -> Balance:

@@ -20,6 +20,7 @@ from services.router.books.digest import digest
 from services.router.journal import codec
 from services.router.journal.records import (
     NO_VENUE,
+    ActivityBooked,
     AlertRaised,
     EpochTaken,
     FailedOver,
@@ -30,12 +31,12 @@ from services.router.journal.records import (
     TradingStateSet,
     VenueStateChanged,
 )
-from tests.unit.domain.orders import NOW, execution, spec
+from tests.unit.domain.orders import NOW, activity, execution, spec
 from tests.unit.router.folded import Folded
 
 CAUSE = VenueCause("alpaca", Reason.RATE_LIMITED, "429", Effect.NONE)
-DERIVED = {"by_placement", "by_venue_order"}
-"""Ways to find an order, made of the orders themselves."""
+DERIVED = {"by_placement", "by_venue_order", "activity_keys"}
+"""Ways to find a thing, made of the things themselves."""
 
 
 def venue(state: VenueState, session_id: str) -> VenueStateChanged:
@@ -57,6 +58,7 @@ def rich() -> Folded:
     fold.add(
         FailedOver("main", "b", "alpaca", "second", CAUSE),
         Quarantined("q-1", "main", "alpaca", "a stranger", execution=execution("x")),
+        ActivityBooked("main", activity("a-1")),
         venue(VenueState.UP, "session-1"),
         TradingStateSet("main", TradingState.REDUCING, "test", "me"),
         AlertRaised(NO_VENUE, Severity.CRITICAL, "", "second"),
@@ -82,6 +84,7 @@ RECORDS: list[Record] = [
     FailedOver("main", "a", "alpaca", "second", CAUSE),
     AlertRaised(NO_VENUE, Severity.CRITICAL, "", "main"),
     Quarantined("q-2", "main", "alpaca", "a stranger"),
+    ActivityBooked("main", activity("a-2")),
     venue(VenueState.DOWN, ""),
     venue(VenueState.UP, "session-2"),
 ]
