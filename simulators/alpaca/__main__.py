@@ -43,6 +43,7 @@ _PORT = click.IntRange(0, 65535)
 @click.option("--skip-closed", is_flag=True, help="At each close jump to the next opening.")
 @click.option("--rate-limit", type=click.IntRange(0), default=200, help="A minute; 0 for none.")
 @click.option("--stream-exec-ids", type=click.Choice(["different", "same"]), default="different")
+@click.option("--option-activities", type=click.Choice(["next_day", "at_once"]), default="next_day")
 @click.option("--chains/--no-chains", default=True, help="Option chains on all that is quoted.")
 @click.option("--stock-feed", type=click.Choice(["iex", "sip"]), default="iex", help="The best.")
 @click.option(
@@ -80,6 +81,7 @@ def _settings(given: dict[str, Any]) -> AlpacaSettings:
         seed=given["seed"],
         rate_limit_per_min=given["rate_limit"],
         stream_exec_ids=given["stream_exec_ids"],
+        option_activities=given["option_activities"],
         chains=given["chains"],
         stock_feed=given["stock_feed"],
         option_feed=given["option_feed"],

@@ -1,45 +1,85 @@
-"""/v2/account/activities: the account's fills, paged by the last item's id."""
+"""/v2/account/activities: fills, option events and cash, paged by the last item's id."""
 
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from simulators.alpaca.http import HttpResponse, json_response
 from simulators.alpaca.problems import invalid
 from simulators.alpaca.router import Call
-from simulators.alpaca.wire_values import nanoseconds, plain, read_time, wire_time
+from simulators.alpaca.wire_values import cents, nanoseconds, plain, read_time, wire_time
+from simulators.venue import trading_calendar as calendar
+from simulators.venue.account_events import (
+    OPTION_EVENTS,
+    AccountEvent,
+    AccountEventKind,
+    AccountEvents,
+)
 from simulators.venue.orders import Execution, OrderEvent
 from simulators.venue.randomness import fixed_uuid
-from simulators.venue.trading_calendar import NEW_YORK, trading_date
 from simulators.venue.venue import Venue
 
 _PAGE_MAX = 100
-# Alpaca's list. All but FILL stay empty here: this market has no fees, dividends or assignments.
+# Alpaca's list; what this market doesn't have stays empty.
 _TYPE_NAMES = (
     "FILL ACATC ACATS CFEE CIL CSD CSW DIV DIVCGL DIVCGS DIVNRA DIVROC DIVTXEX DIVWH EXTRD "
-    "FEE FXTRD INT INTPNL JNLC JNLS MA MEM MISC NC OCT OPASN OPCSH OPEXC OPEXP OPTRD PTC "
+    "FEE FXTRD INT INTPNL JNLC JNLS MA MEM MISC NC OCT OPASN OPCA OPCSH OPEXC OPEXP OPTRD PTC "
     "REORG SPIN SPLIT SWP TRANS VOF WH"
 )
 _TYPES = frozenset(_TYPE_NAMES.split())
+_OF_KIND = {
+    AccountEventKind.ASSIGNED: ("OPASN", "Option Assignment"),
+    AccountEventKind.EXERCISED: ("OPEXC", "Option Exercise"),
+    AccountEventKind.EXPIRED: ("OPEXP", "Option Expiry"),
+    AccountEventKind.OPTION_TRADE: ("OPTRD", "Option Trade"),
+    AccountEventKind.FEE: ("FEE", "Fee"),
+    AccountEventKind.DIVIDEND: ("DIV", "Cash Dividend"),
+    AccountEventKind.DEPOSIT: ("CSD", "Cash Deposit"),
+    AccountEventKind.WITHDRAWAL: ("CSW", "Cash Withdrawal"),
+    AccountEventKind.POSITION: ("JNLS", "Securities Journal"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """An activity: what day it is of, since when it may be shown, and what is shown."""
+
+    day: date
+    created_at: datetime
+    type: str
+    content: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.content["id"])
 
 
 class Activities:
-    """Keeps the wire form of each fill and serves them page by page.
+    """Keeps the wire form of each activity and serves them page by page.
 
     Args:
-        exec_ids: "same" ends an activity's id in the stream's execution_id, "different" does not.
+        exec_ids: "same" ends a fill's id in the stream's execution_id, "different" does not.
+        option_activities: "next_day" shows option events from the next trading day on, as paper
+            accounts do, "at_once" when they happen. Positions and cash change at once in any case.
     """
 
-    def __init__(self, venue: Venue, account_id: str, account_number: str, exec_ids: str) -> None:
+    def __init__(
+        self,
+        venue: Venue,
+        events: AccountEvents,
+        account_id: str,
+        account_number: str,
+        exec_ids: str,
+        option_activities: str,
+    ) -> None:
         self.exec_ids = exec_ids
+        self.option_activities = option_activities
         self._venue = venue
         self._account_id = account_id
         self._account_uuid = fixed_uuid(f"account/{account_number}")
-        self._fills: list[tuple[Execution, dict[str, Any]]] = []
-        venue.subscribe(self._heard)
-
-    def _heard(self, event: OrderEvent) -> None:
-        if event.booking is not None and event.order.account_id == self._account_id:
-            execution = event.booking.execution
-            self._fills.append((execution, self._json(execution)))
+        self._items: list[_Item] = []
+        venue.subscribe(self._filled)
+        events.subscribe(self._happened)
 
     def list(self, call: Call) -> HttpResponse:
         """GET /v2/account/activities and /v2/account/activities/{type}."""
@@ -47,17 +87,59 @@ class Activities:
         direction = call.query("direction", "desc")
         if direction not in ("asc", "desc"):
             raise invalid("invalid direction")
-        items = [item for execution, item in self._fills if _in_window(call, execution)]
-        if wanted and "FILL" not in wanted:
-            items = []
-        # By id: time to the millisecond, then chance. Fills of one instant come in any order, as
-        # they do at Alpaca.
-        items.sort(key=lambda item: str(item["id"]), reverse=direction == "desc")
-        return json_response(200, _page(call, items, descending=direction == "desc"))
+        now = self._venue.now
+        items = [
+            item
+            for item in self._items
+            if item.created_at <= now
+            and (not wanted or item.type in wanted)
+            and _in_window(call, item)
+        ]
+        # By id: time to the millisecond, then chance. Those of one instant come in any order, as
+        # they do at Alpaca; what is no trade has its day and no time.
+        items.sort(key=lambda item: item.id, reverse=direction == "desc")
+        contents = [item.content for item in items]
+        return json_response(200, _page(call, contents, descending=direction == "desc"))
 
-    def _json(self, execution: Execution) -> dict[str, Any]:
+    def _filled(self, event: OrderEvent) -> None:
+        if event.booking is None or event.order.account_id != self._account_id:
+            return
+        execution = event.booking.execution
+        day = calendar.trading_date(execution.at)
+        self._items.append(_Item(day, execution.at, "FILL", self._fill_json(execution)))
+
+    def _happened(self, event: AccountEvent) -> None:
+        if event.account_id != self._account_id:
+            return
+        created_at = event.at
+        if event.kind in OPTION_EVENTS and self.option_activities == "next_day":
+            created_at = _next_trading_day(event.at)
+        name, description = _OF_KIND[event.kind]
+        day = calendar.trading_date(event.at)
+        content = {
+            "id": f"{day:%Y%m%d}000000000::{self._venue.randomness.uuid('activity_id')}",
+            "account_id": self._account_uuid,
+            "activity_type": name,
+            "date": day.isoformat(),
+            "net_amount": plain(cents(event.net_amount)),
+            "description": description,
+            "status": "executed",
+            "group_id": event.group_id,
+            "currency": "USD",
+            "created_at": wire_time(created_at),
+        }
+        if event.sub_type:
+            content["activity_sub_type"] = event.sub_type
+        if event.symbol:
+            content |= {"symbol": event.symbol, "qty": plain(event.qty)}
+        if event.price is not None:
+            is_dividend = event.kind is AccountEventKind.DIVIDEND
+            content["per_share_amount" if is_dividend else "price"] = plain(event.price)
+        self._items.append(_Item(day, created_at, name, content))
+
+    def _fill_json(self, execution: Execution) -> dict[str, Any]:
         order = execution.order
-        local = execution.at.astimezone(NEW_YORK)
+        local = execution.at.astimezone(calendar.NEW_YORK)
         stamp = local.strftime("%Y%m%d%H%M%S") + f"{local.microsecond // 1000:03d}"
         same = self.exec_ids == "same"
         unique = execution.exec_id if same else self._venue.randomness.uuid("activity_id")
@@ -87,16 +169,24 @@ def _types(call: Call) -> set[str]:
     return types
 
 
-def _in_window(call: Call, execution: Execution) -> bool:
+def _in_window(call: Call, item: _Item) -> bool:
     day, after, until = call.query("date"), call.query("after"), call.query("until")
     if day and (after or until):
         raise invalid("date cannot be used with after or until")
-    if day and trading_date(execution.at).isoformat() != day[:10]:
+    if day and item.day.isoformat() != day[:10]:
         return False
-    at = nanoseconds(execution.at)
+    at = nanoseconds(item.created_at)
     return not (after and at <= _time(after, "after")) and not (
         until and at > _time(until, "until")
     )
+
+
+def _next_trading_day(at: datetime) -> datetime:
+    """The beginning of the next trading day in New York."""
+    midnight = time(tzinfo=calendar.NEW_YORK)
+    tomorrow = calendar.trading_date(at) + timedelta(days=1)
+    opens = calendar.current_or_next_session(datetime.combine(tomorrow, midnight)).opens
+    return datetime.combine(calendar.trading_date(opens), midnight)
 
 
 def _time(text: str, name: str) -> int:

@@ -6,12 +6,15 @@ from email.utils import format_datetime
 
 from simulators.alpaca.account_routes import AccountRoutes
 from simulators.alpaca.activities import Activities
+from simulators.alpaca.configurations import Configurations
 from simulators.alpaca.contract_routes import ContractRoutes
 from simulators.alpaca.http import HttpRequest, HttpResponse
 from simulators.alpaca.market import Market
 from simulators.alpaca.market_routes import MarketRoutes
 from simulators.alpaca.option_data import OptionData
 from simulators.alpaca.order_routes import OrderRoutes
+from simulators.alpaca.portfolio_history import PortfolioHistory
+from simulators.alpaca.position_routes import PositionRoutes
 from simulators.alpaca.problems import (
     ApiProblem,
     not_built,
@@ -29,16 +32,7 @@ from simulators.venue.refusals import Refusal
 from simulators.venue.venue import Venue
 
 # Endpoints that Alpaca has and this simulator answers with 501, never with a made-up answer.
-_FOR_LATER = (
-    ("DELETE", "/v2/positions"),
-    ("DELETE", "/v2/positions/{symbol}"),
-    ("POST", "/v2/positions/{symbol}/exercise"),
-    ("POST", "/v2/positions/{symbol}/do-not-exercise"),
-    ("GET", "/v2/account/configurations"),
-    ("PATCH", "/v2/account/configurations"),
-    ("GET", "/v2/account/portfolio/history"),
-    ("GET", "/v2/corporate_actions/announcements"),
-)
+_FOR_LATER = (("GET", "/v2/corporate_actions/announcements"),)
 
 
 class AlpacaApi:
@@ -47,7 +41,12 @@ class AlpacaApi:
     def __init__(self, market: Market, account_id: str, settings: AlpacaSettings) -> None:
         venue = market.venue
         self.activities = Activities(
-            venue, account_id, settings.account_number, settings.stream_exec_ids
+            venue,
+            market.events,
+            account_id,
+            settings.account_number,
+            settings.stream_exec_ids,
+            settings.option_activities,
         )
         self.trading_limit = self._limit(venue, settings)
         self._data_limit = self._limit(venue, settings)
@@ -55,9 +54,13 @@ class AlpacaApi:
         self._settings = settings
         self._router = Router()
         OrderRoutes(venue, account_id).add_to(self._router)
-        AccountRoutes(venue, account_id, settings.account_number, self.activities).add_to(
-            self._router
-        )
+        configurations = Configurations(venue.accounts[account_id])
+        AccountRoutes(
+            venue, account_id, settings.account_number, self.activities, configurations
+        ).add_to(self._router)
+        configurations.add_to(self._router)
+        PortfolioHistory(venue, account_id).add_to(self._router)
+        PositionRoutes(market, account_id).add_to(self._router)
         for part in (MarketRoutes, ContractRoutes, StockData, OptionData):
             part(market).add_to(self._router)
         self.endpoints = self._router.routes

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from simulators.alpaca.settings import AlpacaSettings
+from simulators.venue.account_events import AccountEvents
 from simulators.venue.accounts import Account
 from simulators.venue.bars import Bars
 from simulators.venue.chain import Chain, ChainCatalog
@@ -17,6 +18,7 @@ from simulators.venue.default_market import (
     read_quotes,
 )
 from simulators.venue.instruments import Equity
+from simulators.venue.lifecycle import OptionLifecycle
 from simulators.venue.model_quotes import ModelQuotes
 from simulators.venue.quotes import Quote
 from simulators.venue.randomness import Randomness
@@ -39,7 +41,7 @@ class Feeds:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What market data are made of."""
+    """The venue and what there is besides it: data, and what happens to positions."""
 
     venue: Venue
     catalog: ChainCatalog
@@ -47,6 +49,8 @@ class Market:
     tape: Tape
     bars: Bars
     feeds: Feeds
+    events: AccountEvents
+    lifecycle: OptionLifecycle
 
 
 def build_market(
@@ -74,7 +78,9 @@ def build_market(
     for quote in quotes:
         venue.set_quote(quote)
     feeds = Feeds(settings.stock_feed, settings.option_feed)
-    return Market(venue, catalog, model, tape, Bars(tape), feeds)
+    events = AccountEvents(catalog, venue.ledger, venue.randomness)
+    lifecycle = OptionLifecycle(venue, events)
+    return Market(venue, catalog, model, tape, Bars(tape), feeds, events, lifecycle)
 
 
 def _add_chains(catalog: ChainCatalog, quote: Quote) -> None:

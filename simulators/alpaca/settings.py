@@ -21,6 +21,8 @@ class AlpacaSettings:
     rate_limit_per_min: for trading and for data, each by itself; 0 switches it off.
     stream_exec_ids: "different" gives an activity an id of its own (as nothing says that Alpaca's
     agree); "same" makes the activity's id end in the stream's execution_id.
+    option_activities: "next_day" shows assignments, exercises and expirations in the activities
+    from the next trading day on, as paper accounts do; "at_once" when they happen.
     chains: whole option chains on every share that is quoted, besides the contracts with quotes.
     stock_feed, option_feed: the best that the account may use: "iex" or "sip", "indicative" or
     "opra".
@@ -35,6 +37,7 @@ class AlpacaSettings:
     seed: int = 1
     rate_limit_per_min: int = 200
     stream_exec_ids: str = "different"
+    option_activities: str = "next_day"
     chains: bool = True
     stock_feed: str = "iex"
     option_feed: str = "indicative"

@@ -9,6 +9,7 @@ from simulators.alpaca.frontend import Frontend
 from simulators.alpaca.market import Market, build_market
 from simulators.alpaca.settings import AlpacaSettings
 from simulators.alpaca.trade_updates import TradeUpdates
+from simulators.alpaca.verbs import AlpacaVerbs
 from simulators.control.control import Option, SimulatorControl
 from simulators.control.faults import FaultBook, Kind, places_without
 from simulators.control.request_log import RequestLog
@@ -51,7 +52,8 @@ def build(
     updates = TradeUpdates(venue, settings.account_number, faults, api.is_key)
     frontend = Frontend(venue, api, updates, faults, log, driver)
     options = _options(market, api)
-    control = SimulatorControl(venue, faults, log, updates, driver.wake, options)
+    verbs = AlpacaVerbs(market, settings.account_number).verbs()
+    control = SimulatorControl(venue, faults, log, updates, driver.wake, options, verbs)
     return SimulatedAlpaca(settings, venue, market, api, updates, frontend, control)
 
 
@@ -62,6 +64,11 @@ def _options(market: Market, api: AlpacaApi) -> dict[str, Option]:
             values=("different", "same"),
             get=lambda: activities.exec_ids,
             set=lambda value: setattr(activities, "exec_ids", value),
+        ),
+        "option_activities": Option(
+            values=("next_day", "at_once"),
+            get=lambda: activities.option_activities,
+            set=lambda value: setattr(activities, "option_activities", value),
         ),
         "stock_feed": Option(
             values=("iex", "sip"),

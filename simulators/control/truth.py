@@ -6,6 +6,7 @@ from enum import Enum
 from fractions import Fraction
 from typing import Any
 
+from simulators.venue.account_events import AccountEvent
 from simulators.venue.accounts import Account, Position
 from simulators.venue.ledger import CashMovement, LedgerEntry
 from simulators.venue.orders import Execution, Order, OrderEvent
@@ -24,6 +25,7 @@ def ledger_json(venue: Venue, *, with_entries: bool = False) -> dict[str, Any]:
         "now": _plain(venue.clock.now()),
         "orders": [order_record(order) for order in venue.desk],
         "executions": [execution_record(execution) for execution in venue.ledger.executions],
+        "account_events": [account_event_record(e) for e in venue.ledger.account_events],
         "accounts": {key: account_record(account) for key, account in venue.accounts.items()},
     }
     if with_entries:
@@ -95,6 +97,11 @@ def execution_record(execution: Execution) -> dict[str, Any]:
     }
 
 
+def account_event_record(event: AccountEvent) -> dict[str, Any]:
+    """One change of an account that was no trade."""
+    return {name: _plain(getattr(event, name)) for name in AccountEvent.__slots__}
+
+
 def _entry_record(entry: LedgerEntry) -> dict[str, Any]:
     record = entry.record
     content: dict[str, Any]
@@ -102,6 +109,9 @@ def _entry_record(entry: LedgerEntry) -> dict[str, Any]:
         content = {"event": _plain(record.kind), **order_record(record.order)}
     elif isinstance(record, Execution):
         content = execution_record(record)
+    elif isinstance(record, AccountEvent):
+        content = account_event_record(record)
+        content["event"] = content.pop("kind")
     elif isinstance(record, CashMovement):
         content = {name: _plain(getattr(record, name)) for name in CashMovement.__slots__}
     else:

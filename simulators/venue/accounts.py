@@ -86,6 +86,19 @@ class Account:
         position = self.positions.get(symbol)
         return position.qty if position is not None else Decimal(0)
 
+    def move(self, instrument: Instrument, signed_qty: Decimal, px: Decimal) -> Decimal:
+        """Books a change of a position that is no fill, and returns the cash that moved."""
+        symbol = instrument.symbol
+        position = self.positions.setdefault(symbol, Position(instrument))
+        profit, fees = position.trade(signed_qty, px, Decimal(0))
+        self.realised += profit
+        self.realised_fees += fees
+        if not position.qty:
+            del self.positions[symbol]
+        moved = -signed_qty * px * instrument.multiplier
+        self.cash += moved
+        return moved
+
     def book(self, execution: Execution) -> Decimal:
         """Books a fill and returns the cash that moved, fee included."""
         order = execution.order

@@ -63,6 +63,7 @@ class Floor:
         self._timetable = Timetable()
         self._stalled: set[str] = set()
         self._quote_listeners: list[QuoteListener] = []
+        self._is_advancing = False
         self._rhythms: list[tuple[NextTime, Callable[[], None]]] = []
         self.replacements = Replacements(desk)
         self._plan_session_change()
@@ -76,7 +77,19 @@ class Floor:
         return self._timetable.next_due
 
     def advance(self) -> None:
-        """Runs everything that is due, in order, each at its own market time."""
+        """Runs everything that is due, in order, each at its own market time.
+
+        What runs may use the venue's own verbs: asked again in between, this does nothing.
+        """
+        if self._is_advancing:
+            return
+        self._is_advancing = True
+        try:
+            self._run_what_is_due()
+        finally:
+            self._is_advancing = False
+
+    def _run_what_is_due(self) -> None:
         while (due := self._timetable.next_due) is not None and due <= self._clock.now():
             self.now = due
             self._timetable.pop()()

@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
+from typing import TYPE_CHECKING, Union
 
 from simulators.venue.orders import Execution, Order, OrderEvent
+
+if TYPE_CHECKING:
+    from simulators.venue.account_events import AccountEvent
 
 
 class EntryKind(Enum):
@@ -15,6 +19,7 @@ class EntryKind(Enum):
     ORDER_EVENT = "order_event"
     EXECUTION = "execution"
     CASH = "cash"
+    ACCOUNT_EVENT = "account_event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,9 @@ class CashMovement:
     exec_id: str | None = None
 
 
+Record = Union[Order, OrderEvent, Execution, CashMovement, "AccountEvent"]
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """One record; `seq` counts from 1 without gaps."""
@@ -35,7 +43,7 @@ class LedgerEntry:
     seq: int
     at: datetime
     kind: EntryKind
-    record: Order | OrderEvent | Execution | CashMovement
+    record: Record
 
 
 class Ledger:
@@ -44,6 +52,7 @@ class Ledger:
     def __init__(self) -> None:
         self._entries: list[LedgerEntry] = []
         self._executions: list[Execution] = []
+        self._account_events: list[AccountEvent] = []
 
     @property
     def entries(self) -> tuple[LedgerEntry, ...]:
@@ -54,6 +63,15 @@ class Ledger:
     def executions(self) -> tuple[Execution, ...]:
         """All fills in the order in which they happened."""
         return tuple(self._executions)
+
+    @property
+    def account_events(self) -> "tuple[AccountEvent, ...]":
+        """All that changed accounts without a trade, in order."""
+        return tuple(self._account_events)
+
+    def account_event(self, event: "AccountEvent") -> None:
+        self._account_events.append(event)
+        self._append(event.at, EntryKind.ACCOUNT_EVENT, event)
 
     def order_taken(self, order: Order) -> None:
         self._append(order.submitted_at, EntryKind.ORDER, order)
@@ -72,6 +90,6 @@ class Ledger:
         self,
         at: datetime,
         kind: EntryKind,
-        record: Order | OrderEvent | Execution | CashMovement,
+        record: Record,
     ) -> None:
         self._entries.append(LedgerEntry(len(self._entries) + 1, at, kind, record))
