@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from random import Random
 
 from services.alpaca_adapter.account_mode import Admission
+from services.alpaca_adapter.activity_reads import ActivityReads
+from services.alpaca_adapter.feeds import Feeds
 from services.alpaca_adapter.gateway import AlpacaGateway, MakeUpdates, Parts
 from services.alpaca_adapter.listings import Listings
 from services.alpaca_adapter.market_data import MarketData
+from services.alpaca_adapter.market_listings import MarketListings
 from services.alpaca_adapter.order_entry import OrderEntry
 from services.alpaca_adapter.reads import Reader, ReadPolicy
 from services.alpaca_adapter.recovery import Recovery
@@ -23,6 +26,7 @@ from services.alpaca_adapter.stream import OpenStream, StreamTerms, opener
 from services.alpaca_adapter.told import Told
 from services.alpaca_adapter.trade_updates import SyncTerms, TradeUpdates
 from services.alpaca_adapter.translate import Translator
+from services.alpaca_adapter.translate_activity import ActivityTranslator
 from services.alpaca_adapter.unproven import Unproven
 from services.alpaca_adapter.venue_reads import VenueReads
 from services.alpaca_adapter.venue_watch import VenueWatch
@@ -145,13 +149,20 @@ def _parts(
             was_admitted=lambda: admission.is_admitted,
         ),
         unproven=unproven,
-        market_data=MarketData(
-            core.reader,
-            core.watch,
-            venue,
-            stock_feed=settings.stock_feed,
-            option_feed=settings.option_feed,
+        market_data=MarketData(core.reader, core.watch, venue, _feeds(settings, around)),
+        market_listings=MarketListings(core.reader, core.watch),
+        activities=ActivityReads(
+            core.reader, ActivityTranslator(venue, account_id, around.clock.now)
         ),
+    )
+
+
+def _feeds(settings: AlpacaSettings, around: Surroundings) -> Feeds:
+    return Feeds(
+        around.clock.monotonic,
+        stock_feed=settings.stock_feed,
+        option_feed=settings.option_feed,
+        refused_s=settings.feed_refused_s,
     )
 
 

@@ -77,4 +77,5 @@ def _capabilities(settings: AlpacaSettings) -> Capabilities:
         enforces_unique_ids=True,
         fractional_quantities=True,
         entitlements=(f"stock_feed={settings.stock_feed}", f"option_feed={settings.option_feed}"),
+        not_offered=("StreamQuotes",),
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import structlog
 
 from services.alpaca_adapter import translate_account
 from services.alpaca_adapter.account_mode import Admission
+from services.alpaca_adapter.activity_reads import ActivityReads
 from services.alpaca_adapter.errors import Kind, classify
 from services.alpaca_adapter.exchange import Answer
 from services.alpaca_adapter.market_data import MarketData
+from services.alpaca_adapter.market_listings import MarketListings
 from services.alpaca_adapter.order_entry import OrderEntry
 from services.alpaca_adapter.reads import Reader
 from services.alpaca_adapter.rest import AlpacaRest
@@ -23,6 +25,9 @@ from services.alpaca_adapter.venue_reads import VenueReads
 from services.alpaca_adapter.venue_watch import VenueWatch
 from services.alpaca_adapter.wire_fields import Unreadable
 from services.common.adapter.port import (
+    ActivityQuery,
+    BarQuery,
+    ContractQuery,
     EventSink,
     ExecutionQuery,
     LastCheck,
@@ -30,10 +35,18 @@ from services.common.adapter.port import (
     VenueEvent,
     VenueGateway,
 )
+from services.common.domain.activities import Activity
 from services.common.domain.errors import ReadFailed, Reason, TandemError
 from services.common.domain.executions import Execution
-from services.common.domain.instruments import Instrument
-from services.common.domain.market import MarketClock, Quote
+from services.common.domain.instruments import Instrument, OptionContract
+from services.common.domain.market import (
+    Bars,
+    ListedOption,
+    MarketClock,
+    MarketDay,
+    OptionSnapshot,
+    Quote,
+)
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.reports import (
     AccountMode,
@@ -64,6 +77,8 @@ class Parts:
     entry: OrderEntry
     unproven: Unproven
     market_data: MarketData
+    market_listings: MarketListings
+    activities: ActivityReads
 
 
 MakeUpdates = Callable[[EventSink, Callable[[], Awaitable[None]], Callable[[], None]], TradeUpdates]
@@ -214,9 +229,31 @@ class AlpacaGateway(VenueGateway):
         """Latest quotes; an instrument without one is left out."""
         return await self._parts.market_data.quotes(instruments)
 
+    async def bars(self, query: BarQuery) -> Bars:
+        """Bars of one instrument."""
+        return await self._parts.market_data.bars(query)
+
+    async def option_contracts(self, query: ContractQuery) -> Sequence[ListedOption]:
+        """Listed options, those that have ended included if their day is asked for."""
+        return await self._parts.market_listings.option_contracts(query)
+
+    async def option_snapshots(
+        self, contracts: Sequence[OptionContract]
+    ) -> Sequence[OptionSnapshot]:
+        """Quotes with greeks; an option without a quote is left out."""
+        return await self._parts.market_data.snapshots(contracts)
+
+    async def activities(self, query: ActivityQuery) -> Sequence[Activity]:
+        """All activities that fit, newest first; fills are none of them."""
+        return await self._parts.activities.activities(query)
+
     async def market_clock(self) -> MarketClock:
         """The venue's clock."""
         return await self._parts.reads.market_clock()
+
+    async def market_calendar(self, start: date, end: date) -> Sequence[MarketDay]:
+        """Trading days with their hours."""
+        return await self._parts.market_listings.days(start, end)
 
     async def close(self) -> None:
         """Close connections that are idle; those in use end with their calls."""

@@ -7,7 +7,8 @@ again. Whatever is left then is ReadFailed: a read never turns a failure into "n
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol, TypeVar
@@ -15,12 +16,26 @@ from typing import Any, Protocol, TypeVar
 from services.alpaca_adapter.errors import Kind, Problem, classify
 from services.alpaca_adapter.exchange import Answer, NoAnswer, NotSent
 from services.alpaca_adapter.rest import AlpacaRest, Api
+from services.alpaca_adapter.wire_fields import Unreadable
 from services.common.adapter.budget import Priority
 from services.common.domain.errors import ReadFailed, Reason, Unavailable
 from services.common.runtime.clock import Clock
 from services.common.runtime.deadlines import remaining_s
 
 T = TypeVar("T")
+
+
+class NotEntitled(ReadFailed):
+    """The account may not have what was asked for: the feed needs a subscription, an agreement."""
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """What can't be read in the answer at `path` is ReadFailed."""
+    try:
+        yield
+    except Unreadable as error:
+        raise ReadFailed(f"{path}: {error}") from error
 
 
 class Pace(Protocol):
@@ -131,6 +146,8 @@ class Reader:
                 if problem.kind is Kind.ABSENT:
                     return None
                 failure, wait_s = _failed(get.path, problem), problem.retry_after_s or 0.0
+                if get.api is not Api.TRADING:
+                    _raise_refusal(get.path, answer, problem)
                 if problem.kind not in (Kind.UNKNOWN, Kind.RATE_LIMITED):
                     raise failure
             tries += 1
@@ -176,3 +193,19 @@ def _failed(path: str, problem: Problem) -> ReadFailed:
     by_account = (Kind.CREDENTIALS, Kind.RATE_LIMITED, Kind.UNKNOWN)
     reason = problem.reason if problem.kind in by_account else Reason.READ_FAILED
     return ReadFailed(f"{path}: {problem}", reason=reason, retry_after_s=problem.retry_after_s)
+
+
+def _raise_refusal(path: str, answer: Answer, problem: Problem) -> None:
+    """Raise for a refusal of the data interfaces, which mostly give no code, only a message.
+
+    To ask again changes nothing. A 403 that is not about the key is about the feed.
+    """
+    content = answer.content
+    if not isinstance(content, dict) or not isinstance(content.get("message"), str):
+        return
+    if problem.kind is Kind.CREDENTIALS or not 400 <= answer.status < 500:
+        return
+    if answer.status == 403 or (answer.status in (400, 422) and "subscription" in problem.message):
+        raise NotEntitled(f"{path}: {problem}")
+    if answer.status not in (408, 429):
+        raise ReadFailed(f"{path}: {problem}")

@@ -136,10 +136,16 @@ class AlpacaSettings(AdapterSettings):
         default="", description="Another market data host; with base_url that host by default."
     )
     stock_feed: Literal["iex", "sip", "delayed_sip"] = setting(
-        default="iex", description="Feed of stock quotes, as the account's data plan allows."
+        default="iex", description="Feed of stock data; where sip is refused, iex is asked."
     )
     option_feed: Literal["indicative", "opra"] = setting(
-        default="indicative", description="Feed of option quotes; opra needs a signed agreement."
+        default="indicative",
+        description="Feed of option data; where opra is refused, indicative is asked.",
+    )
+    feed_refused_s: float = setting(
+        default=3600.0,
+        gt=0,
+        description="How long a feed that Alpaca refused is not asked again, in seconds.",
     )
     rest: RestSettings = setting(default_factory=RestSettings, description="Requests to Alpaca.")
     sync: SyncSettings = setting(default_factory=SyncSettings, description="Alpaca's stream.")
