@@ -10,7 +10,15 @@ from simulators.venue.order_desk import OrderDesk
 from simulators.venue.orders import FOLLOWS, Order, OrderClass, OrderStatus
 
 _GAVE_UP = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
+_AT_MARKET = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 _ENTRIES = (OrderClass.BRACKET, OrderClass.OTO)
+
+
+def lets_go(parent: Order) -> bool:
+    """Whether the exits of that order go to market: an entry is filled, an oco is there itself."""
+    if parent.asked.order_class in _ENTRIES:
+        return parent.status is OrderStatus.FILLED
+    return parent.status in _AT_MARKET
 
 
 class Contingencies:
@@ -45,15 +53,11 @@ class Contingencies:
                 self._desk.change(leg, order.status, self._now())
 
     def _carry_to_exits(self, order: Order) -> None:
-        is_entry = order.asked.order_class in _ENTRIES
-        lets_go = OrderStatus.FILLED if is_entry else OrderStatus.NEW
         for leg_id in order.links.leg_ids:
             leg = self._desk.get(leg_id)
-            if leg.status is not OrderStatus.HELD:
-                continue
-            if order.status is lets_go:
+            if leg.status is OrderStatus.HELD and lets_go(order):
                 self._let_go(leg)
-            elif order.status in _GAVE_UP:
+            elif leg.is_open and order.status in _GAVE_UP:
                 self._desk.change(leg, OrderStatus.CANCELED, self._now())
 
     def _carry_to_other_exit(self, order: Order) -> None:

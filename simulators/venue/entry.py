@@ -110,7 +110,8 @@ class OrderEntry:
             checks.check_form(asked, old.instrument, self._floor.now)
             if changes.stop_price is not None:
                 order_rules.check_prices(replace(asked, exits=None), self._quote(asked.symbol))
-            self._check_means(asked, old.instrument, old.position_intent, others)
+            if old.status is not OrderStatus.HELD:
+                self._check_means(asked, old.instrument, old.position_intent, others)
             acceptance = self._acceptance(asked, old.instrument, old.position_intent, status, links)
             new = replace(self._desk.draw_up(asked, acceptance), hwm=old.hwm)
         self._check_unique(asked)

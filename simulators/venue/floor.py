@@ -12,6 +12,7 @@ from simulators.venue import combos
 from simulators.venue import trading_calendar as calendar
 from simulators.venue.accounts import Account
 from simulators.venue.clock import MarketClock
+from simulators.venue.contingent import lets_go
 from simulators.venue.instruments import Catalog
 from simulators.venue.matching import followed, is_worked, marketable_px, partial_qty
 from simulators.venue.order_desk import OrderDesk
@@ -221,7 +222,10 @@ class Floor:
 
     def _finish_replace(self, new: Order) -> None:
         order = self.replacements.finish(new, self.now)
-        if order is not None:
+        if order is not None and order.status is OrderStatus.HELD:
+            if order.links.parent_id and lets_go(self._desk.get(order.links.parent_id)):
+                self.let_go(order)
+        elif order is not None:
             self._later(self._settings.fill_delay_s, order, self._match)
 
     def _match(self, order: Order) -> None:
