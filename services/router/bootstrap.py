@@ -140,6 +140,7 @@ def _core_settings(settings: RouterSettings) -> CoreSettings:
         generation=settings.journal_generation,
         events_kept=settings.events_kept,
         watch_queue_len_max=settings.watch_queue_len_max,
+        replace_proof_s=settings.replace_proof_s,
         link=LinkSettings(reconnect_max_s=settings.reconnect_max_s),
         care=CareSettings(round_s=settings.review_s),
     )

@@ -37,6 +37,7 @@ from services.router.routing.accounts import AccountLinks
 from services.router.routing.activities import Activities, ActivitySettings
 from services.router.routing.care import Care, CareSettings, Nudge, doubt_orphans
 from services.router.routing.desk import Desk
+from services.router.routing.instructing import doubt_instructions
 from services.router.routing.intake import Intake
 from services.router.routing.link import LinkSettings, Stop, VenueLink
 from services.router.routing.venue import VenuePort
@@ -72,6 +73,7 @@ class CoreSettings:
     generation: int = 1
     events_kept: int = 10_000
     watch_queue_len_max: int = 1_000
+    replace_proof_s: float = 20.0
     link: LinkSettings = field(default_factory=LinkSettings)
     care: CareSettings = field(default_factory=CareSettings)
     activities: ActivitySettings = field(default_factory=ActivitySettings)
@@ -118,7 +120,9 @@ class RouterCore:
                 self.links[key] = self._link(account.account_id, venue, clock)
         self.accounts = {a.account_id: self._account(a) for a in accounts}
         tools = WorkTools(self.journal, self.books, self.intake, self.care, clock)
-        self.desk = Desk(self.accounts, tools, order_tasks)
+        self.desk = Desk(
+            self.accounts, tools, order_tasks, replace_proof_s=settings.replace_proof_s
+        )
         self.broker = BrokerServicer(  # type: ignore[abstract] # not_served adds the rest
             self.desk, self.books, self.journal, self.watching, clock, settings.version
         )
@@ -181,6 +185,7 @@ class RouterCore:
         self.journal.record(*self._first_records())
         self.watching.journal_id = self.books.journal_id
         doubt_orphans(self.books, self.intake)
+        doubt_instructions(self.books, self.journal)
         self._alarm_missing_venues()
         _log.info(
             "journal_open",

@@ -90,6 +90,11 @@ class RouterSettings(ServiceSettings):
     review_s: Seconds = setting(
         default=15.0, description="Interval at which orders in doubt are looked up again."
     )
+    replace_proof_s: Seconds = setting(
+        default=20.0,
+        description="A replace of an order with fills cancels it first: within this time its end "
+        "must be proven, else nothing new is sent.",
+    )
     events_kept: int = setting(
         default=10_000, ge=100, description="Recent events kept for WatchEvents to resume from."
     )

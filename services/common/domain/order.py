@@ -5,8 +5,9 @@ its events; the same event twice gives the same order and the verdict DUPLICATE.
 (status, cum_qty, leaves_qty, avg_px) is derived from placements and executions, never stored.
 
 The exposure of an order at any moment is `cum_qty + leaves_qty`, where leaves count everything
-that may be live anywhere: in flight, in doubt, working, or filled but not yet booked. It never
-exceeds `order_qty` by our doing; what a venue overfills is booked and flagged.
+that may be live anywhere: in flight, in doubt, working, or filled but not yet booked; of a
+placement and its revisions the largest, since a venue works one of them. It never exceeds
+`asked_qty` by our doing; what a venue overfills is booked and flagged.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from services.common.domain import revisions
 from services.common.domain.amounts import add, average_price, sub, total
+from services.common.domain.booking import check_execution, is_same_execution, is_same_order
 from services.common.domain.errors import Cause
-from services.common.domain.executions import ExecType, Execution, Side
+from services.common.domain.executions import Execution
 from services.common.domain.order_events import (
     CancelRequested,
     ExecutionReported,
@@ -26,6 +29,7 @@ from services.common.domain.order_events import (
     Placement,
     PlacementPlanned,
     PlacementSignaled,
+    ReplaceRequested,
     Verdict,
 )
 from services.common.domain.order_spec import OrderSpec
@@ -38,10 +42,8 @@ from services.common.domain.order_status import (
     OrderStatus,
     advance,
 )
-from services.common.domain.order_terms import OrderType
 
 ZERO = Decimal(0)
-_NEVER_FILLED = frozenset({OrderStatus.REJECTED, OrderStatus.UNPLACED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Order:
     placements: tuple[Placement, ...] = ()
     executions: tuple[Execution, ...] = ()
     cancel_requested: bool = False
+    replaces: tuple[ReplaceRequested, ...] = ()
 
     # -- what it shows ---------------------------------------------------------------------
 
@@ -70,7 +73,40 @@ class Order:
     @property
     def leaves_qty(self) -> Decimal:
         """Quantity that may still fill or turn out to be filled, anywhere."""
-        return total(self.may_be_live(p) for p in self.placements)
+        return total(
+            max(map(self.may_be_live, chain)) for chain in revisions.chains(self.placements)
+        )
+
+    @property
+    def leaves_sum(self) -> Decimal:
+        """As `leaves_qty`, with every revision counted: by this it is decided what may be sent."""
+        return total(map(self.may_be_live, self.placements))
+
+    @property
+    def asked_qty(self) -> Decimal:
+        """The largest quantity that was asked for, in terms that were not refused."""
+        terms = (self.terms_of(p).order_qty for p in self.placements if self._counts(p))
+        return max(self.spec.order_qty, *terms, ZERO)
+
+    @property
+    def terms(self) -> OrderSpec:
+        """What the order asks for now: its latest terms that were not refused."""
+        latest = self.latest
+        return self.spec if latest is None else self.terms_of(latest)
+
+    @property
+    def latest(self) -> Placement | None:
+        """The latest placement, refused revisions aside; None before the first."""
+        return next((p for p in reversed(self.placements) if self._counts(p)), None)
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether more is filled and live than was asked for: a fill has raced a replace."""
+        return add(self.cum_qty, self.leaves_qty) > self.asked_qty
+
+    def terms_of(self, placement: Placement) -> OrderSpec:
+        """The terms under which a placement works; its own quantity may be less."""
+        return self.spec.changed_by(placement.change)
 
     @property
     def avg_px(self) -> Decimal | None:
@@ -82,7 +118,7 @@ class Order:
     @property
     def status(self) -> OrderStatus:
         """Where the order stands, over all placements: the least certain one decides."""
-        shown = [self.placement_status(p) for p in self.placements]
+        shown = [self._shown_status(p) for p in self.placements if self._decides(p)]
         for status in (
             OrderStatus.PENDING_NEW,
             OrderStatus.IN_DOUBT,
@@ -102,7 +138,7 @@ class Order:
         return OrderStatus.PARTIALLY_FILLED if self.executions else OrderStatus.ACCEPTED
 
     def _ended_status(self, shown: list[OrderStatus]) -> OrderStatus:
-        if self.cum_qty >= self.spec.order_qty:
+        if self.cum_qty >= self.terms.order_qty:
             return OrderStatus.FILLED
         ended = [s for s in shown if s in TERMINAL]
         if ended:
@@ -117,13 +153,13 @@ class Order:
     @property
     def cause(self) -> Cause | None:
         """Why the latest placement stands as it does."""
-        return self.placements[-1].cause if self.placements else None
+        return None if self.latest is None else self.latest.cause
 
     # -- one placement ---------------------------------------------------------------------
 
     def placement(self, placement_id: str) -> Placement | None:
         """The placement of that id, None if the order has none such."""
-        return next((p for p in self.placements if p.placement_id == placement_id), None)
+        return revisions.find(self.placements, placement_id)
 
     def filled_by(self, placement: Placement) -> Decimal:
         """Quantity booked for one placement."""
@@ -156,6 +192,29 @@ class Order:
             return self.missing_fills(placement)
         return max(sub(placement.order_qty, self.filled_by(placement)), ZERO)
 
+    # -- revisions -------------------------------------------------------------------------
+
+    def _counts(self, placement: Placement) -> bool:
+        return revisions.counts(self.placements, placement)
+
+    def is_being_replaced(self, placement: Placement) -> bool:
+        """Whether a revision of it was sent that was not refused."""
+        return any(
+            p.replaces == placement.placement_id and self._counts(p) for p in self.placements
+        )
+
+    def _decides(self, placement: Placement) -> bool:
+        """Whether the order stands as it does: not if refused, nor if its revision took over."""
+        if self.placement_status(placement) is not OrderStatus.REPLACED:
+            return self._counts(placement)
+        return not self.is_being_replaced(placement)
+
+    def _shown_status(self, placement: Placement) -> OrderStatus:
+        status = self.placement_status(placement)
+        if placement.replaces and status is OrderStatus.PENDING_NEW:
+            return OrderStatus.PENDING_REPLACE
+        return status
+
     # -- events ----------------------------------------------------------------------------
 
     def apply(self, event: OrderEvent) -> tuple[Order, Verdict]:
@@ -173,6 +232,16 @@ class Order:
                 if self.cancel_requested:
                     return self, Verdict.DUPLICATE
                 return replace(self, cancel_requested=True), Verdict.CHANGED
+            case ReplaceRequested():
+                return self._request_replace(event)
+
+    def _request_replace(self, event: ReplaceRequested) -> tuple[Order, Verdict]:
+        known = next((r for r in self.replaces if r.replace_id == event.replace_id), None)
+        if known is None:
+            return replace(self, replaces=(*self.replaces, event)), Verdict.CHANGED
+        if known != event:
+            raise IllegalEvent(f"replace {event.replace_id} asked for anew otherwise")
+        return self, Verdict.DUPLICATE
 
     def _plan(self, placement: Placement) -> tuple[Order, Verdict]:
         known = self.placement(placement.placement_id)
@@ -183,9 +252,24 @@ class Order:
         if self.cancel_requested:
             raise IllegalEvent("a placement was planned after a cancel")
         planned = replace(self, placements=(*self.placements, placement))
-        if add(planned.cum_qty, planned.leaves_qty) > self.spec.order_qty:
+        if placement.replaces:
+            self._check_revision(placement)
+        elif add(planned.cum_qty, planned.leaves_sum) > planned.asked_qty:
             raise IllegalEvent("a placement would exceed the order's quantity")
         return planned, Verdict.CHANGED
+
+    def _check_revision(self, revision: Placement) -> None:
+        """A revision takes the place of a whole working placement, one at a time."""
+        old = self._known(revision.replaces)
+        others = [p for p in self.placements if p.replaces == old.placement_id]
+        if old.venue != revision.venue or old.status not in WORKING:
+            raise IllegalEvent(f"{old.placement_id} can't be replaced: {old.status.value}")
+        if self.filled_by(old) > 0 or self.missing_fills(old) > 0:
+            raise IllegalEvent(f"{old.placement_id} has fills and can't be replaced as a whole")
+        if any(self._counts(other) for other in others):
+            raise IllegalEvent(f"{old.placement_id} is being replaced already")
+        if revision.order_qty > self.terms_of(revision).order_qty:
+            raise IllegalEvent("a revision of more than was asked for")
 
     def _known(self, placement_id: str) -> Placement:
         placement = self.placement(placement_id)
@@ -204,11 +288,19 @@ class Order:
             return self, Verdict.DUPLICATE
         changed = self._with(new)
         grown = new.reported_cum_qty != old.reported_cum_qty and bool(new.reported_cum_qty)
-        if (old.status, event.signal) in CONTRADICTIONS or (grown and old.status in _NEVER_FILLED):
+        if (old.status, event.signal) in CONTRADICTIONS or (
+            grown and old.status in revisions.REFUSED
+        ):
             return changed, Verdict.CONTRADICTION
         if grown and old.status in TERMINAL:
             return changed, Verdict.LATE_FILL
-        return changed, Verdict.CHANGED
+        return changed, self._unless_exceeded(changed)
+
+    def _unless_exceeded(self, changed: Order) -> Verdict:
+        """A fill that raced a replace can leave more live than was asked for: that is alarmed."""
+        if not any(p.replaces for p in self.placements) or self.is_exceeded:
+            return Verdict.CHANGED
+        return Verdict.OVERFILL if changed.is_exceeded else Verdict.CHANGED
 
     def _check_identity(self, old: Placement, event: PlacementSignaled) -> None:
         if event.venue_order_id and old.venue_order_id not in ("", event.venue_order_id):
@@ -236,7 +328,7 @@ class Order:
     def _execute(self, event: ExecutionReported) -> tuple[Order, Verdict]:
         placement = self._known(event.placement_id)
         execution = replace(event.execution, client_id=placement.placement_id)
-        self._check_execution(execution)
+        check_execution(execution, self.terms_of(placement))
         if self.booked(execution) is not None:
             return self, Verdict.DUPLICATE
         late = placement.status in TERMINAL and self.missing_fills(placement) < execution.last_qty
@@ -256,50 +348,21 @@ class Order:
         )
         if placement.status is OrderStatus.UNPLACED:
             return booked, Verdict.CONTRADICTION
-        if grown > placement.order_qty or booked.cum_qty > self.spec.order_qty:
+        if grown > placement.order_qty or booked.cum_qty > self.asked_qty:
             return booked, Verdict.OVERFILL
-        if not _is_same_order(placement.venue_order_id, execution.venue_order_id):
+        if not is_same_order(placement.venue_order_id, execution.venue_order_id):
             return booked, Verdict.CONTRADICTION  # the venue works two orders for one
-        return booked, Verdict.LATE_FILL if late else Verdict.CHANGED
-
-    def _check_execution(self, execution: Execution) -> None:
-        if execution.exec_type is not ExecType.TRADE:
-            raise IllegalEvent(f"{execution.exec_type.value} executions are not booked yet")
-        if execution.instrument.key != self.spec.instrument.key:
-            raise IllegalEvent(f"an execution of {execution.instrument.key}")
-        if execution.side is not self.spec.side:
-            raise IllegalEvent(f"an execution on the other side, {execution.side.value}")
-        if execution.last_qty <= 0 or execution.last_px < 0:
-            raise IllegalEvent("an execution without a quantity or with a negative price")
-        if execution.cum_qty is not None and execution.cum_qty < execution.last_qty:
-            raise IllegalEvent("an execution larger than its own cumulative quantity")
-        limit = self.spec.limit_price
-        if self.spec.order_type is OrderType.LIMIT and limit is not None:
-            beyond = (
-                execution.last_px > limit
-                if self.spec.side is Side.BUY
-                else execution.last_px < limit
-            )
-            if beyond:
-                raise IllegalEvent(f"a price of {execution.last_px} beyond the limit {limit}")
+        return booked, Verdict.LATE_FILL if late else self._unless_exceeded(booked)
 
     def booked(self, execution: Execution) -> Execution | None:
-        """The same execution as booked, None if it is not; IllegalEvent if it is and differs.
-
-        By id; and, as stream and query may give one fill two ids, by cumulative quantity, which is
-        counted for each of the venue's own orders.
-        """
-        for known in self.executions:
-            same_place = (
-                known.client_id == execution.client_id
-                and _is_same_order(known.venue_order_id, execution.venue_order_id)
-                and known.cum_qty is not None
-                and known.cum_qty == execution.cum_qty
-            )
-            if known.key == execution.key or same_place:
-                self._check_same(known, execution)
-                return known
-        return None
+        """The same execution as booked, None if it is not; IllegalEvent if it is and differs."""
+        known = next((e for e in self.executions if is_same_execution(e, execution)), None)
+        if known is not None and (known.last_qty, known.last_px) != (
+            execution.last_qty,
+            execution.last_px,
+        ):
+            raise IllegalEvent(f"execution {execution.exec_id} differs from what is booked")
+        return known
 
     def _take_fees(self, event: FeesReported) -> tuple[Order, Verdict]:
         placed = {e.exec_id: e for e in self.executions if e.client_id == event.placement_id}
@@ -314,11 +377,6 @@ class Order:
         executions = tuple(costed if e is known else e for e in self.executions)
         return replace(self, executions=executions), Verdict.CHANGED
 
-    @staticmethod
-    def _check_same(known: Execution, execution: Execution) -> None:
-        if (known.last_qty, known.last_px) != (execution.last_qty, execution.last_px):
-            raise IllegalEvent(f"execution {execution.exec_id} differs from what is booked")
-
     def _with(self, changed: Placement) -> Order:
         """The order with one placement exchanged."""
         return replace(
@@ -327,8 +385,3 @@ class Order:
                 changed if p.placement_id == changed.placement_id else p for p in self.placements
             ),
         )
-
-
-def _is_same_order(one: str, other: str) -> bool:
-    """Whether two of the venue's own order ids may be of one order; empty is not told."""
-    return not one or not other or one == other

@@ -10,6 +10,7 @@ from enum import Enum
 from services.common.domain.errors import Cause
 from services.common.domain.executions import Execution, Fee
 from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.order_terms import NO_CHANGE, OrderChange
 
 
 class IllegalEvent(Exception):
@@ -32,6 +33,9 @@ class Placement:
 
     `status` is never PARTIALLY_FILLED (that is derived). `reported_cum_qty` is the venue's own
     filled quantity, None until told; executions must add up to it before the end is believed.
+    `change` is what its terms differ by from the order as first asked for. A revision of another
+    placement names that in `replaces`: at most one of the two works. `replace_id` is the client's
+    key of the replace that made it.
     """
 
     placement_id: str
@@ -44,6 +48,9 @@ class Placement:
     raw_status: str = ""
     reported_cum_qty: Decimal | None = None
     cause: Cause | None = None
+    change: OrderChange = NO_CHANGE
+    replaces: str = ""
+    replace_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,19 @@ class CancelRequested:
     """A cancel was asked for. It stands until the order has ended, also while in doubt."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReplaceRequested:
+    """Other terms were asked for under the client's own key; what comes of it are placements."""
+
+    replace_id: str
+    change: OrderChange
+
+
 OrderEvent = (
-    PlacementPlanned | PlacementSignaled | ExecutionReported | FeesReported | CancelRequested
+    PlacementPlanned
+    | PlacementSignaled
+    | ExecutionReported
+    | FeesReported
+    | CancelRequested
+    | ReplaceRequested
 )

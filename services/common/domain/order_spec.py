@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -16,6 +16,7 @@ from services.common.domain.executions import Side
 from services.common.domain.instruments import Instrument
 from services.common.domain.order_terms import (
     OptionCombo,
+    OrderChange,
     OrderClass,
     OrderType,
     PositionIntent,
@@ -92,6 +93,10 @@ class OrderSpec:
         if isinstance(self.instrument, OptionCombo):
             raise Refused(Reason.NOT_IMPLEMENTED, "order.legs: not implemented here yet")
         return self.instrument
+
+    def changed_by(self, change: OrderChange) -> OrderSpec:
+        """The order with other terms; whether it then keeps the rules is not asked here."""
+        return replace(self, **change.asked())
 
     def content_hash(self) -> str:
         """`1:` and the SHA-256 of the normalised content, in hex.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 from services.common.domain.executions import Side
 from services.common.domain.instruments import Instrument, OptionContract
@@ -118,3 +118,21 @@ class OrderChange:
     trail_amount: Decimal | None = None
     trail_percent: Decimal | None = None
     time_in_force: TimeInForce | None = None
+
+    def then(self, later: OrderChange) -> OrderChange:
+        """This change and a later one in one."""
+        return replace(self, **later.asked())
+
+    def asked(self) -> dict[str, Any]:
+        """What it asks for, by the names of an order's terms."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        asked = {name: value for name, value in named.items() if value is not None}
+        if "trail_amount" in asked:  # one distance takes the place of the other
+            asked.setdefault("trail_percent", None)
+        elif "trail_percent" in asked:
+            asked["trail_amount"] = None
+        return asked
+
+
+NO_CHANGE: Final = OrderChange()
+"""Asks for nothing."""

@@ -22,8 +22,10 @@ from services.common.domain.order_terms import OrderClass
 from services.common.runtime.clock import Clock
 from services.common.runtime.telemetry import current_traceparent
 from services.router.api.balances import read_account
+from services.router.api.changes_service import ChangesServicer
 from services.router.api.not_served import BROKER_METHODS, not_served
 from services.router.api.paging import page_of
+from services.router.api.requests import refuse_fence
 from services.router.api.told import once_durable
 from services.router.api.views import (
     account_to_wire,
@@ -56,7 +58,7 @@ _QUOTES_MAX = 100
 
 
 @not_served(*BROKER_METHODS)
-class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
+class BrokerServicer(ChangesServicer, broker_service_pb2_grpc.BrokerServiceServicer):
     """The contract, served from the books. Errors are raised; the server translates them."""
 
     def __init__(
@@ -79,8 +81,8 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
 
     async def SubmitOrder(self, request: pb.SubmitOrderRequest, context: Any) -> Any:
         check_known_fields(request)
-        _refuse_fence(request)
-        account_id = self._account_of(request.account_id).account_id
+        refuse_fence(request)
+        account_id = self._desk.required_account(request.account_id).account_id
         spec = spec_from_wire(request.order)
         _require_routable(spec)
         entry = await self._desk.submit(
@@ -93,15 +95,15 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
 
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Any) -> Any:
         check_known_fields(request)
-        _refuse_fence(request)
-        account = self._account_of(request.account_id)
+        refuse_fence(request)
+        account = self._desk.required_account(request.account_id)
         if not request.client_order_id:
             raise InvalidRequest("client_order_id", "required")
         entry = await self._desk.cancel(account.account_id, request.client_order_id)
         return pb.CancelOrderResponse(order=entry_to_wire(entry))
 
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> Any:
-        account = self._account_of(request.account_id)
+        account = self._desk.required_account(request.account_id)
         if bool(request.client_order_id) == bool(request.venue_order_id):
             raise InvalidRequest("client_order_id", "give either this or venue_order_id")
         entry = self._find(account, request)
@@ -125,7 +127,7 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
         return self._books.orders[owner] if owner is not None else None
 
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> Any:
-        account = self._account_of(request.account_id)
+        account = self._desk.required_account(request.account_id)
         fits = order_filter(request)
         entries = sorted(
             (e for e in self._entries(account.account_id, request.filter) if fits(e)),
@@ -147,7 +149,7 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
         return (e for key, e in self._books.orders.items() if key[0] == account_id)
 
     async def ListExecutions(self, request: pb.ListExecutionsRequest, context: Any) -> Any:
-        account = self._account_of(request.account_id)
+        account = self._desk.required_account(request.account_id)
         order_id = request.client_order_id
         after = optional_timestamp_from_wire(request, "after", "after")
         before = optional_timestamp_from_wire(request, "before", "before")
@@ -169,7 +171,7 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
         return await once_durable(self._journal, reply)
 
     async def ListActivities(self, request: pb.ListActivitiesRequest, context: Any) -> Any:
-        account = self._account_of(request.account_id)
+        account = self._desk.required_account(request.account_id)
         fits = activity_filter(request)
         found = (
             booked
@@ -188,10 +190,10 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
     # -- account -----------------------------------------------------------------------------
 
     async def GetAccount(self, request: pb.GetAccountRequest, context: Any) -> Any:
-        return await read_account(self._account_of(request.account_id), self._clock)
+        return await read_account(self._desk.required_account(request.account_id), self._clock)
 
     async def ListPositions(self, request: pb.ListPositionsRequest, context: Any) -> Any:
-        account = self._account_of(request.account_id)
+        account = self._desk.required_account(request.account_id)
         # Positions are never forgotten, so their numbers stay while others open and close.
         numbered = [
             (number, position)
@@ -210,7 +212,7 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
         return await once_durable(self._journal, reply)
 
     async def GetPosition(self, request: pb.GetPositionRequest, context: Any) -> Any:
-        account = self._account_of(request.account_id)
+        account = self._desk.required_account(request.account_id)
         instrument = instrument_from_wire(request.instrument, "instrument")
         reply = pb.GetPositionResponse(
             positions=[
@@ -225,7 +227,7 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
     # -- venues ------------------------------------------------------------------------------
 
     async def GetCapabilities(self, request: pb.GetCapabilitiesRequest, context: Any) -> Any:
-        account = self._account_of(request.account_id)
+        account = self._desk.required_account(request.account_id)
         venues = [
             pb.VenueCapabilities(
                 venue=types_pb2.Venue(name=link.name, account_tag=link.account_tag),
@@ -282,7 +284,7 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
 
     def _data_link(self, account_id: str, venue: str) -> VenueLink:
         """The venue named, else the preferred one that answers."""
-        account = self._account_of(account_id)
+        account = self._desk.required_account(account_id)
         if venue:
             link = account.link(venue)
             if link is None:
@@ -304,21 +306,10 @@ class BrokerServicer(broker_service_pb2_grpc.BrokerServiceServicer):
 
     # -- accounts ----------------------------------------------------------------------------
 
-    def _account_of(self, account_id: str) -> AccountLinks:
-        if not account_id:
-            raise InvalidRequest("account_id", "required")
-        return self._desk.account(account_id)
-
     def _accounts_of(self, account_id: str) -> Sequence[AccountLinks]:
         if account_id:
             return [self._desk.account(account_id)]
         return list(self._desk.accounts.values())
-
-
-def _refuse_fence(request: pb.SubmitOrderRequest | pb.CancelOrderRequest) -> None:
-    """Fence and session are a router's words to an adapter; a client has none."""
-    if request.HasField("fence") or request.expected_session_id:
-        raise InvalidRequest("fence", "only routers carry a fence, and only to adapters")
 
 
 def _require_routable(spec: OrderSpec) -> None:

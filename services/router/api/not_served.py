@@ -14,12 +14,7 @@ Servicer = TypeVar("Servicer", bound=type)
 
 BROKER_METHODS = (
     "PreviewOrder",
-    "ReplaceOrder",
-    "CancelAllOrders",
     "EstimateCost",
-    "ClosePosition",
-    "ExerciseOption",
-    "DoNotExercise",
     "GetBars",
     "ListOptionContracts",
     "GetOptionSnapshots",

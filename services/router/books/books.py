@@ -20,6 +20,7 @@ from services.common.domain.order_events import (
     FeesReported,
     OrderEvent,
     PlacementPlanned,
+    ReplaceRequested,
 )
 from services.common.domain.order_status import WORKING
 from services.router.books.entries import (
@@ -28,6 +29,7 @@ from services.router.books.entries import (
     BookedExecution,
     BookEvent,
     GateEntry,
+    InstructionEntry,
     OrderEntry,
     OrderKey,
     QuarantineEntry,
@@ -44,12 +46,15 @@ from services.router.journal.records import (
     ExecutionBooked,
     FailedOver,
     FeesBooked,
+    InstructionAnswered,
+    InstructionIntended,
     JournalCreated,
     OrderIntended,
     PlacementIntended,
     PlacementReported,
     Quarantined,
     Record,
+    ReplaceIntended,
     TradingState,
     TradingStateSet,
     VenueStateChanged,
@@ -82,6 +87,7 @@ class Books:
         self.gates: dict[str, GateEntry] = {}
         self.venues: dict[tuple[str, str], VenueEntry] = {}
         self.quarantine: dict[str, QuarantineEntry] = {}
+        self.instructions: dict[OrderKey, InstructionEntry] = {}
         self.failover_count = 0
         self.last_failover: datetime | None = None
         self.last_exec_time: dict[tuple[str, str], datetime] = {}
@@ -169,6 +175,20 @@ class Books:
             case CancelIntended():
                 key = (record.account_id, record.client_order_id)
                 return [self._change(seq, at, key, CancelRequested(), RecordTimes())]
+            case ReplaceIntended():
+                key = (record.account_id, record.client_order_id)
+                asked = ReplaceRequested(record.replace_id, record.change)
+                return [self._change(seq, at, key, asked, self.orders[key].updated)]
+            case InstructionIntended():
+                self.instructions[record.account_id, record.client_order_id] = InstructionEntry(
+                    record, seq
+                )
+            case InstructionAnswered():
+                key = (record.account_id, record.client_order_id)
+                known = self.instructions[key]
+                self.instructions[key] = replace(
+                    known, status=record.status, cause=record.cause, seq=seq
+                )
             case FailedOver():
                 self.failover_count += 1
                 self.last_failover = at

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.common.domain.activities import Activity
+from services.common.domain.errors import Cause
 from services.common.domain.executions import Execution, RecordTimes
 from services.common.domain.order import Order
+from services.common.domain.order_status import OrderStatus
 from services.common.domain.reports import VenueState
 from services.router.books.positions import Position
-from services.router.journal.records import AlertRaised, Quarantined, TradingState
+from services.router.journal.records import (
+    AlertRaised,
+    InstructionIntended,
+    Quarantined,
+    TradingState,
+)
 
 OrderKey = tuple[str, str]
 """(account_id, client_order_id)."""
@@ -48,6 +55,16 @@ class BookedActivity:
 
     seq: int
     activity: Activity
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionEntry:
+    """An instruction to a venue, PENDING_NEW until something came back."""
+
+    record: InstructionIntended
+    seq: int
+    status: OrderStatus = OrderStatus.PENDING_NEW
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)

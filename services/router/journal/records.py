@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 
 from services.common.domain.activities import Activity
-from services.common.domain.errors import VenueCause
+from services.common.domain.errors import Cause, VenueCause
 from services.common.domain.executions import Execution, Fee, RecordTimes
+from services.common.domain.instruments import OptionContract
 from services.common.domain.order_events import Placement, PlacementSignaled
 from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_status import OrderStatus
+from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import OrderReport, VenueState
 
 
@@ -129,6 +133,45 @@ class CancelIntended:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplaceIntended:
+    """Other terms were asked for; nothing was sent yet. A placement that follows carries them."""
+
+    account_id: str
+    client_order_id: str
+    replace_id: str
+    change: OrderChange
+
+
+class Instruction(Enum):
+    """What a venue may be told of long option contracts."""
+
+    EXERCISE = "EXERCISE"
+    DO_NOT_EXERCISE = "DO_NOT_EXERCISE"
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionIntended:
+    """An instruction is about to be sent to a venue; it is sent once. `qty` None means all."""
+
+    account_id: str
+    client_order_id: str
+    instruction: Instruction
+    venue: str
+    contract: OptionContract
+    qty: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionAnswered:
+    """What came back of an instruction: ACCEPTED, REJECTED, UNPLACED (no effect) or IN_DOUBT."""
+
+    account_id: str
+    client_order_id: str
+    status: OrderStatus
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FailedOver:
     """An order goes to the next venue because the one before said that it did not take it."""
 
@@ -195,6 +238,9 @@ Record = (
     | FeesBooked
     | ActivityBooked
     | CancelIntended
+    | ReplaceIntended
+    | InstructionIntended
+    | InstructionAnswered
     | FailedOver
     | Quarantined
     | VenueStateChanged

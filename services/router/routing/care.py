@@ -110,8 +110,10 @@ class Care:
         for overdue in (self._cancels, self._missing, self._unshown):
             overdue.keep_only(still_open)
         for key, placement in self._placements(link):
-            unsettled = placement.status in IN_FLIGHT or self._unshown.stands(
-                placement.placement_id
+            unsettled = (
+                placement.status in IN_FLIGHT
+                or self._unshown.stands(placement.placement_id)
+                or self._books.orders[key].order.is_being_replaced(placement)
             )
             try:
                 await self._look_after(key, placement, link, looks_up=unsettled)
@@ -205,7 +207,11 @@ class Care:
     async def _pass_cancel_on(self, key: OrderKey, placement_id: str, link: VenueLink) -> None:
         order = self._books.orders[key].order
         placement = order.placement(placement_id)
-        if placement is None or not order.cancel_requested or placement.status not in WORKING:
+        if placement is None or placement.status not in WORKING:
+            return
+        # What a fill that raced a replace leaves too much is canceled as well.
+        is_excess = bool(placement.replaces) and order.is_exceeded
+        if not order.cancel_requested and not is_excess:
             return
         if self._cancels.is_to_be_alarmed(placement_id):
             text = f"{placement_id}: a cancel was asked for and the order has not ended"

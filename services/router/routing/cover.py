@@ -206,7 +206,7 @@ def _open_at(books: Books, account_id: str, venue: str) -> Iterable[tuple[OrderS
         for placement in entry.order.placements:
             leaves = entry.order.may_be_live(placement)
             if placement.venue == venue and leaves > 0:
-                yield entry.order.spec, leaves
+                yield entry.order.terms_of(placement), leaves
 
 
 def _stated(positions: Iterable[VenuePosition], share: Equity) -> Decimal:

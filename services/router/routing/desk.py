@@ -14,6 +14,7 @@ import structlog
 
 from services.common.domain.errors import (
     Effect,
+    InvalidRequest,
     NotFound,
     OutcomeUnknown,
     Reason,
@@ -31,8 +32,11 @@ from services.router.journal.records import CancelIntended, OrderIntended, Recor
 from services.router.journal.store import JournalError
 from services.router.risk.gate import Role, check_gate
 from services.router.routing.accounts import AccountLinks, read_facts
+from services.router.routing.instructing import Instructing
 from services.router.routing.placing import failed_over, intended, new_placement, no_venue
 from services.router.routing.plan import Plan, plan_order
+from services.router.routing.replacing import Replacing
+from services.router.routing.revising import Asked
 from services.router.routing.work import OrderWork, WorkTools, check_not_after, not_durable
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -42,9 +46,18 @@ class Desk:
     """Takes orders and cancels. `tasks` owns one task per order that is being worked."""
 
     def __init__(
-        self, accounts: Mapping[str, AccountLinks], tools: WorkTools, tasks: TaskOwner
+        self,
+        accounts: Mapping[str, AccountLinks],
+        tools: WorkTools,
+        tasks: TaskOwner,
+        *,
+        replace_proof_s: float,
     ) -> None:
         self.accounts = accounts
+        self.replacing = Replacing(
+            accounts, tools, tasks, self.require_open, proof_s=replace_proof_s
+        )
+        self.instructing = Instructing(accounts, tools, tasks, self.require_open)
         self._tools = tools
         self._journal = tools.journal
         self._books = tools.books
@@ -59,6 +72,12 @@ class Desk:
         if account is None:
             raise NotFound(Reason.ACCOUNT_NOT_FOUND, f"account_id: no account {account_id!r} here")
         return account
+
+    def required_account(self, account_id: str) -> AccountLinks:
+        """The account; InvalidRequest if none is named, NotFound ACCOUNT_NOT_FOUND."""
+        if not account_id:
+            raise InvalidRequest("account_id", "required")
+        return self.account(account_id)
 
     def drain(self) -> None:
         """Take no more orders and cancels; what is under way goes on."""
@@ -83,7 +102,7 @@ class Desk:
         # From here to the record nothing waits: what is decided is what is written.
         if self._is_settled(key, spec):
             return await self._answer(key)
-        self._require_open()
+        self.require_open()
         plan = plan_order(
             spec,
             account_id,
@@ -98,7 +117,8 @@ class Desk:
         self._start(account, key, plan, placement)
         return await self._answer(key)
 
-    def _require_open(self) -> None:
+    def require_open(self) -> None:
+        """Raise Unavailable, effect NONE, if this router takes nothing any more."""
         if self._draining:
             raise Unavailable(Reason.SHUTTING_DOWN, "this router is stopping", retry_after_s=1.0)
         if self._journal.failure is None and not self._journal.is_leading:
@@ -206,6 +226,16 @@ class Desk:
             raise OutcomeUnknown(f"the journal has failed: {error}") from error
         return entry
 
+    # -- replaces ----------------------------------------------------------------------------
+
+    async def replace(self, account_id: str, client_order_id: str, asked: Asked) -> OrderEntry:
+        """Ask for other terms and answer with the order, durable; errors as `Replacing.replace`."""
+        self.account(account_id)
+        key = self._books.get(account_id, client_order_id).key
+        if (sending := self._working.get(key)) is not None:
+            await asyncio.wait({sending})
+        return await self._durable(await self.replacing.replace(account_id, key[1], asked))
+
     # -- cancels -----------------------------------------------------------------------------
 
     async def cancel(self, account_id: str, client_order_id: str) -> OrderEntry:
@@ -222,7 +252,7 @@ class Desk:
                 Reason.ORDER_ENDED, f"{order.client_order_id} has ended: {order.status.value}"
             )
         if not order.cancel_requested:
-            self._require_open()
+            self.require_open()
             try:
                 seq = self._journal.record(CancelIntended(*key))
                 await self._journal.durable(seq)
@@ -244,9 +274,10 @@ class Desk:
         raise error
 
     async def _carry_out(self, key: OrderKey) -> None:
-        working = self._working.get(key)
-        if working is not None:  # being sent right now: its outcome decides what to cancel
-            await asyncio.wait({working})
+        # What is being sent right now decides by its outcome what is to be canceled.
+        tasks = (self._working.get(key), self.replacing.under_way(key))
+        if sending := {task for task in tasks if task is not None}:
+            await asyncio.wait(sending)
         for placement in self._books.orders[key].order.placements:
             link = self.accounts[key[0]].link(placement.venue)
             live = (

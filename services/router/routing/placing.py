@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from services.common.domain.errors import VenueCause
+from services.common.domain.order import Order
 from services.common.domain.order_events import Placement
 from services.common.domain.order_spec import OrderSpec, PlacementId
 from services.common.runtime.telemetry import add_event
@@ -26,9 +28,27 @@ def new_placement(
 ) -> Placement:
     """The order's next attempt, at this venue, in its present session. Ids never repeat."""
     entry = books.orders.get(key)
-    number = len(entry.order.placements) + 1 if entry is not None else 1
+    number = next_number(entry.order) if entry is not None else 1
     placement_id = PlacementId(spec.client_order_id, view.account_tag, number)
     return Placement(str(placement_id), view.name, spec.order_qty, at, view.session_id)
+
+
+def next_number(order: Order) -> int:
+    """The number of the order's next placement; revisions keep the number of what they revise."""
+    return 1 + max((_id_of(p).number for p in order.placements), default=0)
+
+
+def next_revision(order: Order, old: Placement) -> PlacementId:
+    """The id of the next revision of a placement."""
+    replaced = _id_of(old)
+    used = [_id_of(p).revision for p in order.placements if _id_of(p).number == replaced.number]
+    return replace(replaced, revision=max(used) + 1)
+
+
+def _id_of(placement: Placement) -> PlacementId:
+    placement_id = PlacementId.parse(placement.placement_id)
+    assert placement_id is not None, "made by new_placement or next_revision"
+    return placement_id
 
 
 def intended(key: OrderKey, placement: Placement) -> PlacementIntended:

@@ -110,7 +110,7 @@ def _plan_exit(
     *,
     allow_uncovered: bool,
 ) -> Plan:
-    free, held = _free_to_exit(spec, account_id, books, allow_uncovered=allow_uncovered)
+    free, held = free_to_exit(spec, account_id, books, allow_uncovered=allow_uncovered)
     if spec.venue_pin:
         free = {name: qty for name, qty in free.items() if name == spec.venue_pin}
         held = {name: qty for name, qty in held.items() if name == spec.venue_pin}
@@ -145,7 +145,7 @@ def _plan_exit(
     )
 
 
-def _free_to_exit(
+def free_to_exit(
     spec: OrderSpec, account_id: str, books: Books, *, allow_uncovered: bool
 ) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
     """Per venue: what is held that the order could close, free of open exits, and in all.

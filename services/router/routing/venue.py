@@ -12,13 +12,16 @@ from services.common.domain.executions import Execution
 from services.common.domain.instruments import Instrument
 from services.common.domain.market import MarketClock, Quote
 from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
     Balance,
+    InstructionReport,
     LookupResult,
     OrderReport,
     VenuePosition,
     VenueStatus,
 )
+from services.router.journal.records import InstructionIntended
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,21 @@ class VenuePort(Protocol):
 
     async def cancel(self, placement_id: str, claim: Claim, session_id: str) -> OrderReport:
         """Ask for the end of a placement."""
+
+    async def replace(
+        self,
+        placement_id: str,
+        revision_id: str,
+        change: OrderChange,
+        claim: Claim,
+        session_id: str,
+    ) -> OrderReport:
+        """Ask for other terms. A report of the revision, or of the old one if it was refused."""
+
+    async def exercise(
+        self, instruction: InstructionIntended, claim: Claim, session_id: str
+    ) -> InstructionReport:
+        """Pass an instruction on, to exercise or not to; once."""
 
     async def find_order(self, placement_id: str) -> LookupResult:
         """Look a placement up."""

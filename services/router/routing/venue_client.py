@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 import structlog
@@ -14,11 +14,14 @@ import structlog
 from services.common.contract.convert import (
     activity_from_wire,
     balance_from_wire,
+    change_to_wire,
     duration_to_wire,
     execution_from_wire,
+    instruction_from_wire,
     instrument_to_wire,
     lookup_from_wire,
     market_clock_from_wire,
+    optional_decimal_to_wire,
     optional_timestamp_to_wire,
     position_from_wire,
     quote_from_wire,
@@ -41,13 +44,16 @@ from services.common.domain.executions import Execution
 from services.common.domain.instruments import Instrument
 from services.common.domain.market import MarketClock, Quote
 from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
     Balance,
+    InstructionReport,
     LookupResult,
     OrderReport,
     VenuePosition,
     VenueStatus,
 )
+from services.router.journal.records import Instruction, InstructionIntended
 from services.router.routing.venue import Claim, Fenced, Pulse, VenueNews
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -107,6 +113,41 @@ class VenueClient:
         )
         reply = await self._mutate(self._broker.CancelOrder, request)
         return report_from_wire(reply.order, mutation=True)
+
+    async def replace(
+        self,
+        placement_id: str,
+        revision_id: str,
+        change: OrderChange,
+        claim: Claim,
+        session_id: str,
+    ) -> OrderReport:
+        request = change_to_wire(change)
+        request.account_id = self._account_id
+        request.client_order_id = placement_id
+        request.replace_id = revision_id
+        request.fence.CopyFrom(_claim_to_wire(claim))
+        request.expected_session_id = session_id
+        reply = await self._mutate(self._broker.ReplaceOrder, request)
+        return report_from_wire(reply.order, mutation=True)
+
+    async def exercise(
+        self, instruction: InstructionIntended, claim: Claim, session_id: str
+    ) -> InstructionReport:
+        common: dict[str, Any] = {
+            "account_id": self._account_id,
+            "client_order_id": instruction.client_order_id,
+            "instrument": instrument_to_wire(instruction.contract),
+            "fence": _claim_to_wire(claim),
+            "expected_session_id": session_id,
+        }
+        if instruction.instruction is Instruction.EXERCISE:
+            exercise = broker_service_pb2.ExerciseOptionRequest(
+                **common, qty=optional_decimal_to_wire(instruction.qty)
+            )
+            return instruction_from_wire(await self._mutate(self._broker.ExerciseOption, exercise))
+        refrain = broker_service_pb2.DoNotExerciseRequest(**common)
+        return instruction_from_wire(await self._mutate(self._broker.DoNotExercise, refrain))
 
     # -- reads -------------------------------------------------------------------------------
 

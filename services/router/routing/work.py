@@ -133,7 +133,7 @@ class OrderWork:
 
     async def _ask(self, link: VenueLink, placement: Placement) -> OrderReport | TandemError:
         """Check for the last time and send; the call starts without a wait in between."""
-        spec = replace(self._spec(), client_order_id=placement.placement_id)
+        spec = self._spec_of(placement)
         try:
             self._last_check(link, placement)
             return await link.port.submit(spec, link.claim(), placement.session_id)
@@ -142,6 +142,11 @@ class OrderWork:
         except Exception as fault:  # noqa: BLE001 - whatever it is, the order may be out
             _log.error("send_fault", placement_id=placement.placement_id, exc_info=fault)
             return OutcomeUnknown(f"a fault while the order was sent: {fault!r}")
+
+    def _spec_of(self, placement: Placement) -> OrderSpec:
+        """What this placement asks the venue for: its own terms, quantity and id."""
+        terms = self.tools.books.orders[self.key].order.terms_of(placement)
+        return replace(terms, client_order_id=placement.placement_id, order_qty=placement.order_qty)
 
     def _spec(self) -> OrderSpec:
         return self.tools.books.orders[self.key].order.spec
@@ -159,7 +164,7 @@ class OrderWork:
         order = tools.books.orders[self.key].order
         if order.cancel_requested:
             raise Refused(Reason.ORDER_ENDED, "the order was canceled before it was sent")
-        if add(order.cum_qty, order.leaves_qty) > order.spec.order_qty:
+        if add(order.cum_qty, order.leaves_sum) > order.asked_qty:
             raise Refused(
                 Reason.CHANGE_IN_PROGRESS, "an earlier placement of the order has come to light"
             )

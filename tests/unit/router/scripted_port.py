@@ -14,15 +14,17 @@ from decimal import Decimal
 
 from services.common.domain.activities import Activity
 from services.common.domain.amounts import Money
-from services.common.domain.errors import ReadFailed, Reason, TandemError, Unavailable
+from services.common.domain.errors import Cause, ReadFailed, Reason, TandemError, Unavailable
 from services.common.domain.executions import ExecSource, Execution, RecordTimes
 from services.common.domain.instruments import Equity, Instrument, OptionContract
 from services.common.domain.market import MarketClock, Quote
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
     AccountMode,
     Balance,
+    InstructionReport,
     Lookup,
     LookupResult,
     OrderReport,
@@ -30,6 +32,7 @@ from services.common.domain.reports import (
     VenueState,
     VenueStatus,
 )
+from services.router.journal.records import InstructionIntended
 from services.router.routing.venue import Claim, Fenced, Pulse, VenueNews
 from tests.unit.domain.orders import spec
 
@@ -65,6 +68,42 @@ def report(spec: OrderSpec, status: OrderStatus, signal: Signal, cum: str = "0")
 
 
 PLACED = "o-1~al~1.0"
+TAKEN = InstructionReport(OrderStatus.ACCEPTED)
+OnReplace = Callable[["ScriptedPort", str, str, OrderChange], OrderReport | TandemError]
+
+
+def takes_replace(
+    port: ScriptedPort, placement_id: str, revision_id: str, change: OrderChange
+) -> OrderReport:
+    """The venue takes the revision, and the old order is replaced."""
+    old = port.knows[placement_id]
+    revision = replace(
+        old,
+        client_id=revision_id,
+        venue_order_id=f"v-{revision_id}",
+        order_qty=change.order_qty or old.order_qty,
+        status=OrderStatus.ACCEPTED,
+        signal=Signal.ACKNOWLEDGED,
+        raw_status="new",
+    )
+    port.knows[placement_id] = replace(
+        old, status=OrderStatus.REPLACED, signal=Signal.REPLACED, raw_status="replaced"
+    )
+    port.knows[revision_id] = revision
+    return revision
+
+
+def refuses_replace(
+    port: ScriptedPort, placement_id: str, revision_id: str, change: OrderChange
+) -> OrderReport:
+    """The venue refuses the change, and the old order works on."""
+    cause = Cause(Reason.INVALID_PRICE, "not on these terms")
+    return replace(port.knows[placement_id], signal=Signal.REPLACE_REJECTED, cause=cause)
+
+
+def fails_replace(error: TandemError) -> OnReplace:
+    """The change ends in this error; nothing is changed."""
+    return lambda *_: error
 
 
 @dataclass
@@ -89,6 +128,10 @@ class ScriptedPort:
     claims: list[Claim] = field(default_factory=list)
     fence_error: TandemError | None = None
     hold: asyncio.Event | None = None
+    replaced: list[tuple[str, str, OrderChange]] = field(default_factory=list)
+    on_replace: OnReplace = takes_replace
+    instructed: list[InstructionIntended] = field(default_factory=list)
+    on_exercise: InstructionReport | TandemError = TAKEN
     swallows_cancels: bool = False
     clock_offset_s: float = 0.0
     news: asyncio.Queue[VenueNews | None] = field(default_factory=asyncio.Queue)
@@ -123,6 +166,31 @@ class ScriptedPort:
         if not self.swallows_cancels:
             self.knows[placement_id] = pending
         return pending
+
+    async def replace(
+        self,
+        placement_id: str,
+        revision_id: str,
+        change: OrderChange,
+        claim: Claim,
+        session_id: str,
+    ) -> OrderReport:
+        self.log.append(("replace", revision_id))
+        self.replaced.append((placement_id, revision_id, change))
+        if self.hold is not None:
+            await self.hold.wait()
+        answer = self.on_replace(self, placement_id, revision_id, change)
+        if isinstance(answer, TandemError):
+            raise answer
+        return answer
+
+    async def exercise(
+        self, instruction: InstructionIntended, claim: Claim, session_id: str
+    ) -> InstructionReport:
+        self.instructed.append(instruction)
+        if isinstance(self.on_exercise, TandemError):
+            raise self.on_exercise
+        return self.on_exercise
 
     async def find_order(self, placement_id: str) -> LookupResult:
         self._require()
@@ -234,8 +302,10 @@ class ScriptedPort:
             raise Unavailable(Reason.VENUE_UNAVAILABLE, f"{self.name}: can't be reached")
 
 
-def word(port: ScriptedPort, status: OrderStatus, signal: Signal, cum: str = "0") -> OrderReport:
+def word(
+    port: ScriptedPort, status: OrderStatus, signal: Signal, cum: str = "0", placed: str = PLACED
+) -> OrderReport:
     """The venue's word on the order as it stands there from now on."""
-    made = report(replace(spec(), client_order_id=PLACED), status, signal, cum)
-    port.knows[PLACED] = replace(made, venue=port.name)
-    return port.knows[PLACED]
+    made = report(replace(spec(), client_order_id=placed), status, signal, cum)
+    port.knows[placed] = replace(made, venue=port.name)
+    return port.knows[placed]

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from services.common.domain.errors import Effect, Reason, VenueCause
+from services.common.domain.errors import Cause, Effect, Reason, VenueCause
 from services.common.domain.executions import Side
-from services.common.domain.order_status import Signal
-from services.common.domain.order_terms import PositionIntent
+from services.common.domain.instruments import OptionContract
+from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.order_terms import OrderChange, PositionIntent
 from services.common.domain.reports import VenueState
 from services.router.books.books import Books
 from services.router.books.digest import digest
@@ -24,8 +25,12 @@ from services.router.journal.records import (
     AlertRaised,
     EpochTaken,
     FailedOver,
+    Instruction,
+    InstructionAnswered,
+    InstructionIntended,
     Quarantined,
     Record,
+    ReplaceIntended,
     Severity,
     TradingState,
     TradingStateSet,
@@ -37,6 +42,11 @@ from tests.unit.router.folded import Folded
 CAUSE = VenueCause("alpaca", Reason.RATE_LIMITED, "429", Effect.NONE)
 DERIVED = {"by_placement", "by_venue_order", "activity_keys"}
 """Ways to find a thing, made of the things themselves."""
+
+
+CONTRACT = spec().single
+assert isinstance(CONTRACT, OptionContract)
+EXERCISE = InstructionIntended("main", "x-1", Instruction.EXERCISE, "alpaca", CONTRACT, Decimal(2))
 
 
 def venue(state: VenueState, session_id: str) -> VenueStateChanged:
@@ -59,6 +69,7 @@ def rich() -> Folded:
         FailedOver("main", "b", "alpaca", "second", CAUSE),
         Quarantined("q-1", "main", "alpaca", "a stranger", execution=execution("x")),
         ActivityBooked("main", activity("a-1")),
+        EXERCISE,
         venue(VenueState.UP, "session-1"),
         TradingStateSet("main", TradingState.REDUCING, "test", "me"),
         AlertRaised(NO_VENUE, Severity.CRITICAL, "", "second"),
@@ -85,6 +96,9 @@ RECORDS: list[Record] = [
     AlertRaised(NO_VENUE, Severity.CRITICAL, "", "main"),
     Quarantined("q-2", "main", "alpaca", "a stranger"),
     ActivityBooked("main", activity("a-2")),
+    replace(EXERCISE, client_order_id="x-2"),
+    InstructionAnswered("main", "x-1", OrderStatus.IN_DOUBT, Cause(Reason.OUTCOME_UNKNOWN, "")),
+    ReplaceIntended("main", "a", "r-1", OrderChange(limit_price=Decimal(9))),
     venue(VenueState.DOWN, ""),
     venue(VenueState.UP, "session-2"),
 ]

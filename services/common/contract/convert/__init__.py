@@ -36,6 +36,10 @@ from services.common.contract.convert.executions import (
     fee_from_wire,
     fee_to_wire,
 )
+from services.common.contract.convert.instructions import (
+    instruction_from_wire,
+    instruction_to_wire,
+)
 from services.common.contract.convert.instruments import instrument_from_wire, instrument_to_wire
 from services.common.contract.convert.known_fields import check_known_fields
 from services.common.contract.convert.market import (
@@ -109,6 +113,8 @@ __all__ = [
     "execution_to_wire",
     "fee_from_wire",
     "fee_to_wire",
+    "instruction_from_wire",
+    "instruction_to_wire",
     "instrument_from_wire",
     "instrument_to_wire",
     "listed_option_from_wire",

@@ -32,11 +32,11 @@ def order_to_wire(
 ) -> orders_pb2.Order:
     """Write an order of our books. `sequence` is the journal's, of its latest change.
 
-    The venue's particulars are those of the latest placement.
+    The terms are those in force, the venue's particulars those of the latest placement.
     """
     msg = orders_pb2.Order(
         account_id=order.account_id,
-        spec=spec_to_wire(order.spec),
+        spec=spec_to_wire(order.terms),
         status=ORDER_STATUSES.to_wire(order.status),
         cum_qty=decimal_to_wire(order.cum_qty),
         leaves_qty=decimal_to_wire(order.leaves_qty),
@@ -50,8 +50,8 @@ def order_to_wire(
         origin=orders_pb2.ORDER_ORIGIN_CLIENT,
         provisional=provisional,
     )
-    if order.placements:
-        _show_latest(msg, order.placements[-1])
+    if order.latest is not None:
+        _show_latest(msg, order.latest)
     return msg
 
 

@@ -36,7 +36,13 @@ from services.common.domain.errors import InvalidRequest
 from services.common.domain.executions import Side
 from services.common.domain.order_rules import check_order
 from services.common.domain.order_spec import OrderSpec
-from services.common.domain.order_terms import OptionCombo, OrderChange, OrderClass, Tradable
+from services.common.domain.order_terms import (
+    NO_CHANGE,
+    OptionCombo,
+    OrderChange,
+    OrderClass,
+    Tradable,
+)
 
 
 def spec_to_wire(spec: OrderSpec) -> orders_pb2.OrderSpec:
@@ -131,7 +137,7 @@ def change_from_wire(msg: broker_service_pb2.ReplaceOrderRequest) -> OrderChange
             raise InvalidRequest(name, "must be above 0")
     time_in_force = TIMES_IN_FORCE.optional(msg.time_in_force, "time_in_force")
     change = OrderChange(**prices, time_in_force=time_in_force)
-    if change == OrderChange():
+    if change == NO_CHANGE:
         raise InvalidRequest("order_qty", "a replace must change something")
     return change
 
