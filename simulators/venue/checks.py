@@ -194,11 +194,12 @@ def _check_cover_stays(
     """A long contract that covers a short one is sold only if something else secures that one."""
     if account.options_level < _SPREADS_FROM_LEVEL:
         return
-    more = collateral_of(account, asked.symbol, asked.order_qty) - collateral_of(account)
+    sold = {asked.symbol: -asked.order_qty}
+    more = collateral_of(account, sold) - collateral_of(account)
     available = means_of(account, orders, quotes).options_buying_power
     if more > available:
         raise refusals.InsufficientOptionsBuyingPower(more, available)
-    for contract, short in cover_in(account, asked.symbol, asked.order_qty).uncovered:
+    for contract, short in cover_in(account, sold).uncovered:
         if contract.right is Right.CALL:
             shares = account.position_qty(contract.underlying)
             if -short * contract.multiplier > shares:

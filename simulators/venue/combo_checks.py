@@ -15,7 +15,7 @@ from simulators.venue.accounts import Account
 from simulators.venue.instruments import Catalog, OptionContract
 from simulators.venue.orders import NewLeg, NewOrder, Order, OrderType, PositionIntent, TimeInForce
 from simulators.venue.quotes import QuoteBook
-from simulators.venue.reservations import combo_need, means_of
+from simulators.venue.reservations import collateral_of, combo_need, means_of
 from simulators.venue.spreads import cover_of
 
 _LEVEL = 3
@@ -101,7 +101,13 @@ def check_means(
     ]
     if cover_of(opened).uncovered:
         raise refusals.NotEligible(_UNCOVERED)
+    closed = {
+        leg.symbol: leg.position_intent.side.sign * leg.ratio_qty * asked.order_qty
+        for leg in asked.legs
+        if leg.position_intent.closes
+    }
+    freed = collateral_of(account) - collateral_of(account, closed)
     required = asked.order_qty * combo_need(asked, quotes)
-    available = means_of(account, orders, quotes).options_buying_power
+    available = means_of(account, orders, quotes).options_buying_power + freed
     if required > available:
         raise refusals.InsufficientOptionsBuyingPower(required, available)

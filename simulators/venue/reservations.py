@@ -7,7 +7,7 @@ From options level 3 on a short contract with a long one as its cover holds the 
 their strikes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ from simulators.venue.spreads import Cover, Holding, cover_of, largest_loss
 
 _OPENS_SHORT = PositionIntent.SELL_TO_OPEN
 _SPREADS_FROM_LEVEL = 3
+_NO_CHANGES: Mapping[str, Decimal] = {}
 ZERO = Decimal(0)
 
 
@@ -153,23 +154,23 @@ def means_of(account: Account, orders: Iterable[Order], quotes: QuoteBook) -> Me
     )
 
 
-def cover_in(account: Account, without: str = "", qty: Decimal = ZERO) -> Cover:
+def cover_in(account: Account, changes: Mapping[str, Decimal] = _NO_CHANGES) -> Cover:
     """How the account's short contracts are covered by its long ones.
 
     Args:
-        without, qty: As if so many of that long contract were gone.
+        changes: What is added to positions first, by symbol; to those that there are.
     """
     holdings = [
-        (p.instrument, p.qty - (qty if symbol == without else ZERO))
+        (p.instrument, p.qty + changes.get(symbol, ZERO))
         for symbol, p in account.positions.items()
         if isinstance(p.instrument, OptionContract)
     ]
     return cover_of(holdings, pairs=account.options_level >= _SPREADS_FROM_LEVEL)
 
 
-def collateral_of(account: Account, without: str = "", qty: Decimal = ZERO) -> Decimal:
-    """The cash that secures the account's short contracts; `without` as in `cover_in`."""
-    cover = cover_in(account, without, qty)
+def collateral_of(account: Account, changes: Mapping[str, Decimal] = _NO_CHANGES) -> Decimal:
+    """The cash that secures the account's short contracts; `changes` as in `cover_in`."""
+    cover = cover_in(account, changes)
     puts = (
         put_collateral(contract, -short)
         for contract, short in cover.uncovered
