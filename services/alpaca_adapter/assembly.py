@@ -12,16 +12,22 @@ from random import Random
 
 from services.alpaca_adapter.account_mode import Admission
 from services.alpaca_adapter.activity_reads import ActivityReads
+from services.alpaca_adapter.cancels import Cancels
 from services.alpaca_adapter.feeds import Feeds
 from services.alpaca_adapter.gateway import AlpacaGateway, MakeUpdates, Parts
+from services.alpaca_adapter.instructions import Instructions
 from services.alpaca_adapter.listings import Listings
 from services.alpaca_adapter.market_data import MarketData
 from services.alpaca_adapter.market_listings import MarketListings
+from services.alpaca_adapter.mutations import Mutations
 from services.alpaca_adapter.order_entry import OrderEntry
+from services.alpaca_adapter.previews import Previews
 from services.alpaca_adapter.reads import Reader, ReadPolicy
 from services.alpaca_adapter.recovery import Recovery
+from services.alpaca_adapter.replacing import Replacing
 from services.alpaca_adapter.rest import Access, AlpacaRest, Api, Mount
 from services.alpaca_adapter.settings import AlpacaSettings, stream_url
+from services.alpaca_adapter.shown_orders import ShownOrders
 from services.alpaca_adapter.stream import OpenStream, StreamTerms, opener
 from services.alpaca_adapter.told import Told
 from services.alpaca_adapter.trade_updates import SyncTerms, TradeUpdates
@@ -123,37 +129,59 @@ def _parts(
         request_s=settings.rest.total_timeout_s + settings.rest.slot_wait_s,
         settling_s=settings.settling_s,
     )
+    reads = VenueReads(
+        core.reader,
+        core.listings,
+        core.translator,
+        core.watch,
+        venue=venue,
+        account_id=account_id,
+        mode=settings.account_mode,
+        now=around.clock.now,
+    )
+    market_data = MarketData(core.reader, core.watch, venue, _feeds(settings, around))
     return Parts(
         rest=core.rest,
         reader=core.reader,
         watch=core.watch,
         admission=admission,
-        reads=VenueReads(
-            core.reader,
-            core.listings,
-            core.translator,
-            core.watch,
-            venue=venue,
-            account_id=account_id,
-            mode=settings.account_mode,
-            now=around.clock.now,
-        ),
-        entry=OrderEntry(
-            core.rest,
-            core.listings,
-            core.translator,
-            unproven,
-            venue=venue,
-            account_id=account_id,
-            now=around.clock.now,
-            was_admitted=lambda: admission.is_admitted,
-        ),
+        reads=reads,
+        mutations=_mutations(settings, around, core, admission, unproven),
+        previews=Previews(venue, reads, market_data),
         unproven=unproven,
-        market_data=MarketData(core.reader, core.watch, venue, _feeds(settings, around)),
+        market_data=market_data,
         market_listings=MarketListings(core.reader, core.watch),
         activities=ActivityReads(
             core.reader, ActivityTranslator(venue, account_id, around.clock.now)
         ),
+    )
+
+
+def _mutations(
+    settings: AlpacaSettings,
+    around: Surroundings,
+    core: _Core,
+    admission: Admission,
+    unproven: Unproven,
+) -> Mutations:
+    orders = ShownOrders(core.listings, core.translator)
+    entry = OrderEntry(
+        core.rest,
+        orders,
+        core.translator,
+        unproven,
+        venue=settings.venue,
+        account_id=settings.account_id,
+        now=around.clock.now,
+        was_admitted=lambda: admission.is_admitted,
+    )
+    replacing = Replacing(core.rest, orders, unproven, was_admitted=lambda: admission.is_admitted)
+    return Mutations(
+        admission=admission,
+        entry=entry,
+        replacing=replacing,
+        cancels=Cancels(core.rest, orders, unproven, around.pacer),
+        instructions=Instructions(core.rest, core.reader),
     )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Final
@@ -157,25 +157,35 @@ _DEFINITE: Final = frozenset({400, 403, 404, 422})
 
 def classify(answer: Answer) -> Problem:
     """Say what an answer proves that is no readable success; never raises."""
-    body, message, code = _alpaca_form(answer)
-    retry_after_s = _retry_after_s(answer)
+    problem = _classified(answer.status, answer.content, answer.excerpt)
+    if problem.kind not in (_K.UNKNOWN, _K.RATE_LIMITED):
+        return problem
+    return replace(problem, retry_after_s=_retry_after_s(answer))
+
+
+def classify_part(status: int, body: Any) -> Problem:
+    """The same for one part of an answer that has a status for each."""
+    return _classified(status, body, str(body)[:200])
+
+
+def _classified(status: int, content: Any, excerpt: str) -> Problem:
+    body, message, code = _alpaca_form(content)
     if body is None:
-        text = f"an answer that can't be read: {answer.excerpt!r}"
-        return Problem(_K.UNKNOWN, _R.VENUE_UNAVAILABLE, answer.status, None, text, retry_after_s)
-    if answer.status == 429:
-        return Problem(_K.RATE_LIMITED, _R.RATE_LIMITED, 429, code, message, retry_after_s)
+        text = f"an answer that can't be read: {excerpt!r}"
+        return Problem(_K.UNKNOWN, _R.VENUE_UNAVAILABLE, status, None, text)
+    if status == 429:
+        return Problem(_K.RATE_LIMITED, _R.RATE_LIMITED, 429, code, message)
     for row in TABLE:
-        if row.fits(answer.status, code, message, body):
-            return Problem(row.kind, row.reason, answer.status, code, message)
-    if answer.status in _DEFINITE and code is not None:
-        return Problem(_K.REFUSED, _R.VENUE_REJECTED, answer.status, code, message)
-    return Problem(_K.UNKNOWN, _R.VENUE_UNAVAILABLE, answer.status, code, message, retry_after_s)
+        if row.fits(status, code, message, body):
+            return Problem(row.kind, row.reason, status, code, message)
+    if status in _DEFINITE and code is not None:
+        return Problem(_K.REFUSED, _R.VENUE_REJECTED, status, code, message)
+    return Problem(_K.UNKNOWN, _R.VENUE_UNAVAILABLE, status, code, message)
 
 
-def _alpaca_form(answer: Answer) -> tuple[Mapping[str, Any] | None, str, int | None]:
+def _alpaca_form(body: Any) -> tuple[Mapping[str, Any] | None, str, int | None]:
     """The body, its message and code if it has Alpaca's form; else None."""
-    body = answer.content
-    if not answer.is_json or not isinstance(body, dict):
+    if not isinstance(body, dict):
         return None, "", None
     message, code = body.get("message"), body.get("code")
     if not isinstance(message, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import structlog
@@ -16,7 +17,8 @@ from services.alpaca_adapter.errors import Kind, classify
 from services.alpaca_adapter.exchange import Answer
 from services.alpaca_adapter.market_data import MarketData
 from services.alpaca_adapter.market_listings import MarketListings
-from services.alpaca_adapter.order_entry import OrderEntry
+from services.alpaca_adapter.mutations import Mutations
+from services.alpaca_adapter.previews import Previews
 from services.alpaca_adapter.reads import Reader
 from services.alpaca_adapter.rest import AlpacaRest
 from services.alpaca_adapter.trade_updates import TradeUpdates
@@ -48,12 +50,16 @@ from services.common.domain.market import (
     Quote,
 )
 from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
     AccountMode,
     Balance,
+    CancelAllOutcome,
+    InstructionReport,
     Lookup,
     LookupResult,
     OrderReport,
+    Preview,
     VenuePosition,
     VenueState,
     VenueStatus,
@@ -74,7 +80,8 @@ class Parts:
     watch: VenueWatch
     admission: Admission
     reads: VenueReads
-    entry: OrderEntry
+    mutations: Mutations
+    previews: Previews
     unproven: Unproven
     market_data: MarketData
     market_listings: MarketListings
@@ -200,13 +207,39 @@ class AlpacaGateway(VenueGateway):
 
     async def submit(self, spec: OrderSpec, last_check: LastCheck) -> OrderReport:
         """See the port. Nothing is sent before the account was found to be the right one."""
-        self._parts.admission.require()
-        return await self._parts.entry.submit(spec, last_check)
+        return await self._parts.mutations.submit(spec, last_check)
+
+    async def replace(
+        self, client_id: str, new_client_id: str, change: OrderChange, last_check: LastCheck
+    ) -> OrderReport:
+        """See the port."""
+        return await self._parts.mutations.replace(client_id, new_client_id, change, last_check)
 
     async def cancel(self, client_id: str, last_check: LastCheck) -> OrderReport:
-        """See the port. Nothing is sent before the account was found to be the right one."""
-        self._parts.admission.require()
-        return await self._parts.entry.cancel(client_id, last_check)
+        """See the port."""
+        return await self._parts.mutations.cancel(client_id, last_check)
+
+    async def cancel_all(
+        self, instrument: Instrument | None, last_check: LastCheck
+    ) -> CancelAllOutcome:
+        """See the port."""
+        return await self._parts.mutations.cancel_all(instrument, last_check)
+
+    async def exercise(
+        self, contract: OptionContract, qty: Decimal | None, last_check: LastCheck
+    ) -> InstructionReport:
+        """See the port."""
+        return await self._parts.mutations.exercise(contract, qty, last_check)
+
+    async def do_not_exercise(
+        self, contract: OptionContract, last_check: LastCheck
+    ) -> InstructionReport:
+        """See the port."""
+        return await self._parts.mutations.do_not_exercise(contract, last_check)
+
+    async def preview(self, spec: OrderSpec) -> Preview:
+        """What an order would cost, estimated."""
+        return await self._parts.previews.preview(spec)
 
     async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
         """Look one order up; exactly one id is given."""

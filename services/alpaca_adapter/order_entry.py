@@ -1,4 +1,4 @@
-"""Submit and cancel: one request each, and what its answer proves.
+"""Submit: one request, and what its answer proves.
 
 No refusal of a submit is believed before the id has been looked up: Alpaca does not say which of
 its checks comes first, so a refusal for money, quantity or a taken id may be due to the very order
@@ -8,27 +8,23 @@ that is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from urllib.parse import quote
 
 import structlog
 
-from services.alpaca_adapter import statuses
+from services.alpaca_adapter.answers import rate_limited, rejection_cause
 from services.alpaca_adapter.errors import Kind, Problem, classify
 from services.alpaca_adapter.exchange import Answer, NoAnswer, NotSent
-from services.alpaca_adapter.listings import Listings
 from services.alpaca_adapter.order_bodies import order_body
 from services.alpaca_adapter.order_reading import asked_terms, same_content
 from services.alpaca_adapter.rest import AlpacaRest
+from services.alpaca_adapter.shown_orders import ShownOrder, ShownOrders
 from services.alpaca_adapter.translate import Translator
 from services.alpaca_adapter.unproven import Unproven
-from services.alpaca_adapter.wire_fields import Record, Unreadable, trading_date
+from services.alpaca_adapter.wire_fields import Unreadable, trading_date
 from services.common.adapter.port import LastCheck
 from services.common.domain.errors import (
-    Cause,
-    NotFound,
     OutcomeUnknown,
     ReadFailed,
     Reason,
@@ -45,7 +41,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class OrderEntry:
-    """The two mutations of the adapter. They are never sent twice and never waited for.
+    """The submit of the adapter. Never sent twice and never waited for.
 
     `was_admitted` says whether the venue has let this process in with these credentials; without
     that, not even a refusal of the credentials is believed.
@@ -54,7 +50,7 @@ class OrderEntry:
     def __init__(
         self,
         rest: AlpacaRest,
-        listings: Listings,
+        orders: ShownOrders,
         translator: Translator,
         unproven: Unproven,
         *,
@@ -64,7 +60,7 @@ class OrderEntry:
         was_admitted: Callable[[], bool],
     ) -> None:
         self._rest = rest
-        self._listings = listings
+        self._orders = orders
         self._translator = translator
         self._unproven = unproven
         self._venue = venue
@@ -97,7 +93,7 @@ class OrderEntry:
             raise OutcomeUnknown(str(problem))
         self._unproven.end(client_id, mark)
         if problem.kind is Kind.RATE_LIMITED and not was_open:
-            raise _rate_limited(problem)
+            raise rate_limited(problem)
         return await self._refused(spec, problem)
 
     def _taken(self, spec: OrderSpec, answer: Answer) -> OrderReport:
@@ -115,20 +111,20 @@ class OrderEntry:
         """What a refusal means, by what the venue shows under the id."""
         client_id = spec.client_order_id
         try:
-            order = await self._listings.order_by_client_id(client_id)
-            report = None if order is None else self._translator.order_report(order)
-        except (ReadFailed, Unreadable) as error:
+            order = await self._orders.by_client_id(client_id)
+            is_same = order is not None and _is_same(spec, order)
+        except ReadFailed as error:
             if self._credentials_are_out(client_id, problem, error):
                 return self._rejection(spec, problem)
             text = f"{problem}; whether the id has an order there could not be read: {error}"
             raise OutcomeUnknown(text) from error
-        if order is None or report is None:
+        if order is None:
             return self._absent(spec, problem)
         self._unproven.found(client_id)
-        if not same_content(spec, order):
-            text = f"Alpaca has another order under this id: {report.venue_order_id}"
+        if not is_same:
+            text = f"Alpaca has another order under this id: {order.report.venue_order_id}"
             raise Refused(Reason.CLIENT_ORDER_ID_REUSED, text)
-        return report
+        return order.report
 
     def _absent(self, spec: OrderSpec, problem: Problem) -> OrderReport:
         client_id = spec.client_order_id
@@ -138,10 +134,10 @@ class OrderEntry:
             text = f"{problem}; but an earlier send under this id may still arrive"
             raise OutcomeUnknown(text)
         if problem.kind is Kind.RATE_LIMITED:
-            raise _rate_limited(problem)
+            raise rate_limited(problem)
         return self._rejection(spec, problem)
 
-    def _credentials_are_out(self, client_id: str, problem: Problem, error: Exception) -> bool:
+    def _credentials_are_out(self, client_id: str, problem: Problem, error: ReadFailed) -> bool:
         """Whether both send and look-up were refused for the credentials, and that is enough.
 
         It is if no earlier send can be unproven: none of this process, and none of an earlier one
@@ -149,7 +145,6 @@ class OrderEntry:
         """
         return (
             problem.kind is Kind.CREDENTIALS
-            and isinstance(error, ReadFailed)
             and error.reason is Reason.CREDENTIALS_REFUSED
             and self._was_admitted()
             and not self._unproven.is_open(client_id)
@@ -168,93 +163,13 @@ class OrderEntry:
             raw_status=f"HTTP {problem.status}",
             cum_qty=Decimal(0),
             times=RecordTimes(received_time=now, trading_date=trading_date(now)),
-            cause=_rejection_cause(problem),
+            cause=rejection_cause(problem),
             **asked_terms(spec),
         )
 
-    # -- cancel ----------------------------------------------------------------------------
 
-    async def cancel(self, client_id: str, last_check: LastCheck) -> OrderReport:
-        """See `VenueGateway.cancel`."""
-        report = await self._to_cancel(client_id)
-        if report.status is OrderStatus.PENDING_CANCEL:
-            return report
-        path = f"/orders/{quote(report.venue_order_id, safe='')}"
-        try:
-            answer = await self._rest.delete(path, last_check)
-        except NotSent as error:
-            raise Unavailable(Reason.VENUE_UNAVAILABLE, f"not sent: {error}") from error
-        except NoAnswer as error:
-            raise OutcomeUnknown(f"cancel sent, and no answer came: {error}") from error
-        if answer.ok and (answer.is_json or not answer.excerpt):
-            return await self._canceling(report)
-        problem = classify(answer)
-        _log.info("cancel_not_taken", client_order_id=client_id, answer=str(problem))
-        return await self._cancel_refused(report, problem)
-
-    async def _to_cancel(self, client_id: str) -> OrderReport:
-        """The order under the id, open. Nothing is sent if it is not, or can't be read."""
-        try:
-            order = await self._listings.order_by_client_id(client_id)
-            report = None if order is None else self._translator.order_report(order)
-        except ReadFailed as error:
-            text = f"the order could not be looked up: {error.message}"
-            raise Unavailable(error.reason, text, retry_after_s=error.retry_after_s) from error
-        except Unreadable as error:
-            raise Unavailable(Reason.READ_FAILED, f"the order can't be read: {error}") from error
-        if report is None:
-            raise NotFound(Reason.ORDER_NOT_FOUND, f"Alpaca has no order under {client_id}")
-        self._unproven.found(client_id)
-        if statuses.is_ended(report.raw_status):
-            raise _ended(report)
-        return report
-
-    async def _canceling(self, before: OrderReport) -> OrderReport:
-        """The order after a cancel was taken: as read back, live ones as PENDING_CANCEL."""
-        after = await self._read_back(before) or before
-        if statuses.is_ended(after.raw_status):
-            return after
-        return replace(after, status=OrderStatus.PENDING_CANCEL, signal=Signal.PENDING_CANCEL)
-
-    async def _cancel_refused(self, before: OrderReport, problem: Problem) -> OrderReport:
-        if problem.kind is Kind.UNKNOWN:
-            raise OutcomeUnknown(f"cancel sent: {problem}")
-        if problem.kind is Kind.RATE_LIMITED:
-            raise _rate_limited(problem)
-        if problem.kind is Kind.CREDENTIALS:
-            raise Unavailable(Reason.CREDENTIALS_REFUSED, str(problem))
-        if problem.kind is Kind.ABSENT:
-            raise NotFound(Reason.ORDER_NOT_FOUND, str(problem))
-        after = await self._read_back(before)
-        if after is None:
-            raise Refused(Reason.VENUE_REJECTED, f"not canceled: {problem}")
-        if statuses.is_ended(after.raw_status):
-            raise _ended(after)
-        if after.status is OrderStatus.PENDING_CANCEL:
-            return after
-        return replace(after, signal=Signal.CANCEL_REJECTED, cause=problem.cause)
-
-    async def _read_back(self, report: OrderReport) -> OrderReport | None:
-        """The order as it is now, None if that could not be read."""
-        try:
-            order: Record | None = await self._listings.order_by_id(report.venue_order_id)
-            return None if order is None else self._translator.order_report(order)
-        except (ReadFailed, Unreadable) as error:
-            _log.warning("read_back_failed", client_order_id=report.client_id, error=str(error))
-            return None
-
-
-def _ended(report: OrderReport) -> Refused:
-    return Refused(Reason.ORDER_ENDED, f"the order is {report.raw_status} at Alpaca")
-
-
-def _rate_limited(problem: Problem) -> Unavailable:
-    return Unavailable(
-        Reason.RATE_LIMITED, f"not taken: {problem}", retry_after_s=problem.retry_after_s
-    )
-
-
-def _rejection_cause(problem: Problem) -> Cause:
-    if problem.kind in (Kind.REFUSED, Kind.CREDENTIALS):
-        return problem.cause
-    return replace(problem.cause, reason=Reason.VENUE_REJECTED)
+def _is_same(spec: OrderSpec, order: ShownOrder) -> bool:
+    try:
+        return same_content(spec, order.record)
+    except Unreadable as error:
+        raise ReadFailed(f"the order can't be compared: {error}") from error

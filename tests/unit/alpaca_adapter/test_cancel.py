@@ -50,7 +50,7 @@ def cancel_venue(
 
 async def test_a_cancel_is_a_request_and_answers_with_the_order_as_it_is_then() -> None:
     desk = Desk(cancel_venue(Reply(204)))
-    report = await desk.entry.cancel(CLIENT_ID, passes)
+    report = await desk.cancels.cancel(CLIENT_ID, passes)
     assert [(a.method, a.path) for a in desk.venue.asked] == [
         ("GET", "/v2/orders:by_client_order_id"),
         ("DELETE", f"/v2/orders/{VENUE_ID}"),
@@ -77,14 +77,14 @@ async def test_after_a_204_only_the_venues_word_ends_the_order(
     after: Reply, status: OrderStatus, signal: Signal
 ) -> None:
     desk = Desk(cancel_venue(Reply(204), after=after))
-    report = await desk.entry.cancel(CLIENT_ID, passes)
+    report = await desk.cancels.cancel(CLIENT_ID, passes)
     assert (report.status, report.signal) == (status, signal)
 
 
 async def test_a_cancel_of_an_ended_order_is_refused_without_a_request() -> None:
     desk = Desk(cancel_venue(Reply(204), before=Reply(200, order_json(status="expired"))))
     with pytest.raises(Refused) as error:
-        await desk.entry.cancel(CLIENT_ID, passes)
+        await desk.cancels.cancel(CLIENT_ID, passes)
     assert error.value.reason is Reason.ORDER_ENDED
     assert desk.venue.sent("DELETE") == []
 
@@ -92,13 +92,13 @@ async def test_a_cancel_of_an_ended_order_is_refused_without_a_request() -> None
 async def test_a_cancel_of_an_order_that_the_venue_does_not_know_is_not_found() -> None:
     desk = Desk(cancel_venue(Reply(204), before=ABSENT))
     with pytest.raises(NotFound) as error:
-        await desk.entry.cancel(CLIENT_ID, passes)
+        await desk.cancels.cancel(CLIENT_ID, passes)
     assert error.value.reason is Reason.ORDER_NOT_FOUND
 
 
 async def test_a_cancel_that_comes_again_sends_nothing() -> None:
     desk = Desk(cancel_venue(Reply(204), before=Reply(200, order_json(status="pending_cancel"))))
-    report = await desk.entry.cancel(CLIENT_ID, passes)
+    report = await desk.cancels.cancel(CLIENT_ID, passes)
     assert report.status is OrderStatus.PENDING_CANCEL
     assert desk.venue.sent("DELETE") == []
 
@@ -109,7 +109,7 @@ async def test_a_cancel_whose_order_cant_be_looked_up_has_no_effect(
 ) -> None:
     desk = Desk(cancel_venue(Reply(204), before=look_up))
     with pytest.raises(Unavailable):
-        await desk.entry.cancel(CLIENT_ID, passes)
+        await desk.cancels.cancel(CLIENT_ID, passes)
     assert desk.venue.sent("DELETE") == []
 
 
@@ -120,13 +120,13 @@ async def test_a_cancel_that_comes_too_late_is_refused_by_the_order_read_back() 
     after = Reply(200, order_json(status="filled", filled_qty="2"))
     desk = Desk(cancel_venue(NOT_CANCELABLE, after=after))
     with pytest.raises(Refused) as error:
-        await desk.entry.cancel(CLIENT_ID, passes)
+        await desk.cancels.cancel(CLIENT_ID, passes)
     assert error.value.reason is Reason.ORDER_ENDED
 
 
 async def test_a_refused_cancel_of_a_live_order_is_the_venues_word_on_it() -> None:
     desk = Desk(cancel_venue(NOT_CANCELABLE, after=Reply(200, order_json(status="new"))))
-    report = await desk.entry.cancel(CLIENT_ID, passes)
+    report = await desk.cancels.cancel(CLIENT_ID, passes)
     assert (report.status, report.signal) == (OrderStatus.ACCEPTED, Signal.CANCEL_REJECTED)
     assert report.cause is not None
 
@@ -151,7 +151,7 @@ async def test_a_cancel_without_a_204_says_what_is_proven(
 ) -> None:
     desk = Desk(cancel_venue(delete))
     with pytest.raises(kind) as error:
-        await desk.entry.cancel(CLIENT_ID, passes)
+        await desk.cancels.cancel(CLIENT_ID, passes)
     assert error.value.reason is reason
     assert len(desk.venue.sent("DELETE")) == 1
 
@@ -163,5 +163,5 @@ async def test_the_last_check_stops_a_cancel() -> None:
         raise Refused(Reason.STALE_EPOCH, "not any more")
 
     with pytest.raises(Refused):
-        await desk.entry.cancel(CLIENT_ID, refuses)
+        await desk.cancels.cancel(CLIENT_ID, refuses)
     assert desk.venue.sent("DELETE") == []

@@ -17,11 +17,15 @@ import requests
 from requests.adapters import BaseAdapter
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from services.alpaca_adapter.cancels import Cancels
 from services.alpaca_adapter.exchange import Answer, read_answer
+from services.alpaca_adapter.instructions import Instructions
 from services.alpaca_adapter.listings import Listings
 from services.alpaca_adapter.order_entry import OrderEntry
 from services.alpaca_adapter.reads import Reader, ReadPolicy
+from services.alpaca_adapter.replacing import Replacing
 from services.alpaca_adapter.rest import Access, AlpacaRest, Api, RestLimits
+from services.alpaca_adapter.shown_orders import ShownOrders
 from services.alpaca_adapter.translate import Translator
 from services.alpaca_adapter.unproven import Unproven
 from services.alpaca_adapter.venue_watch import VenueWatch
@@ -175,9 +179,15 @@ class Desk:
         self.listings = Listings(self.reader)
         self.translator = Translator("alpaca", "main", self.clock.now)
         self.unproven = Unproven(self.clock.monotonic, request_s=2.0, settling_s=settling_s)
+        orders = ShownOrders(self.listings, self.translator)
+        self.cancels = Cancels(self.rest, orders, self.unproven, self.pace)
+        self.replacing = Replacing(
+            self.rest, orders, self.unproven, was_admitted=lambda: self.was_admitted
+        )
+        self.instructions = Instructions(self.rest, self.reader)
         self.entry = OrderEntry(
             self.rest,
-            self.listings,
+            orders,
             self.translator,
             self.unproven,
             venue="alpaca",
