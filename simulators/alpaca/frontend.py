@@ -7,12 +7,14 @@ does not stop what it sent, exactly as with a real server.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
 from simulators.alpaca.api import AlpacaApi
-from simulators.alpaca.faulty_replies import error_reply, spoiled, without_answer
+from simulators.alpaca.data_session import DataSession
+from simulators.alpaca.data_stream import DataStreams
+from simulators.alpaca.faulty_replies import FATES, error_reply, spoiled, without_answer
 from simulators.alpaca.http import HttpRequest, HttpResponse, NoAnswer, PartialAnswer, Reply
 from simulators.alpaca.trade_updates import StreamSession, TradeUpdates
 from simulators.control.faults import Action, FaultBook, Incident, Kind, Place, When
@@ -22,7 +24,6 @@ from simulators.venue.orders import Fate
 from simulators.venue.refusals import NoSuchOrder
 from simulators.venue.venue import Venue
 
-_FATES = {Kind.VANISH_ORDER: Fate.VANISHED, Kind.STALL_ORDER: Fate.STALLED}
 _TEXT_KEPT_MAX = 2000
 _T = TypeVar("_T")
 
@@ -36,8 +37,8 @@ class FrameSocket(Protocol):
     async def receive(self) -> str | bytes | None:
         """The next frame, None when the connection has ended."""
 
-    async def send(self, frame: bytes) -> None:
-        """Sends one binary frame; does nothing once the connection has ended."""
+    async def send(self, frame: str | bytes) -> None:
+        """Sends one text or binary frame; does nothing once the connection has ended."""
 
     async def close(self) -> None:
         """Ends the connection."""
@@ -51,6 +52,7 @@ class Frontend:
         venue: Venue,
         api: AlpacaApi,
         updates: TradeUpdates,
+        data: DataStreams,
         faults: FaultBook,
         log: RequestLog,
         driver: Driver,
@@ -58,6 +60,7 @@ class Frontend:
         self._venue = venue
         self._api = api
         self._updates = updates
+        self._data = data
         self._faults = faults
         self._log = log
         self._driver = driver
@@ -73,6 +76,7 @@ class Frontend:
     async def close(self) -> None:
         """Ends everything that is under way; raises what went wrong inside, if anything did."""
         self._updates.disconnect_all()
+        self._data.disconnect_all()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -101,7 +105,7 @@ class Frontend:
 
     async def serve_stream(self, session: StreamSession, socket: FrameSocket) -> None:
         """Serves one client of the stream until it leaves or is disconnected."""
-        sender = self._own(_send_all(session, socket))
+        sender = self._own(_send_all(session.outgoing.get, socket))
         try:
             await socket.open()
             while (frame := await socket.receive()) is not None:
@@ -109,6 +113,27 @@ class Frontend:
         finally:
             self._updates.disconnected(session)
             sender.cancel()
+
+    def connect_data(self, path: str, headers: Mapping[str, str]) -> DataSession | None:
+        """A session for a new client of a data stream; None if it is to be refused."""
+        return self._data.connect(path, headers)
+
+    async def serve_data(self, session: DataSession, socket: FrameSocket) -> None:
+        """Serves one client of a data stream until it leaves or is disconnected."""
+        tasks = [self._own(self._data.attend(session))]
+        if session.is_test:
+            tasks.append(self._own(self._data.pulse(session)))
+        try:
+            await socket.open()
+            # What waits is sent once the handshake is over, unlike on the other stream: here the
+            # server speaks first.
+            tasks.append(self._own(_send_all(session.next_frame, socket)))
+            while (frame := await socket.receive()) is not None:
+                session.receive(frame)
+        finally:
+            self._data.disconnected(session)
+            for task in tasks:
+                task.cancel()
 
     def _own(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         task = asyncio.get_running_loop().create_task(work)
@@ -140,7 +165,7 @@ class Frontend:
             return without_answer(action)
         if action.kind is Kind.STATUS and action.when is When.BEFORE:
             return self._stamped(error_reply(action))
-        response = self._effect(request, entry, _FATES.get(action.kind, Fate.WORKED))
+        response = self._effect(request, entry, FATES.get(action.kind, Fate.WORKED))
         await asyncio.sleep(action.delay_after_s)
         return self._stamped(spoiled(action, response))
 
@@ -192,9 +217,11 @@ class Frontend:
             return ""
 
 
-async def _send_all(session: StreamSession, socket: FrameSocket) -> None:
-    # Waits on the first frame, which answers the client's own, so the handshake is over by then.
-    while (frame := await session.outgoing.get()) is not None:
+async def _send_all(
+    next_frame: Callable[[], Awaitable[str | bytes | None]], socket: FrameSocket
+) -> None:
+    # By the first frame the handshake is over.
+    while (frame := await next_frame()) is not None:
         await socket.send(frame)
     await socket.close()
 

@@ -1,10 +1,11 @@
-"""Binds the simulated Alpaca to a port: REST and the websocket together, on aiohttp."""
+"""Binds the simulated Alpaca to a port: REST and the websockets together, on aiohttp."""
 
 import asyncio
 import logging
 
 from aiohttp import WSMsgType, web
 
+from simulators.alpaca.data_stream import PATHS as DATA_PATHS
 from simulators.alpaca.frontend import Frontend
 from simulators.alpaca.http import (
     Ending,
@@ -39,9 +40,22 @@ def alpaca_app(frontend: Frontend) -> web.Application:
         await frontend.serve_stream(session, socket)
         return socket.response
 
+    async def data(request: web.Request) -> web.StreamResponse:
+        socket = _AiohttpSocket(request)
+        if not socket.can_open():
+            return web.Response(status=426, text="this is a websocket")
+        session = frontend.connect_data(request.path, _headers(request))
+        if session is None:
+            return web.Response(status=503)
+        await frontend.serve_data(session, socket)
+        return socket.response
+
     app = web.Application(client_max_size=_BODY_BYTES_MAX)
     for path in _STREAM_PATHS:
         app.router.add_get(path, stream)
+    for path in DATA_PATHS:
+        app.router.add_get(path, data)
+        app.router.add_get(f"{path}/", data)
     app.router.add_route("*", "/{path:.*}", rest)
     return app
 
@@ -51,7 +65,7 @@ async def _rest(frontend: Frontend, request: web.Request) -> web.StreamResponse:
         method=request.method,
         path=request.path,
         query=merged(request.query.items()),
-        headers={name.lower(): value for name, value in request.headers.items()},
+        headers=_headers(request),
         body=await request.read(),
     )
     reply = await frontend.exchange(asked)
@@ -60,6 +74,10 @@ async def _rest(frontend: Frontend, request: web.Request) -> web.StreamResponse:
     if isinstance(reply, PartialAnswer):
         return await _part_of(reply, request)
     return await _nothing(reply, request)
+
+
+def _headers(request: web.Request) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
 
 
 def _response(reply: HttpResponse) -> web.Response:
@@ -116,10 +134,13 @@ class _AiohttpSocket:
             return data
         return None
 
-    async def send(self, frame: bytes) -> None:
+    async def send(self, frame: str | bytes) -> None:
         try:
             async with asyncio.timeout(_SEND_S):
-                await self.response.send_bytes(frame)
+                if isinstance(frame, str):
+                    await self.response.send_str(frame)
+                else:
+                    await self.response.send_bytes(frame)
         except (ConnectionError, TimeoutError):
             logger.info("a stream client is gone or does not read")
             _end(self._request, abort=True)

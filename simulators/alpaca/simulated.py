@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulators.alpaca.api import AlpacaApi
+from simulators.alpaca.data_stream import DataStreams
 from simulators.alpaca.frontend import Frontend
 from simulators.alpaca.market import Market, build_market
 from simulators.alpaca.settings import AlpacaSettings
 from simulators.alpaca.trade_updates import TradeUpdates
-from simulators.alpaca.verbs import AlpacaVerbs
+from simulators.alpaca.verbs import AlpacaVerbs, stream_verbs
 from simulators.control.control import Option, SimulatorControl
 from simulators.control.faults import FaultBook, Kind, places_without
 from simulators.control.request_log import RequestLog
@@ -28,6 +29,7 @@ class SimulatedAlpaca:
     market: Market
     api: AlpacaApi
     updates: TradeUpdates
+    data: DataStreams
     frontend: Frontend
     control: SimulatorControl
 
@@ -50,11 +52,12 @@ def build(
     log, driver = RequestLog(), Driver(venue)
     api = AlpacaApi(market, settings.account_number, settings)
     updates = TradeUpdates(venue, settings.account_number, faults, api.is_key)
-    frontend = Frontend(venue, api, updates, faults, log, driver)
+    data = DataStreams(market, api.is_key)
+    frontend = Frontend(venue, api, updates, data, faults, log, driver)
     options = _options(market, api)
-    verbs = AlpacaVerbs(market, settings.account_number).verbs()
+    verbs = {**AlpacaVerbs(market, settings.account_number).verbs(), **stream_verbs(data)}
     control = SimulatorControl(venue, faults, log, updates, driver.wake, options, verbs)
-    return SimulatedAlpaca(settings, venue, market, api, updates, frontend, control)
+    return SimulatedAlpaca(settings, venue, market, api, updates, data, frontend, control)
 
 
 def _options(market: Market, api: AlpacaApi) -> dict[str, Option]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from simulators.alpaca.data_stream import DataStreams
 from simulators.alpaca.market import Market
 from simulators.control.control import BadRequest, Verb
 from simulators.control.truth import account_event_record
@@ -108,6 +109,41 @@ class AlpacaVerbs:
 
     def _since(self, count: int) -> Any:
         return [_told(event) for event in self._market.venue.ledger.account_events[count:]]
+
+
+def stream_verbs(streams: DataStreams) -> dict[str, Verb]:
+    """Faults of the data streams; each tells how many clients there are."""
+
+    def count() -> dict[str, int]:
+        return {"sessions": streams.session_count}
+
+    def disconnect(given: dict[str, Any]) -> Any:
+        _only(given)
+        told = count()
+        streams.disconnect_all()
+        return told
+
+    def mute(given: dict[str, Any]) -> Any:
+        _only(given, "muted")
+        muted = given.get("muted", True)
+        if not isinstance(muted, bool):
+            raise BadRequest("muted is true or false")
+        streams.is_muted = muted
+        return count()
+
+    def refuse(given: dict[str, Any]) -> Any:
+        _only(given, "times")
+        times = given.get("times", 1)
+        if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= 1000:
+            raise BadRequest("times is a number from 0 to 1000")
+        streams.refuse_next = times
+        return count()
+
+    return {
+        "data_streams_disconnect": disconnect,
+        "data_streams_mute": mute,
+        "data_streams_refuse": refuse,
+    }
 
 
 def _told(event: AccountEvent) -> dict[str, Any]:
