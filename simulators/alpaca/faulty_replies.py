@@ -14,10 +14,24 @@ from simulators.alpaca.http import (
     to_json,
 )
 from simulators.control.faults import Action, Body, Ends, Kind
+from simulators.venue.orders import Fate
 
 _ENDINGS = {Ends.CLOSE: Ending.CLOSED, Ends.RESET: Ending.RESET, Ends.HANG: Ending.HANG}
 _HTML_TYPE = {"Content-Type": "text/html"}
+_MOVED_TO = "/maintenance"
 _KNOWN = frozenset(status.value for status in HTTPStatus)
+
+
+FATES = {
+    Kind.VANISH_ORDER: Fate.VANISHED,
+    Kind.STALL_ORDER: Fate.STALLED,
+    Kind.REJECT_ORDER: Fate.REJECTED,
+    Kind.REJECT_REPLACE: Fate.REPLACE_REJECTED,
+    Kind.OVERFILL_REPLACE: Fate.OVERFILLED,
+    Kind.IGNORE_CANCEL: Fate.CANCEL_IGNORED,
+    Kind.REJECT_CANCEL: Fate.CANCEL_REJECTED,
+}
+"""What becomes of an order, a replace or a cancel behind a good answer."""
 
 
 def without_answer(action: Action) -> NoAnswer:
@@ -29,8 +43,11 @@ def error_reply(action: Action) -> Reply:
     """The error answer that a status fault puts in place of the real one."""
     phrase = _phrase(action.status).lower()
     message = "rate limit exceeded" if action.status == 429 else phrase
-    content = {"code": action.status * 100_000 + 10_000, "message": message}
-    return _with_body(action, json_response(action.status, content))
+    code = action.code or action.status * 100_000 + 10_000
+    response = json_response(action.status, {"code": code, "message": action.text or message})
+    if 300 <= action.status < 400:
+        response = response.with_headers({"Location": _MOVED_TO})
+    return _with_body(action, response)
 
 
 def spoiled(action: Action, response: HttpResponse) -> Reply:
@@ -68,5 +85,6 @@ def _with_order_status(order_status: str, response: HttpResponse) -> HttpRespons
     content: Any = json.loads(response.body)
     for record in content if isinstance(content, list) else [content]:
         if isinstance(record, dict) and "client_order_id" in record:
-            record["status"] = order_status
+            for shown in (record, *(record.get("legs") or ())):
+                shown["status"] = order_status
     return HttpResponse(response.status, response.headers, to_json(content))

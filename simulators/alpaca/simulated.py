@@ -8,6 +8,7 @@ from simulators.alpaca.api import AlpacaApi
 from simulators.alpaca.data_stream import DataStreams
 from simulators.alpaca.frontend import Frontend
 from simulators.alpaca.market import Market, build_market
+from simulators.alpaca.order_verbs import order_verbs
 from simulators.alpaca.settings import AlpacaSettings
 from simulators.alpaca.trade_updates import TradeUpdates
 from simulators.alpaca.verbs import AlpacaVerbs, stream_verbs
@@ -55,7 +56,11 @@ def build(
     data = DataStreams(market, api.is_key)
     frontend = Frontend(venue, api, updates, data, faults, log, driver)
     options = _options(market, api)
-    verbs = {**AlpacaVerbs(market, settings.account_number).verbs(), **stream_verbs(data)}
+    verbs = {
+        **AlpacaVerbs(market, settings.account_number).verbs(),
+        **order_verbs(venue, settings.account_number),
+        **stream_verbs(data),
+    }
     control = SimulatorControl(venue, faults, log, updates, driver.wake, options, verbs)
     return SimulatedAlpaca(settings, venue, market, api, updates, data, frontend, control)
 

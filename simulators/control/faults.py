@@ -37,6 +37,11 @@ class Kind(Enum):
     VANISH_ORDER = "vanish_order"  # none, and yet answered with the order
     STALL_ORDER = "stall_order"
     INACTIVE_ORDER = "inactive_order"
+    REJECT_ORDER = "reject_order"
+    REJECT_REPLACE = "reject_replace"
+    OVERFILL_REPLACE = "overfill_replace"
+    IGNORE_CANCEL = "ignore_cancel"  # none
+    REJECT_CANCEL = "reject_cancel"
     ERROR = "error"
     # Events
     DROP = "drop"
@@ -106,6 +111,7 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a fault does; fields that its kind doesn't use are left alone.
 
     delay_before_s and delay_after_s (before and after the effect) go with every request kind.
+    code and text are those of an error answer; 0 and "" leave them to the simulator.
     """
 
     kind: Kind
@@ -116,8 +122,8 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     when: When = When.BEFORE
     body: Body = Body.JSON
     order_status: str = "unknown_status"
-    code: int = 201
-    text: str = "Order rejected - reason:a fault of the simulator"
+    code: int = 0
+    text: str = ""
 
 
 class FaultSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -54,25 +54,43 @@ def _position_record(position: Position) -> dict[str, Any]:
 
 
 def order_record(order: Order) -> dict[str, Any]:
-    """An order as it is now. by_hand: placed at the venue, not over the wire."""
+    """An order as it is now. by_hand: placed at the venue, not over the wire.
+
+    A multi-leg order has no symbol, side or intent, and its avg_px is net: what it fills are the
+    executions of its legs. Where there is a notional, there is no order_qty.
+    """
     return {
         "client_order_id": order.client_order_id,
         "venue_order_id": order.venue_order_id,
         "order_no": order.order_no,
         "account_id": order.account_id,
         "symbol": order.symbol,
-        "side": _plain(order.side),
-        "position_intent": _plain(order.position_intent),
-        "order_qty": _plain(order.asked.order_qty),
+        "side": None if order.is_combo else _plain(order.side),
+        "position_intent": None if order.is_combo else _plain(order.position_intent),
+        "order_qty": _plain(order.asked.order_qty) if order.asked.notional is None else None,
+        "notional": _plain(order.asked.notional),
         "order_type": _plain(order.asked.order_type),
         "time_in_force": _plain(order.asked.time_in_force),
         "limit_price": _plain(order.limit_price),
+        "stop_price": _plain(order.stop_price),
+        "trail_price": _plain(order.asked.trail_price),
+        "trail_percent": _plain(order.asked.trail_percent),
+        "hwm": _plain(order.hwm),
+        "extended_hours": order.asked.extended_hours,
+        "order_class": _plain(order.asked.order_class),
+        "parent_id": order.links.parent_id,
+        "leg_ids": list(order.links.leg_ids),
+        "ratio_qty": _plain(order.links.ratio_qty),
+        "replaces": order.links.replaces,
+        "replaced_by": order.links.replaced_by,
         "status": _plain(order.status),
         "cum_qty": _plain(order.cum_qty),
         "leaves_qty": _plain(order.leaves_qty),
         "avg_px": _plain(order.avg_px),
         "submitted_at": _plain(order.submitted_at),
         "updated_at": _plain(order.updated_at),
+        "expires_at": _plain(order.expires_at),
+        "ended_at": _plain(order.ended_at),
         "by_hand": order.asked.by_hand,
     }
 

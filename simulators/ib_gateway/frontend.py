@@ -22,6 +22,7 @@ from simulators.ib_gateway.session import Link, Session
 from simulators.venue.orders import Fate
 from simulators.venue.trading_calendar import NEW_YORK
 
+_FAULT_CODE, _FAULT_TEXT = 201, "Order rejected - reason:a fault of the simulator"
 _FATES = {Kind.VANISH_ORDER: Fate.VANISHED, Kind.STALL_ORDER: Fate.STALLED}
 _ENDED = {Ends.CLOSE: "closed", Ends.RESET: "reset", Ends.HANG: "hang"}
 _WINDOW_S = 1.0
@@ -209,8 +210,9 @@ class Frontend:
             call.session.end(reset=ends is Ends.RESET)
 
     def _tell_error(self, call: Call, action: Action) -> None:
-        call.entry.outcome = f"error {action.code}"
-        call.session.error(action.code, action.text, call.id)
+        code, text = action.code or _FAULT_CODE, action.text or _FAULT_TEXT
+        call.entry.outcome = f"error {code}"
+        call.session.error(code, text, call.id)
 
     def _effect(self, call: Call) -> None:
         self._gateway.venue.advance()

@@ -27,7 +27,14 @@ from simulators.venue.randomness import Randomness
 from simulators.venue.venue import Venue
 
 _FAULTS = places_without(
-    Kind.STATUS, Kind.ORDER_STATUS, connects=frozenset({Kind.REFUSE, Kind.DELAY, Kind.HANG})
+    Kind.STATUS,
+    Kind.ORDER_STATUS,
+    Kind.REJECT_ORDER,
+    Kind.REJECT_REPLACE,
+    Kind.OVERFILL_REPLACE,
+    Kind.IGNORE_CANCEL,
+    Kind.REJECT_CANCEL,
+    connects=frozenset({Kind.REFUSE, Kind.DELAY, Kind.HANG}),
 )
 
 

@@ -161,7 +161,10 @@ class Venue:
         order = self.desk.get(venue_order_id)
         if status not in FOLLOWS[order.status] or status is OrderStatus.REPLACED:
             raise refusals.NotCancelable(order.status.value)
-        return self.desk.change(order, status, self.now)
+        order = self.desk.change(order, status, self.now)
+        if status in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED):
+            self._floor.resume(order)
+        return order
 
     def reject(self, venue_order_id: str) -> Order:
         """Rejects an order that was taken before.
