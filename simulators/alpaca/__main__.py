@@ -22,8 +22,10 @@ from simulators.control.server import ControlServer
 from simulators.flags import dollars, start_time
 from simulators.listening import CannotListen, Listener, check_host, ready_line, set_by_signals
 from simulators.venue.default_market import BadQuotesFile
+from simulators.venue.price_path import BadPricePath, read_price_path
 from simulators.venue.settings import VenueSettings
 
+_DEFAULT = click.core.ParameterSource.DEFAULT
 _PORT = click.IntRange(0, 65535)
 
 
@@ -55,7 +57,23 @@ _PORT = click.IntRange(0, 65535)
 @click.option(
     "--quotes-file", type=click.Path(path_type=Path), default=None, help="CSV: symbol,bid,ask."
 )
-def main(host: str, port: int, control_port: int, quotes_file: Path | None, **given: Any) -> None:
+@click.option(
+    "--price-path",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="CSV of quotes or bars with times; the clock starts at its first unless --start is given.",
+)
+@click.pass_context
+def main(
+    context: click.Context,
+    /,
+    host: str,
+    port: int,
+    control_port: int,
+    quotes_file: Path | None,
+    price_path: Path | None,
+    **given: Any,
+) -> None:
     """Serves a simulated Alpaca until SIGTERM or SIGINT.
 
     Every flag can be set in the environment as TANDEM_SIM_ALPACA_<FLAG>. When it is ready, one
@@ -64,9 +82,12 @@ def main(host: str, port: int, control_port: int, quotes_file: Path | None, **gi
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     try:
         check_host(host, os.environ)
-        simulated = build(_settings(given), time.monotonic, quotes_file)
+        path = read_price_path(price_path) if price_path is not None else []
+        if path and context.get_parameter_source("start") is _DEFAULT:
+            given["start"] = path[0].at
+        simulated = build(_settings(given), time.monotonic, quotes_file, path)
         asyncio.run(_serve(simulated, host, port, control_port))
-    except (CannotListen, BadQuotesFile) as error:
+    except (CannotListen, BadQuotesFile, BadPricePath) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -1,7 +1,8 @@
 """The market of a simulated Alpaca: the venue with its chains and bars, and who may see what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from simulators.venue.default_market import (
 from simulators.venue.instruments import Equity
 from simulators.venue.lifecycle import OptionLifecycle
 from simulators.venue.model_quotes import ModelQuotes
+from simulators.venue.price_path import PricePath, first_share_quotes, quotes_at
 from simulators.venue.quotes import Quote
 from simulators.venue.randomness import Randomness
 from simulators.venue.tape import Tape
@@ -53,30 +55,56 @@ class Market:
     lifecycle: OptionLifecycle
 
 
-def build_market(
-    settings: AlpacaSettings, base_s: Callable[[], float], quotes_file: Path | None
-) -> Market:
-    """Builds the market as it is at the start, its clock running on `base_s`.
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The quotes at the start, those that come later, and those that chains are listed around."""
+
+    start: list[Quote]
+    later: Sequence[Quote]
+    centers: list[Quote]
+
+
+def default_prices(at: datetime) -> Prices:
+    """The market that stands still around the default quotes."""
+    quotes = [*default_quotes(at), Quote(_BERKSHIRE.symbol, *_BERKSHIRE_PRICES, at)]
+    return Prices(quotes, [], quotes)
+
+
+def read_prices(quotes_file: Path | None, path: Sequence[Quote], at: datetime) -> Prices:
+    """The market of files: quotes at the start, and a path that the clock passes.
 
     Raises:
         BadQuotesFile: The file can't be read.
     """
-    at, clock = settings.start, MarketClock(settings.start, base_s)
+    if quotes_file is None and not path:
+        return default_prices(at)
+    start = read_quotes(quotes_file, at) if quotes_file is not None else []
+    begun = {quote.symbol: quote for quote in (*start, *quotes_at(path, at))}
+    centers = {quote.symbol: quote for quote in (*first_share_quotes(path), *begun.values())}
+    later = [quote for quote in path if quote.at > at]
+    return Prices(list(begun.values()), path if later else [], list(centers.values()))
+
+
+def build_market(
+    settings: AlpacaSettings, base_s: Callable[[], float], prices: Prices | None = None
+) -> Market:
+    """Builds the market as it is at the start, its clock running on `base_s`."""
+    prices = prices or default_prices(settings.start)
+    clock = MarketClock(settings.start, base_s)
     catalog = ChainCatalog([*default_catalog(), _BERKSHIRE], clock.now)
     account = Account(settings.account_number, settings.cash, options_level=settings.options_level)
     venue = Venue(clock, catalog, [account], Randomness(settings.seed), settings.venue)
     model = ModelQuotes(catalog, venue.quotes, venue)
     tape = Tape(venue, model)
-    quotes = read_quotes(quotes_file, at) if quotes_file is not None else []
-    if quotes_file is None:
-        quotes = [*default_quotes(at), Quote(_BERKSHIRE.symbol, *_BERKSHIRE_PRICES, at)]
-    list_quoted(catalog, quotes)
+    list_quoted(catalog, (*prices.start, *prices.later))
     if settings.chains:
         venue.quotes.model = model
-        for quote in quotes:
+        for quote in prices.centers:
             _add_chains(catalog, quote)
-    for quote in quotes:
+    for quote in prices.start:
         venue.set_quote(quote)
+    if prices.later:
+        PricePath(venue, prices.later)
     feeds = Feeds(settings.stock_feed, settings.option_feed)
     events = AccountEvents(catalog, venue.ledger, venue.randomness)
     lifecycle = OptionLifecycle(venue, events)

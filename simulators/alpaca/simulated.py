@@ -1,13 +1,13 @@
 """Puts a simulated Alpaca together; nothing is bound to a port here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from simulators.alpaca.api import AlpacaApi
 from simulators.alpaca.data_stream import DataStreams
 from simulators.alpaca.frontend import Frontend
-from simulators.alpaca.market import Market, build_market
+from simulators.alpaca.market import Market, build_market, read_prices
 from simulators.alpaca.order_verbs import order_verbs
 from simulators.alpaca.settings import AlpacaSettings
 from simulators.alpaca.trade_updates import TradeUpdates
@@ -16,6 +16,7 @@ from simulators.control.control import Option, SimulatorControl
 from simulators.control.faults import FaultBook, Kind, places_without
 from simulators.control.request_log import RequestLog
 from simulators.driver import Driver
+from simulators.venue.quotes import Quote
 from simulators.venue.venue import Venue
 
 _FAULTS = places_without(Kind.INACTIVE_ORDER, Kind.ERROR, connects=frozenset({Kind.REFUSE}))
@@ -36,18 +37,23 @@ class SimulatedAlpaca:
 
 
 def build(
-    settings: AlpacaSettings, base_s: Callable[[], float], quotes_file: Path | None = None
+    settings: AlpacaSettings,
+    base_s: Callable[[], float],
+    quotes_file: Path | None = None,
+    price_path: Sequence[Quote] = (),
 ) -> SimulatedAlpaca:
     """Builds a simulated Alpaca whose clock starts now and runs on `base_s`.
 
     Args:
         base_s: A monotonic clock in seconds; on a virtual-time loop its `time`.
         quotes_file: CSV with symbol, bid, ask, in place of the default quotes.
+        price_path: Quotes by time, in place of the default quotes: see `read_price_path`.
 
     Raises:
         BadQuotesFile: The file can't be read.
     """
-    market = build_market(settings, base_s, quotes_file)
+    prices = read_prices(quotes_file, price_path, settings.start)
+    market = build_market(settings, base_s, prices)
     venue = market.venue
     faults = FaultBook(venue.randomness.stream("faults"), _FAULTS)
     log, driver = RequestLog(), Driver(venue)
