@@ -31,6 +31,9 @@ from simulators.venue.orders import Fate
 from simulators.venue.refusals import Refusal
 from simulators.venue.venue import Venue
 
+OAUTH = "oauth"
+"""What stands for the key where a client has only a token."""
+
 # Endpoints that Alpaca has and this simulator answers with 501, never with a made-up answer.
 _FOR_LATER = (("GET", "/v2/corporate_actions/announcements"),)
 
@@ -75,8 +78,9 @@ class AlpacaApi:
         )
 
     def is_key(self, key: str, secret: str) -> bool:
-        """Whether these credentials open this account."""
-        return (key, secret) == (self._settings.key, self._settings.secret)
+        """Whether these credentials open this account; its secret is also its OAuth token."""
+        known = (self._settings.key, OAUTH)
+        return key in known and secret == self._settings.secret
 
     def handle(self, request: HttpRequest, fate: Fate = Fate.WORKED) -> HttpResponse:
         """Answers one request. Never raises: what goes wrong is an answer in Alpaca's form.
@@ -116,8 +120,10 @@ def _answer_not_built(call: Call) -> HttpResponse:
 
 
 def _credentials(request: HttpRequest) -> tuple[str, str]:
-    """The key and secret of a request: Alpaca's own headers, or basic authorisation."""
+    """The key and secret of a request: Alpaca's own headers, a bearer's token, or basic."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return OAUTH, value.strip()
     if scheme.lower() == "basic":
         try:
             key, _, secret = base64.b64decode(value, validate=True).decode().partition(":")

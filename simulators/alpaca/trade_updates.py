@@ -73,8 +73,9 @@ class StreamSession:
     def _authenticate(self, message: dict[str, Any]) -> None:
         data = message.get("data")
         given = data if isinstance(data, dict) else message
-        key = given.get("key_id", given.get("key"))
-        secret = given.get("secret_key", given.get("secret"))
+        token = given.get("oauth_token")
+        key = given.get("key_id", given.get("key", "oauth" if token else None))
+        secret = given.get("secret_key", given.get("secret", token))
         self._authorized = self._is_key(str(key), str(secret))
         status = "authorized" if self._authorized else "unauthorized"
         self._tell("authorization", {"status": status, "action": "authenticate"})

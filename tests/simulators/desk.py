@@ -28,9 +28,12 @@ class OrderDesk(Api):
     def _heard(self, event: OrderEvent) -> None:
         self.events.append((event.order.client_order_id, event.kind.value))
 
+    def wait(self, seconds: float = 1) -> None:
+        super().wait(seconds)
+        self.simulated.venue.advance()
+
     def heard(self, client_order_id: str) -> list[str]:
         """What happened to that order so far."""
-        self.simulated.venue.advance()
         return [kind for client_id, kind in self.events if client_id == client_order_id]
 
     def spy(self, status: int = 200, **changed: Any) -> Any:

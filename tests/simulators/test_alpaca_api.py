@@ -74,6 +74,12 @@ def test_basic_authorisation_opens_the_account_too() -> None:
     assert Api()("GET", "/v2/account", headers={"authorization": "Basic ?"}).status == 401
 
 
+def test_a_bearers_token_opens_the_account_too() -> None:
+    for token, status in ((SIMULATED_SECRET, 200), ("another", 401), ("", 401)):
+        headers = {"authorization": f"Bearer {token}"}
+        assert Api()("GET", "/v2/account", headers=headers).status == status
+
+
 @pytest.mark.parametrize(
     ("code", "message", "changed"),
     [

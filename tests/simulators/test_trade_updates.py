@@ -134,15 +134,17 @@ async def test_activities_have_ids_of_their_own_unless_told_otherwise(
         assert oldest == activity
 
 
-async def test_both_forms_of_authentication_are_answered_in_binary(alpaca: RunningAlpaca) -> None:
+async def test_all_forms_of_authentication_are_answered_in_binary(alpaca: RunningAlpaca) -> None:
     forms = [
         {"action": "auth", "key": SIMULATED_KEY, "secret": SIMULATED_SECRET},
         {
             "action": "authenticate",
             "data": {"key_id": SIMULATED_KEY, "secret_key": SIMULATED_SECRET},
         },
+        {"action": "authenticate", "data": {"key_id": "oauth", "secret_key": SIMULATED_SECRET}},
+        {"action": "authenticate", "data": {"oauth_token": SIMULATED_SECRET}},
     ]
-    for path, form in zip(("/stream", "/stream/"), forms, strict=True):
+    for path, form in zip(("/stream", "/stream/") * 2, forms, strict=True):
         async with websockets.connect(f"ws://127.0.0.1:{alpaca.ready['port']}{path}") as socket:
             await socket.send(json.dumps(form))
             answer = await socket.recv()
