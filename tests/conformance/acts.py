@@ -14,6 +14,7 @@ from tests.conformance.scene import (
     BTC,
     BTO,
     BUY,
+    LIMIT,
     MARKET,
     SELL,
     STC,
@@ -45,6 +46,15 @@ async def hold(b: Bench, symbol: str, qty: str, side: int = BUY) -> Ticket:
 async def short(b: Bench, symbol: str, qty: str) -> Ticket:
     """The same below zero."""
     return await hold(b, symbol, qty, SELL)
+
+
+async def resting(b: Bench, *, qty: str = "1", share: str = "") -> Ticket:
+    """An order far below the market, working."""
+    share = share or b.scene.share
+    price = (await b.prices(share)).low
+    ticket = b.ticket(share, BUY, LIMIT, qty=qty, limit_price=price)
+    await b.works(ticket)
+    return ticket
 
 
 async def ended(b: Bench, ticket: Ticket) -> None:
@@ -103,9 +113,9 @@ async def leave_flat(b: Bench) -> bool:
     await b.ready()
     for ticket in b.tickets:
         found = await b.find(ticket)
-        if not found.has_failed and found.reply.HasField("order"):
-            if not has_ended(found.reply.order):
-                await _end(b, ticket)
+        is_known = not found.has_failed and found.reply.HasField("order")
+        if is_known and not has_ended(found.reply.order):
+            await _end(b, ticket)
     touched = {symbol_of(ticket.spec.instrument) for ticket in b.tickets}
     for symbol in sorted(touched - {""}):
         await _close(b, symbol)
@@ -138,3 +148,23 @@ async def _close(b: Bench, symbol: str) -> None:
     answer = await b.call(b.broker.SubmitOrder, b.submit_request(ticket))
     assert not answer.has_failed, f"the position in {symbol} stays: {answer.failure}"
     await ended(b, ticket)
+
+
+async def over_a_gap(b: Bench) -> None:
+    """Cut the venue's stream and wait until the server has made up for it."""
+    before = b.session_id
+    await b.venue.drop_stream()
+
+    async def is_new() -> bool:
+        await b.ready()
+        return b.is_router or b.session_id != before
+
+    await b.eventually(is_new, "another session")
+    b.note("gap over")
+
+
+async def live_prices(b: Bench, ticket: Ticket) -> str:
+    """The limit prices of what is live of an order at the venue."""
+    live = ("new", "accepted", "pending_new", "partially_filled", "pending_replace")
+    orders = await b.venue.orders(ticket.base)
+    return ", ".join(str(order.limit_price) for order in orders if order.status in live)

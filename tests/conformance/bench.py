@@ -76,6 +76,7 @@ class Bench:
         self._prefix = f"{run}-{card.card_id.replace('-', '').lower()}"
         self._prices: dict[str, Prices] = {}
         self._session_id = ""
+        self._changes = 0
         self.was_reopened = False
         """Whether the stream was left and taken up again: what was told may be told again."""
         self._channel = grpc.aio.insecure_channel(stand.server.address, options=_FAST_RECONNECT)
@@ -198,8 +199,8 @@ class Bench:
     def at_venue(self, ticket: Ticket) -> str:
         """The client id by which the venue knows an order, as far as it can be foretold here."""
         if self.is_router:
-            return f"{ticket.base}~{self.stand.venue_tag}~1.0"
-        return ticket.client_id
+            return f"{ticket.base}~{self.stand.venue_tag}~1.{ticket.changes}"
+        return ticket.current_id
 
     async def submit(self, ticket: Ticket, **changed: Any) -> Answer:
         """Send an order; `changed` are fields of the request."""
@@ -222,30 +223,38 @@ class Bench:
 
     async def cancel(self, ticket: Ticket, **changed: Any) -> Answer:
         """Ask for the end of an order."""
+        answer = await self.call(self.broker.CancelOrder, self.cancel_request(ticket, **changed))
+        self.note(f"cancel: {_words(answer)}")
+        return answer
+
+    def cancel_request(self, ticket: Ticket, **changed: Any) -> pb.CancelOrderRequest:
+        """The request by which an order is canceled."""
         fields = {
             "account_id": self.account_id,
-            "client_order_id": ticket.replaced[-1] if ticket.replaced else ticket.client_id,
+            "client_order_id": ticket.current_id,
             **self.claim(with_session=False),
             **changed,
         }
-        answer = await self.call(self.broker.CancelOrder, pb.CancelOrderRequest(**fields))
-        self.note(f"cancel: {_words(answer)}")
-        return answer
+        return pb.CancelOrderRequest(**fields)
 
     async def replace(self, ticket: Ticket, **given: Any) -> Answer:
         """Ask for other terms; amounts as text. Each call has a replace_id of its own."""
         request = self.replace_request(ticket, **given)
         answer = await self.call(self.broker.ReplaceOrder, request)
-        self.note(f"replace: {_words(answer)}")
+        if self.server.fenced and not answer.has_failed and not answer.order.replace_rejected:
+            ticket.revisions.append(request.replace_id)
+        if self.is_router and not answer.has_failed:
+            ticket.changes += 1
+        rejected = " replace rejected" if _is_rejected(answer) else ""
+        self.note(f"replace: {_words(answer)}{rejected}")
         return answer
 
     def replace_request(self, ticket: Ticket, **given: Any) -> pb.ReplaceOrderRequest:
         """The request by which an order is changed."""
-        number = len(ticket.replaced) + 1
         request = pb.ReplaceOrderRequest(
             account_id=self.account_id,
-            client_order_id=ticket.client_id,
-            replace_id=given.pop("replace_id", self.placement(ticket.base, revision=number)),
+            client_order_id=ticket.current_id,
+            replace_id=given.pop("replace_id", self.next_revision(ticket)),
             **self.claim(),
         )
         for name in ("order_qty", "limit_price", "stop_price", "trail_amount", "trail_percent"):
@@ -258,16 +267,46 @@ class Bench:
                 setattr(request, name, value)
         return request
 
+    def next_revision(self, ticket: Ticket) -> str:
+        """The id of the next revision of an order, or the key of the next change."""
+        number = len(ticket.revisions) + 1
+        if self.server.fenced:
+            return self.placement(ticket.base, revision=number)
+        self._changes += 1
+        return f"{ticket.base}-r{self._changes}"
+
+    async def revised(self, ticket: Ticket, *, limit_price: str = "", **given: str) -> None:
+        """Wait until a look-up shows the order live with these terms."""
+        wanted = {
+            name: text for name, text in {"limit_price": limit_price, **given}.items() if text
+        }
+
+        async def is_so() -> bool:
+            found = await self.find(ticket, ticket.current_id)
+            order = found.reply.order
+            return not has_ended(order) and all(
+                Decimal(getattr(order.spec, name).value or "0") == Decimal(text)
+                for name, text in wanted.items()
+            )
+
+        await self.eventually(is_so, f"{wanted} of {ticket.current_id}")
+        self.note("works with the new terms")
+
     async def look_up(self, ticket: Ticket) -> Answer:
         """Look an order up."""
         answer = await self.find(ticket)
         self.note(f"look-up: {_found(answer)}")
         return answer
 
+    async def looked_up(self, ticket: Ticket, client_id: str) -> str:
+        """What a look-up of one of its revisions finds, in words. Without revisions of its own at
+        this server it is the order that is looked up."""
+        return _found(await self.find(ticket, client_id if self.server.fenced else ""))
+
     async def find(self, ticket: Ticket, client_id: str = "") -> Answer:
         """Look an order up without a step."""
         request = pb.GetOrderRequest(
-            account_id=self.account_id, client_order_id=client_id or ticket.client_id
+            account_id=self.account_id, client_order_id=client_id or ticket.current_id
         )
         return await self.call(self.broker.GetOrder, request)
 
@@ -278,6 +317,31 @@ class Bench:
             failure = answer.failure
             self.note(f"{name}: refused {failure.reason or failure.code.name}")
         return answer
+
+    async def fence_order(self, ticket: Ticket, **changed: Any) -> Answer:
+        """Fence a placement off, waiting as long as it is said to settle; tells the outcome."""
+        ends_at = time.monotonic() + WAIT_S
+        while True:
+            answer = await self.try_fence_order(ticket, **changed)
+            settles = not answer.has_failed and answer.reply.HasField("retry_after_s")
+            if not settles or time.monotonic() > ends_at:
+                break
+            await asyncio.sleep(max(answer.reply.retry_after_s, _POLL_S))
+        self.note(f"fence order: {_fenced(answer)}")
+        return answer
+
+    async def try_fence_order(self, ticket: Ticket, **changed: Any) -> Answer:
+        """Ask once, without a step."""
+        fields = {
+            "account_id": self.account_id,
+            "placement_id": ticket.current_id,
+            "session_id": self._session_id,
+            "fence": self.fence(),
+            **changed,
+        }
+        request = adapter_pb.FenceOrderRequest(**fields)
+        request.attempted_at.GetCurrentTime()
+        return await self.call(self.adapter.FenceOrder, request)
 
     async def call(self, method: Callable[..., Awaitable[Any]], request: Any) -> Answer:
         """Make a call; what it came to."""
@@ -405,6 +469,10 @@ _FAST_RECONNECT: Final = [
 ]
 
 
+def _is_rejected(answer: Answer) -> bool:
+    return not answer.has_failed and answer.order.replace_rejected
+
+
 def _amounts(executions: Any) -> list[tuple[Decimal, Decimal]]:
     return [(Decimal(e.last_qty.value), Decimal(e.last_px.value)) for e in executions]
 
@@ -433,6 +501,13 @@ def _words(answer: Answer) -> str:
 
         return f"REJECTED {errors_pb2.ErrorReason.Name(cause).removeprefix('ERROR_REASON_')}"
     return _name(order.status)
+
+
+def _fenced(answer: Answer) -> str:
+    if answer.has_failed:
+        return answer.failure.words
+    name = adapter_pb.FenceOutcome.Name(answer.reply.outcome)
+    return name.removeprefix("FENCE_OUTCOME_")
 
 
 def _found(answer: Answer) -> str:

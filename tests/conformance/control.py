@@ -36,7 +36,10 @@ class Can(Enum):
     DELAY = "take its time"
     VANISH = "confirm an order that it never has"
     STALL = "take an order and never bring it to market"
+    FORGET_CANCEL = "confirm a cancel and forget it"
+    REFUSE_LATER = "confirm a change and refuse it later"
     FAIL_READS = "fail reads"
+    HANG_READS = "never answer reads"
     ODD_STATUS = "show a status that nobody knows"
     DROP_EVENT = "lose an event"
     DUPLICATE_EVENT = "tell an event twice"
@@ -167,6 +170,12 @@ class VenueControl(Protocol):
     async def assign(self, symbol: str, qty: str) -> None:
         """Assign short contracts now."""
 
+    async def option_activities(self, *, at_once: bool) -> None:
+        """Whether option events are in the activities at once, or the next day as on paper."""
+
+    async def charge_fee(self, amount: str) -> None:
+        """Charge the account a fee."""
+
     async def pay_dividend(self, symbol: str, per_share: str) -> None:
         """Pay a dividend on what is held."""
 
@@ -196,14 +205,26 @@ class VenueControl(Protocol):
     async def delay(self, change: Sends, seconds: float, of: str = "") -> None:
         """The change takes effect, and its answer so much later."""
 
+    async def delay_effect(self, change: Sends, seconds: float, of: str = "") -> None:
+        """The change takes effect so much later: it is on its way meanwhile."""
+
     async def vanish(self, of: str = "") -> None:
         """A submit is confirmed and never in the books."""
+
+    async def forget_cancel(self, of: str = "") -> None:
+        """A cancel is confirmed, and nothing comes of it."""
+
+    async def refuse_later(self, change: Sends, of: str = "") -> None:
+        """A submit, replace or cancel is confirmed, and refused a moment later."""
 
     async def stall(self, of: str = "") -> None:
         """A submit is taken, and the order never comes to market by itself."""
 
     async def fail_reads(self, what: Reads, *, times: int = 0) -> None:
         """Reads fail on the venue's side; 0 for all of them until faults are cleared."""
+
+    async def hang_reads(self, what: Reads, *, times: int = 0) -> None:
+        """Reads are never answered."""
 
     async def limit_reads(self, what: Reads, *, times: int) -> None:
         """Reads are answered with "too many requests"."""

@@ -54,7 +54,7 @@ def _check_executions(ticket: Ticket, told: list[orders_pb2.Execution]) -> None:
             assert Decimal(execution.last_px.value) > 0, f"a fill for nothing: {execution}"
             _check_own(ticket, execution)
     total = sum((Decimal(e.last_qty.value) for e in once(told)), Decimal(0))
-    if ticket.order_qty and ticket.spec.order_class in _ONE_ORDER:
+    if told and ticket.order_qty and ticket.spec.order_class in _ONE_ORDER:
         assert total <= ticket.order_qty, f"{ticket.client_id} was filled for {total}"
 
 

@@ -98,7 +98,15 @@ class Ticket:
     client_id: str
     spec: orders_pb2.OrderSpec
     label: str
-    replaced: list[str] = field(default_factory=list)
+    revisions: list[str] = field(default_factory=list)
+    """The ids of its later revisions, where each has one."""
+    changes: int = 0
+    """How often it was changed at a server that counts revisions by itself."""
+
+    @property
+    def current_id(self) -> str:
+        """The id of its latest revision."""
+        return self.revisions[-1] if self.revisions else self.client_id
 
     @property
     def order_qty(self) -> Decimal:

@@ -1,9 +1,62 @@
-"""The decks of cards, one module a deck."""
+"""The decks of cards, one module a deck, in the order of the report."""
 
 from typing import Final
 
 from tests.conformance.card import Deck
-from tests.conformance.cards.scenario_market import DECK as SCENARIO_MARKET
-from tests.conformance.cards.venue import DECK as VENUE
+from tests.conformance.cards import (
+    ambiguous_cancel,
+    ambiguous_replace,
+    ambiguous_submit,
+    assignment,
+    cancels,
+    composed,
+    duplicates,
+    fences,
+    identity,
+    lists,
+    lost_orders,
+    market,
+    positions,
+    refusals,
+    replaces,
+    replay,
+    restart,
+    scenario_auction,
+    scenario_limit,
+    scenario_market,
+    scenario_stop,
+    scenario_stop_limit,
+    scenario_trailing,
+    terms,
+    time_outs,
+    venue,
+)
 
-DECKS: Final[tuple[Deck, ...]] = (VENUE, SCENARIO_MARKET)
+DECKS: Final[tuple[Deck, ...]] = (
+    venue.DECK,
+    scenario_market.DECK,
+    scenario_limit.DECK,
+    scenario_stop.DECK,
+    scenario_stop_limit.DECK,
+    scenario_trailing.DECK,
+    scenario_auction.DECK,
+    terms.DECK,
+    refusals.DECK,
+    identity.DECK,
+    cancels.DECK,
+    replaces.DECK,
+    composed.DECK,
+    lists.DECK,
+    market.DECK,
+    positions.DECK,
+    fences.DECK,
+    lost_orders.DECK,
+    duplicates.DECK,
+    time_outs.DECK,
+    replay.DECK,
+    restart.DECK,
+    ambiguous_submit.DECK,
+    ambiguous_cancel.DECK,
+    ambiguous_replace.DECK,
+    assignment.DECK,
+)

@@ -25,6 +25,11 @@ _READS: Final = {
     Reads.QUOTES: ("/v2/stocks/*", "/v1beta1/options/*"),
     Reads.CONTRACTS: ("/v2/options/contracts*",),
 }
+_REFUSED_LATER: Final = {
+    Sends.SUBMIT: "reject_order",
+    Sends.REPLACE: "reject_replace",
+    Sends.CANCEL: "reject_cancel",
+}
 
 
 class AlpacaControl(ControlApi):
@@ -57,6 +62,15 @@ class AlpacaControl(ControlApi):
     async def assign(self, symbol: str, qty: str) -> None:
         """Assign short contracts now."""
         await self.call("POST", "/do/assign", {"symbol": symbol, "qty": qty})
+
+    async def option_activities(self, *, at_once: bool) -> None:
+        """Whether option events are in the activities at once."""
+        value = "at_once" if at_once else "next_day"
+        await self.call("POST", "/options", {"name": "option_activities", "value": value})
+
+    async def charge_fee(self, amount: str) -> None:
+        """Charge the account a fee."""
+        await self.call("POST", "/do/fee", {"amount": amount, "sub_type": "ORF"})
 
     async def pay_dividend(self, symbol: str, per_share: str) -> None:
         """Pay a dividend on what is held."""
@@ -94,9 +108,21 @@ class AlpacaControl(ControlApi):
         """The change takes effect, and its answer so much later."""
         await self._spoil(change, "delay", of, delay_after_s=seconds)
 
+    async def delay_effect(self, change: Sends, seconds: float, of: str = "") -> None:
+        """The change takes effect so much later."""
+        await self._spoil(change, "delay", of, delay_before_s=seconds)
+
     async def vanish(self, of: str = "") -> None:
         """A submit is confirmed and never in the books."""
         await self._spoil(Sends.SUBMIT, "vanish_order", of)
+
+    async def forget_cancel(self, of: str = "") -> None:
+        """A cancel is confirmed, and nothing comes of it."""
+        await self._spoil(Sends.CANCEL, "ignore_cancel", of)
+
+    async def refuse_later(self, change: Sends, of: str = "") -> None:
+        """A submit, replace or cancel is confirmed, and refused a moment later."""
+        await self._spoil(change, _REFUSED_LATER[change], of)
 
     async def stall(self, of: str = "") -> None:
         """A submit is taken, and the order never comes to market by itself."""
@@ -104,11 +130,15 @@ class AlpacaControl(ControlApi):
 
     async def fail_reads(self, what: Reads, *, times: int = 0) -> None:
         """Reads fail on the venue's side."""
-        await self._spoil_reads(what, 500, times)
+        await self._spoil_reads(what, times, "status", status=500)
+
+    async def hang_reads(self, what: Reads, *, times: int = 0) -> None:
+        """Reads are never answered."""
+        await self._spoil_reads(what, times, "drop_reply", ends="hang")
 
     async def limit_reads(self, what: Reads, *, times: int) -> None:
         """Reads are answered with "too many requests"."""
-        await self._spoil_reads(what, 429, times)
+        await self._spoil_reads(what, times, "status", status=429)
 
     async def odd_status(self, change: Sends, of: str = "") -> None:
         """The answer shows a status that nobody knows."""
@@ -123,7 +153,7 @@ class AlpacaControl(ControlApi):
         match = {**_CHANGES[change], "client_order_id_prefix": of}
         await self.fault("request", kind, match, **action)
 
-    async def _spoil_reads(self, what: Reads, status: int, times: int) -> None:
+    async def _spoil_reads(self, what: Reads, times: int, kind: str, **action: Any) -> None:
         for path in _READS[what]:
             match = {"method": "GET", "path": path}
-            await self.fault("request", "status", match, times=times, status=status)
+            await self.fault("request", kind, match, times=times, **action)

@@ -21,9 +21,21 @@ _LIMITS: Final = {
     Can.OPTION_EVENTS: _NOT_BUILT.format("assignment, exercise and expiry"),
     Can.DIVIDENDS: _NOT_BUILT.format("dividends"),
     Can.SHARED_EXEC_IDS: "IB gives an execution one id everywhere",
+    Can.FORGET_CANCEL: "IB confirms no cancel before it ends the order",
+    Can.REFUSE_LATER: "IB shows an order that it refuses later as Inactive, which is live",
     Can.REJECT: "IB shows an order that it refuses later as Inactive, which is live",
 }
 _CHANGES: Final = {Sends.SUBMIT: "placeOrder", Sends.CANCEL: "cancelOrder"}
+_READS: Final = {
+    Reads.ORDERS: ("reqAllOpenOrders", "reqOpenOrders", "reqCompletedOrders"),
+    Reads.LOOK_UP: ("reqAllOpenOrders", "reqOpenOrders", "reqCompletedOrders"),
+    Reads.EXECUTIONS: ("reqExecutions",),
+    Reads.POSITIONS: ("reqPositions",),
+    Reads.ACCOUNT: ("reqAccountUpdates*", "reqAccountSummary"),
+    Reads.CLOCK: ("reqCurrentTime",),
+    Reads.QUOTES: ("reqMktData",),
+    Reads.CONTRACTS: ("reqContractDetails",),
+}
 _EVENTS: Final = {
     "fill": "execDetails",
     "partial_fill": "execDetails",
@@ -54,6 +66,14 @@ class IbControl(ControlApi):
     async def assign(self, symbol: str, qty: str) -> None:
         """Not yet."""
         raise Beyond(Can.OPTION_EVENTS)
+
+    async def option_activities(self, *, at_once: bool) -> None:
+        """Not yet."""
+        raise Beyond(Can.OPTION_EVENTS)
+
+    async def charge_fee(self, amount: str) -> None:
+        """Not yet."""
+        raise Beyond(Can.DIVIDENDS)
 
     async def pay_dividend(self, symbol: str, per_share: str) -> None:
         """Not yet."""
@@ -92,9 +112,21 @@ class IbControl(ControlApi):
         """The change takes effect, and its answer so much later."""
         await self._spoil(change, "delay", of, delay_after_s=seconds)
 
+    async def delay_effect(self, change: Sends, seconds: float, of: str = "") -> None:
+        """The change takes effect so much later."""
+        await self._spoil(change, "delay", of, delay_before_s=seconds)
+
     async def vanish(self, of: str = "") -> None:
         """A submit is confirmed and never in the books."""
         await self._spoil(Sends.SUBMIT, "vanish_order", of)
+
+    async def forget_cancel(self, of: str = "") -> None:
+        """IB confirms no cancel before it ends the order."""
+        raise Beyond(Can.FORGET_CANCEL)
+
+    async def refuse_later(self, change: Sends, of: str = "") -> None:
+        """What IB refuses later is shown as Inactive."""
+        raise Beyond(Can.REFUSE_LATER)
 
     async def stall(self, of: str = "") -> None:
         """A submit is taken, and the order never comes to market by itself."""
@@ -103,6 +135,11 @@ class IbControl(ControlApi):
     async def fail_reads(self, what: Reads, *, times: int = 0) -> None:
         """Lists have no error of their own."""
         raise Beyond(Can.FAIL_READS)
+
+    async def hang_reads(self, what: Reads, *, times: int = 0) -> None:
+        """Reads are never answered."""
+        for method in _READS[what]:
+            await self.fault("request", "drop_reply", {"method": method}, times=times, ends="hang")
 
     async def limit_reads(self, what: Reads, *, times: int) -> None:
         """Lists have no error of their own."""

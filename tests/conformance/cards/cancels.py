@@ -1,0 +1,221 @@
+"""Cancels without faults: what they promise, and what they refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.common.contract.pb import broker_service_pb2 as pb
+from tests.conformance.acts import resting
+from tests.conformance.bench import CALL_S, Bench
+from tests.conformance.card import Deck, Group, Mark
+from tests.conformance.control import Can, Sends
+from tests.conformance.scene import BUY, LIMIT, instrument
+
+DECK = Deck(Group.CANCELS, given="the market is open")
+_CANCEL = ("type.limit", "rpc.CancelOrder")
+_CANCEL_ALL = ("type.limit", "rpc.CancelAllOrders")
+
+
+@DECK.card(
+    "CNL-001",
+    "Canceling an order that nobody knows is not found",
+    needs=_CANCEL,
+    marks=(Mark.PAPER,),
+    expects=("cancel: refused ORDER_NOT_FOUND, effect NONE",),
+)
+async def unknown_order(b: Bench) -> None:
+    """Cancel an id that was never sent."""
+    await b.cancel(b.ticket(b.scene.share, BUY, LIMIT, limit_price="1"))
+
+
+@DECK.card(
+    "CNL-002",
+    "Canceling an order that has filled says that it has ended",
+    needs=("type.limit", "rpc.CancelOrder"),
+    control=(Can.TRUTH,),
+    expects=(
+        "submit limit: ACCEPTED|FILLED",
+        "told: FILLED",
+        "cancel: refused ORDER_ENDED, effect NONE",
+    ),
+)
+async def filled_order(b: Bench) -> None:
+    """Let an order fill, cancel it."""
+    price = (await b.prices(b.scene.share)).takes_ask
+    ticket = b.ticket(b.scene.share, BUY, LIMIT, limit_price=price)
+    await b.submit(ticket)
+    await b.told(ticket, "FILLED")
+    await b.cancel(ticket)
+
+
+@DECK.card(
+    "CNL-003",
+    "Canceling twice is the same as once",
+    needs=_CANCEL,
+    control=(Can.TRUTH,),
+    expects=(
+        "submit limit: ACCEPTED",
+        "cancel: PENDING_CANCEL|CANCELED",
+        "second cancel asks for nothing else",
+        "told: CANCELED",
+        "one end was told",
+    ),
+)
+async def twice(b: Bench) -> None:
+    """Cancel an order, and once more."""
+    ticket = await resting(b)
+    await b.cancel(ticket)
+    again = await b.call(
+        b.broker.CancelOrder,
+        pb.CancelOrderRequest(
+            account_id=b.account_id,
+            client_order_id=ticket.client_id,
+            **b.claim(with_session=False),
+        ),
+    )
+    if again.has_failed:
+        assert again.failure.reason == "ORDER_ENDED", again.failure
+        assert again.failure.effect == "NONE", again.failure
+    b.note("second cancel asks for nothing else")
+    await b.told(ticket, "CANCELED")
+    await b.quiet()
+    ends = {order.status for order in b.hearing.orders(ticket)}
+    assert 9 in ends
+    b.note("one end was told")
+
+
+@DECK.card(
+    "CNL-004",
+    "An order canceled by its owner's hand is told",
+    needs=("type.limit",),
+    control=(Can.CANCEL_BY_HAND,),
+    expects=("submit limit: ACCEPTED", "told: CANCELED", "look-up: FOUND CANCELED"),
+)
+async def by_hand(b: Bench) -> None:
+    """Cancel an order at the venue itself."""
+    ticket = await resting(b)
+    await b.venue.cancel_by_hand(b.at_venue(ticket))
+    await b.told(ticket, "CANCELED")
+    await b.look_up(ticket)
+
+
+@DECK.card(
+    "CNL-005",
+    "A fill while the cancel is pending is booked",
+    needs=_CANCEL,
+    control=(Can.DELAY, Can.FILL, Can.TRUTH),
+    expects=(
+        "submit limit: ACCEPTED",
+        "cancel: *",
+        "fills: 1",
+        "told: FILLED|CANCELED",
+        "books agree",
+    ),
+)
+async def fill_beats_cancel(b: Bench) -> None:
+    """Cancel, and let a fill come before the venue carries it out."""
+    ticket = await resting(b)
+    await b.cancel(ticket)
+    await b.venue.fill(b.at_venue(ticket), "1", "240", even_if_ended=True)
+    await b.fills(ticket, "1")
+    await b.told(ticket, "FILLED", "CANCELED")
+    await b.agrees(ticket)
+
+
+@DECK.card(
+    "CNL-006",
+    "Cancel all: every open order is asked to end, and ends",
+    needs=_CANCEL_ALL,
+    control=(Can.TRUTH,),
+    expects=(
+        "submit limit: ACCEPTED",
+        "submit limit: ACCEPTED",
+        "submit limit: ACCEPTED",
+        "asked for 3, failed 0",
+        "told: CANCELED",
+        "told: CANCELED",
+        "told: CANCELED",
+    ),
+)
+async def cancel_all(b: Bench) -> None:
+    """Place three orders, cancel all."""
+    tickets = [await resting(b), await resting(b, share=b.scene.other_share), await resting(b)]
+    reply = await _cancel_all(b)
+    b.note(f"asked for {len(reply.orders)}, failed {len(reply.failures)}")
+    for ticket in tickets:
+        await b.told(ticket, "CANCELED")
+
+
+@DECK.card(
+    "CNL-007",
+    "Cancel all of one instrument leaves the others",
+    needs=_CANCEL_ALL,
+    control=(Can.TRUTH,),
+    expects=(
+        "submit limit: ACCEPTED",
+        "submit limit: ACCEPTED",
+        "asked for 1, failed 0",
+        "told: CANCELED",
+        "look-up: FOUND ACCEPTED",
+    ),
+)
+async def cancel_all_of_one(b: Bench) -> None:
+    """Place orders of two shares, cancel all of one."""
+    kept = await resting(b)
+    ticket = await resting(b, share=b.scene.other_share)
+    reply = await _cancel_all(b, instrument=instrument(b.scene.other_share))
+    b.note(f"asked for {len(reply.orders)}, failed {len(reply.failures)}")
+    await b.told(ticket, "CANCELED")
+    await b.look_up(kept)
+
+
+@DECK.card(
+    "CNL-008",
+    "Cancel all without open orders is nothing, and no error",
+    needs=_CANCEL_ALL,
+    expects=("asked for 0, failed 0",),
+)
+async def cancel_none(b: Bench) -> None:
+    """Cancel all while nothing is open."""
+    reply = await _cancel_all(b)
+    b.note(f"asked for {len(reply.orders)}, failed {len(reply.failures)}")
+
+
+@DECK.card(
+    "CNL-009",
+    "Cancel all says which order it could not ask for",
+    needs=_CANCEL_ALL,
+    control=(Can.ERROR_BEFORE, Can.TRUTH),
+    expects=(
+        "submit limit: ACCEPTED",
+        "submit limit: ACCEPTED",
+        "nothing is told as ended that lives",
+    ),
+)
+async def cancel_all_partly_fails(b: Bench) -> None:
+    """Let the cancels of one order fail at the venue, cancel all."""
+    stuck = await resting(b)
+    await resting(b, share=b.scene.other_share)
+    await b.venue.error_before(Sends.CANCEL, stuck.base)
+    await b.venue.error_before(Sends.CANCEL_ALL)
+    answer = await b.call(
+        b.broker.CancelAllOrders,
+        pb.CancelAllOrdersRequest(account_id=b.account_id, **b.claim(with_session=False)),
+    )
+    if not answer.has_failed:
+        failed = [f.order.spec.client_order_id for f in answer.reply.failures]
+        asked = [order.spec.client_order_id for order in answer.reply.orders]
+        own = [i for i in failed + asked if stuck.base in i or stuck.client_id in i]
+        assert own, f"it is named nowhere: {answer.reply}"
+    found = await b.find(stuck)
+    (truth,) = await b.venue.orders(stuck.base)
+    assert (found.order.status == 9) == (truth.status == "canceled"), (found.order, truth)
+    b.note("nothing is told as ended that lives")
+
+
+async def _cancel_all(b: Bench, **given: Any) -> pb.CancelAllOrdersResponse:
+    request = pb.CancelAllOrdersRequest(
+        account_id=b.account_id, **b.claim(with_session=False), **given
+    )
+    reply: pb.CancelAllOrdersResponse = await b.broker.CancelAllOrders(request, timeout=CALL_S)
+    return reply
