@@ -8,6 +8,7 @@ from simulators.alpaca.account_routes import AccountRoutes
 from simulators.alpaca.activities import Activities
 from simulators.alpaca.configurations import Configurations
 from simulators.alpaca.contract_routes import ContractRoutes
+from simulators.alpaca.data_codes import DataCodes
 from simulators.alpaca.http import HttpRequest, HttpResponse
 from simulators.alpaca.market import Market
 from simulators.alpaca.market_routes import MarketRoutes
@@ -27,7 +28,9 @@ from simulators.alpaca.rate_limit import RateLimit
 from simulators.alpaca.router import Call, Router
 from simulators.alpaca.settings import AlpacaSettings
 from simulators.alpaca.stock_data import StockData
+from simulators.alpaca.watchlists import Watchlists
 from simulators.venue.orders import Fate
+from simulators.venue.randomness import fixed_uuid
 from simulators.venue.refusals import Refusal
 from simulators.venue.venue import Venue
 
@@ -64,6 +67,9 @@ class AlpacaApi:
         configurations.add_to(self._router)
         PortfolioHistory(venue, account_id).add_to(self._router)
         PositionRoutes(market, account_id).add_to(self._router)
+        account_uuid = fixed_uuid(f"account/{settings.account_number}")
+        Watchlists(market, account_uuid).add_to(self._router)
+        DataCodes().add_to(self._router)
         for part in (MarketRoutes, ContractRoutes, StockData, OptionData):
             part(market).add_to(self._router)
         self.endpoints = self._router.routes

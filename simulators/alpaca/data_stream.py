@@ -51,7 +51,7 @@ class DataStreams:
         self.refuse_next = 0
         """How many of the next clients are refused (a fault)."""
         market.venue.subscribe_to_quotes(self._quoted)
-        market.venue.repeat(_next_minute, self._minute)
+        market.venue.repeat(calendar.next_minute, self._minute)
 
     @property
     def session_count(self) -> int:
@@ -211,11 +211,3 @@ class DataStreams:
 
 def _message(kind: str, symbol: str, content: dict[str, Any], at: datetime) -> Message:
     return {"T": kind, "S": symbol, **content, "t": at}
-
-
-def _next_minute(at: datetime) -> datetime:
-    """The end of the next minute of trading."""
-    session = calendar.current_or_next_session(at)
-    if at < session.opens:
-        return session.opens + _MINUTE
-    return session.opens + ((at - session.opens) // _MINUTE + 1) * _MINUTE

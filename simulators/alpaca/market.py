@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from simulators.alpaca.settings import AlpacaSettings
+from simulators.venue import trading_calendar as calendar
 from simulators.venue.account_events import AccountEvents
 from simulators.venue.accounts import Account
 from simulators.venue.bars import Bars
@@ -103,6 +104,10 @@ def build_market(
             _add_chains(catalog, quote)
     for quote in prices.start:
         venue.set_quote(quote)
+    if settings.chains:
+        # What time alone does to a contract's price is a quote that nobody gives.
+        underlyings = {quote.symbol for quote in prices.centers}
+        venue.repeat(calendar.next_minute, lambda: venue.work_orders(underlyings))
     if prices.later:
         PricePath(venue, prices.later)
     feeds = Feeds(settings.stock_feed, settings.option_feed)

@@ -52,7 +52,7 @@ class MarketRoutes:
         wanted_class = call.query("asset_class", "us_equity")
         exchange, status = call.query("exchange"), call.query("status")
         attributes = {name for name in call.query("attributes").split(",") if name}
-        assets = [_asset_json(share) for share in self._catalog.equities()]
+        assets = [asset_json(share) for share in self._catalog.equities()]
         chosen = [
             asset
             for asset in assets
@@ -67,7 +67,7 @@ class MarketRoutes:
         wanted = call.values["symbol"]
         for share in self._catalog.equities():
             if wanted in (share.symbol, asset_id(share.symbol)):
-                return json_response(200, _asset_json(share))
+                return json_response(200, asset_json(share))
         raise not_found(f"asset not found for {wanted}")
 
 
@@ -84,7 +84,7 @@ def _session_json(session: calendar.Session) -> dict[str, Any]:
     }
 
 
-def _asset_json(equity: Equity) -> dict[str, Any]:
+def asset_json(equity: Equity) -> dict[str, Any]:
     return {
         "id": asset_id(equity.symbol),
         "class": asset_class(equity),

@@ -4,7 +4,7 @@ Whatever takes time is put into a timetable; `advance` runs what is due, each th
 market time, and `next_due` tells a driver how long it may sleep.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -191,6 +191,10 @@ class Floor:
             changed.add(quote.symbol)
             for listener in self._quote_listeners:
                 listener(quote)
+        self.work(changed)
+
+    def work(self, changed: Collection[str]) -> None:
+        """Works the resting orders whose quotes move with those of these symbols."""
         for listed in self._desk.open_orders():
             order = self._desk.get(listed.venue_order_id)
             symbols = [leg.symbol for leg in order.asked.legs] or [order.symbol]

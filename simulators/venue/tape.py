@@ -27,7 +27,13 @@ _RETURN, _GAP = 0.011, 0.003  # standard deviations of a day's return, and of th
 _CHANGES_MAX = 100_000
 _DAYS_KEPT = 512
 _MINUTE_YEARS = 60 / (365 * 86400)
+_STEP = math.sqrt(12 / 390)  # makes of uniform steps a day's standard deviation
+_VOLUME_SHAPE = [0.5 + 1.5 * ((i - 195) / 195) ** 2 for i in range(390)]
 _SHARES_A_MINUTE, _CONTRACTS_A_MINUTE = 4000, 12
+
+
+Ohlc = tuple[int, int, int, int]
+"""Open, high, low and close, in cents."""
 
 
 class Minute(NamedTuple):
@@ -62,7 +68,7 @@ class _Record:
             self.base = self.changes[_CHANGES_MAX // 2 - 1][4]
             del self.changes[: _CHANGES_MAX // 2]
 
-    def minutes(self, first: int, end: int) -> list[tuple[int, int, int, int]]:
+    def minutes(self, first: int, end: int) -> list[Ohlc]:
         """Open, high, low and close of each minute from the first up to the end."""
         index = bisect_left(self.changes, [first])
         last = self.changes[index - 1][4] if index else self.base
@@ -89,7 +95,7 @@ class _Past:
         self._days = {self._oldest: (base * math.exp(draw.gauss(0, _GAP)), base)}
         self._close_before = base
 
-    def day(self, day: date) -> list[tuple[int, int, int, int]]:
+    def day(self, day: date) -> list[Ohlc]:
         """Open, high, low and close of each minute of a session, until the first quote."""
         session = calendar.session_on(day)
         if session is None or session.opens >= self._since:
@@ -173,7 +179,7 @@ class Tape:
         volumes = _volumes(f"{self._seed}/{symbol}/{day}", mean)
         return [Minute(start + i, *p, volumes[i]) for i, p in enumerate(prices[:over])]
 
-    def _of_share(self, symbol: str, day: date) -> list[tuple[int, int, int, int]]:
+    def _of_share(self, symbol: str, day: date) -> list[Ohlc]:
         record = self._records.get(symbol)
         if record is None or not isinstance(self._venue.catalog.find(symbol), Equity):
             return []
@@ -185,14 +191,14 @@ class Tape:
             past = self._past[symbol] = _Past(self._seed, symbol, record)
         return past
 
-    def _recorded(self, record: _Record, day: date) -> list[tuple[int, int, int, int]]:
+    def _recorded(self, record: _Record, day: date) -> list[Ohlc]:
         session = calendar.session_on(day)
         assert session is not None
         first = max(_minute(session.opens), math.ceil(record.since.timestamp() / 60))
         end = min(_minute(session.closes), int(self._venue.now.timestamp()) // 60)
         return record.minutes(first, end) if first < end else []
 
-    def _of_option(self, contract: OptionContract, day: date) -> list[tuple[int, int, int, int]]:
+    def _of_option(self, contract: OptionContract, day: date) -> list[Ohlc]:
         last_day = calendar.trading_date(calendar.last_trading(contract.expiry))
         if not contract.expiry - _LISTED <= day <= last_day:
             return []
@@ -216,9 +222,9 @@ class Tape:
         self,
         contract: OptionContract,
         day: date,
-        spots: list[tuple[int, int, int, int]],
+        spots: list[Ohlc],
         offset: int,
-    ) -> list[tuple[int, int, int, int]]:
+    ) -> list[Ohlc]:
         years, told = years_left(contract, _opening(day)), []
         for i, spot in enumerate(spots):
             left = max(0.0, years - i * _MINUTE_YEARS)
@@ -231,31 +237,27 @@ class Tape:
         return told
 
 
-def _path(
-    draw: random.Random, opened: float, closed: float, count: int
-) -> list[tuple[int, int, int, int]]:
+def _path(draw: random.Random, opened: float, closed: float, count: int) -> list[Ohlc]:
     """A random path from one price to the other, by minutes."""
-    deviation = _RETURN / math.sqrt(390)
-    walk = [0.0]
+    chance, walk = draw.random, [0.0]
     for _ in range(count):
-        walk.append(walk[-1] + draw.gauss(0, deviation))
-    drift = (math.log(closed / opened) - walk[-1]) / max(1, count)
-    points = [max(1, round(opened * math.exp(step + i * drift))) for i, step in enumerate(walk)]
-    told = []
+        walk.append(walk[-1] + chance() - 0.5)
+    step = opened * _RETURN * _STEP
+    drift = (closed - opened - walk[-1] * step) / max(1, count)
+    points = [max(1, round(opened + at * step + i * drift)) for i, at in enumerate(walk)]
+    wick, told = step / 4, []
     for start, end in pairwise(points):
-        wick = round(start * deviation * abs(draw.gauss(0, 0.5)))
-        told.append((start, max(start, end) + wick, max(1, min(start, end) - wick), end))
+        high, low = (end, start) if end > start else (start, end)
+        high, low = high + int(wick * chance()), low - int(wick * chance())
+        told.append((start, high, low if low > 0 else 1, end))
     return told
 
 
 @lru_cache(maxsize=_DAYS_KEPT)
 def _volumes(name: str, mean: int) -> list[int]:
     """A volume for each minute of a day, larger near the open and the close."""
-    draw = random.Random(f"{name}/volume")
-    return [
-        1 + int(mean * (0.5 + 1.5 * ((i - 195) / 195) ** 2) * (0.4 + draw.random()))
-        for i in range(390)
-    ]
+    chance = random.Random(f"{name}/volume").random
+    return [1 + int(mean * shape * (0.4 + chance())) for shape in _VOLUME_SHAPE]
 
 
 def _session_begun_by(at: datetime) -> calendar.Session:

@@ -11,6 +11,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 _OPEN = time(9, 30)
 _CLOSE = time(16, 0)
 _EARLY_CLOSE = time(13, 0)
+_MINUTE = timedelta(minutes=1)
 _EXTENDED_OPEN = time(4, 0)
 _EXTENDED_CLOSE = time(20, 0)
 _EARLY_EXTENDED_CLOSE = time(17, 0)
@@ -148,3 +149,10 @@ def last_trading(expiry: date) -> datetime:
 def trading_date(at: datetime) -> date:
     """The calendar day in New York."""
     return at.astimezone(NEW_YORK).date()
+
+
+def next_minute(at: datetime) -> datetime:
+    """The end of the next minute of regular trading after that instant."""
+    session = current_or_next_session(at)
+    began = max(at, session.opens)
+    return session.opens + ((began - session.opens) // _MINUTE + 1) * _MINUTE

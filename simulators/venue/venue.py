@@ -5,7 +5,7 @@ what has become due and `next_due` tells a driver how long it may sleep. Events 
 listeners; answers are values; what is refused is a `Refusal`, and then nothing was changed.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -93,6 +93,10 @@ class Venue:
     def take_quotes(self, quotes: Iterable[Quote]) -> None:
         """Makes these good quotes of listed symbols the current ones, from inside `repeat`."""
         self._floor.take_quotes(quotes)
+
+    def work_orders(self, changed: Collection[str]) -> None:
+        """Works the resting orders that depend on these symbols' quotes, from inside `repeat`."""
+        self._floor.work(changed)
 
     def means(self, account_id: str) -> Means:
         """What the account has and what of it is free."""

@@ -257,6 +257,14 @@ def test_an_order_on_a_modelled_contract_fills_when_its_underlying_moves() -> No
     assert float(filled["filled_avg_price"]) <= 1
 
 
+def test_an_order_on_a_modelled_contract_fills_when_time_alone_brings_the_price() -> None:
+    api = Api()
+    order = api.order(symbol=MODELLED, side="buy", limit_price="1.00", time_in_force="gtc")
+    api.simulated.control.advance_clock(20 * 86400)
+    filled = api.json("GET", f"/v2/orders/{order['id']}")
+    assert (filled["status"], filled["filled_avg_price"]) == ("filled", "1")
+
+
 def test_bars_of_a_contract_follow_those_of_its_underlying() -> None:
     api = Api(option_feed="opra")
     query: dict[str, Any] = {"timeframe": "1Day", "start": "2024-10-21", "end": "2024-11-01"}
