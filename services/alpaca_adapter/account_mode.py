@@ -24,6 +24,7 @@ _log = structlog.stdlib.get_logger(__name__)
 PAPER_URL: Final = "https://paper-api.alpaca.markets"
 LIVE_URL: Final = "https://api.alpaca.markets"
 DATA_URL: Final = "https://data.alpaca.markets"
+DATA_STREAM_URL: Final = "wss://stream.data.alpaca.markets"
 _KEY_PREFIX: Final = {AccountMode.PAPER: "PK", AccountMode.LIVE: "AK"}
 _LIVE_HOST: Final = "api.alpaca.markets"
 

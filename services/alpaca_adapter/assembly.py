@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from services.alpaca_adapter.account_mode import Admission
+from services.alpaca_adapter.activity_poll import ActivityPoll, PollTerms
 from services.alpaca_adapter.activity_reads import ActivityReads
 from services.alpaca_adapter.cancels import Cancels
 from services.alpaca_adapter.feeds import Feeds
@@ -22,6 +23,9 @@ from services.alpaca_adapter.market_listings import MarketListings
 from services.alpaca_adapter.mutations import Mutations
 from services.alpaca_adapter.order_entry import OrderEntry
 from services.alpaca_adapter.previews import Previews
+from services.alpaca_adapter.quote_feed import FeedTerms, QuoteFeed
+from services.alpaca_adapter.quote_socket import OpenQuoteSocket, quote_opener
+from services.alpaca_adapter.quote_streams import QuoteStreams
 from services.alpaca_adapter.reads import Reader, ReadPolicy
 from services.alpaca_adapter.recovery import Recovery
 from services.alpaca_adapter.replacing import Replacing
@@ -47,8 +51,8 @@ class Surroundings:
     """What a gateway stands on.
 
     `pacer` is for trading and shared with the order desk. `random` is for back-off only, while
-    `new_session_id` must give an id that no process of this account gave before. `mount` and
-    `open_stream` are None for real sockets.
+    `new_session_id` must give an id that no process of this account gave before. `mount`,
+    `open_stream` and `open_quotes` are None for real sockets.
     """
 
     clock: Clock
@@ -60,6 +64,7 @@ class Surroundings:
     new_session_id: Callable[[], str]
     mount: Mount | None = None
     open_stream: OpenStream | None = None
+    open_quotes: OpenQuoteSocket | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,9 @@ def _parts(
         mode=settings.account_mode,
         now=around.clock.now,
     )
-    market_data = MarketData(core.reader, core.watch, venue, _feeds(settings, around))
+    feeds = _feeds(settings, around)
+    market_data = MarketData(core.reader, core.watch, venue, feeds)
+    activities = ActivityReads(core.reader, ActivityTranslator(venue, account_id, around.clock.now))
     return Parts(
         rest=core.rest,
         reader=core.reader,
@@ -151,9 +158,16 @@ def _parts(
         unproven=unproven,
         market_data=market_data,
         market_listings=MarketListings(core.reader, core.watch),
-        activities=ActivityReads(
-            core.reader, ActivityTranslator(venue, account_id, around.clock.now)
+        activities=activities,
+        activity_poll=ActivityPoll(
+            activities,
+            around.sink,
+            around.clock,
+            PollTerms(settings.activities.interval_s, settings.activities.lookback_s),
+            venue_now=core.watch.now,
+            may_read=lambda: admission.is_admitted,
         ),
+        quote_streams=_quote_streams(settings, around, core, feeds, market_data),
     )
 
 
@@ -194,11 +208,50 @@ def _feeds(settings: AlpacaSettings, around: Surroundings) -> Feeds:
     )
 
 
+def _quote_streams(
+    settings: AlpacaSettings,
+    around: Surroundings,
+    core: _Core,
+    feeds: Feeds,
+    market_data: MarketData,
+) -> QuoteStreams:
+    quotes, host = settings.quotes, settings.quote_stream_url(core.access)
+    open_socket = around.open_quotes or quote_opener(
+        core.access.key, core.access.secret, _stream_terms(settings, host), around.random
+    )
+    limits = {
+        Api.STOCKS: ("v2", quotes.stock_symbols_max),
+        Api.OPTIONS: ("v1beta1", quotes.option_symbols_max),
+    }
+    streamed = {
+        api: QuoteFeed(
+            api,
+            open_socket,
+            feeds,
+            around.clock,
+            FeedTerms(
+                url=f"{host}/{version}/",
+                symbols_max=symbols_max,
+                idle_s=quotes.idle_s,
+                lost_s=quotes.lost_s,
+                answer_s=quotes.answer_s,
+            ),
+            venue=settings.venue,
+            venue_now=core.watch.now,
+        )
+        for api, (version, symbols_max) in limits.items()
+    }
+    return QuoteStreams(streamed, market_data, core.watch)
+
+
 def _updates_maker(settings: AlpacaSettings, around: Surroundings, core: _Core) -> MakeUpdates:
     sync = settings.sync
     terms = SyncTerms(silence_s=sync.silence_s, late_event_s=sync.late_event_s)
     open_stream = around.open_stream or opener(
-        core.access.key, core.access.secret, _stream_terms(settings, core.access), around.random
+        core.access.key,
+        core.access.secret,
+        _stream_terms(settings, stream_url(core.access.trading_url)),
+        around.random,
     )
 
     def make(
@@ -230,10 +283,10 @@ def _updates_maker(settings: AlpacaSettings, around: Surroundings, core: _Core) 
     return make
 
 
-def _stream_terms(settings: AlpacaSettings, access: Access) -> StreamTerms:
+def _stream_terms(settings: AlpacaSettings, url: str) -> StreamTerms:
     sync = settings.sync
     return StreamTerms(
-        url=stream_url(access.trading_url),
+        url=url,
         open_s=sync.open_timeout_s,
         ping_interval_s=sync.ping_interval_s,
         ping_timeout_s=sync.ping_timeout_s,

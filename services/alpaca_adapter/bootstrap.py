@@ -31,7 +31,8 @@ async def start(lifecycle: Lifecycle) -> None:
     identity = settings.identity(access)
     host = await open_host(lifecycle, settings, SERVICE, secret_values={access.key, access.secret})
     # The SDK logs each reconnect with a traceback; the session says the same in one line.
-    logging.getLogger("alpaca.trading.stream").setLevel(logging.CRITICAL)
+    for name in ("alpaca.trading.stream", "alpaca.data.live.websocket"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     gateway = _gateway(host, settings)
     address = await serve(
         host,
@@ -77,5 +78,4 @@ def _capabilities(settings: AlpacaSettings) -> Capabilities:
         enforces_unique_ids=True,
         fractional_quantities=True,
         entitlements=(f"stock_feed={settings.stock_feed}", f"option_feed={settings.option_feed}"),
-        not_offered=("StreamQuotes",),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ import structlog
 
 from services.alpaca_adapter import translate_account
 from services.alpaca_adapter.account_mode import Admission
+from services.alpaca_adapter.activity_poll import ActivityPoll
 from services.alpaca_adapter.activity_reads import ActivityReads
 from services.alpaca_adapter.errors import Kind, classify
 from services.alpaca_adapter.exchange import Answer
@@ -19,6 +21,7 @@ from services.alpaca_adapter.market_data import MarketData
 from services.alpaca_adapter.market_listings import MarketListings
 from services.alpaca_adapter.mutations import Mutations
 from services.alpaca_adapter.previews import Previews
+from services.alpaca_adapter.quote_streams import QuoteStreams
 from services.alpaca_adapter.reads import Reader
 from services.alpaca_adapter.rest import AlpacaRest
 from services.alpaca_adapter.trade_updates import TradeUpdates
@@ -48,6 +51,7 @@ from services.common.domain.market import (
     MarketDay,
     OptionSnapshot,
     Quote,
+    StreamedQuote,
 )
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OrderChange
@@ -86,6 +90,8 @@ class Parts:
     market_data: MarketData
     market_listings: MarketListings
     activities: ActivityReads
+    activity_poll: ActivityPoll
+    quote_streams: QuoteStreams
 
 
 MakeUpdates = Callable[[EventSink, Callable[[], Awaitable[None]], Callable[[], None]], TradeUpdates]
@@ -173,7 +179,11 @@ class AlpacaGateway(VenueGateway):
         not, or can't, be traded: no reconnect mends that.
         """
         try:
-            await self._updates.run()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._updates.run(), name="trade_updates")
+                tasks.create_task(self._parts.activity_poll.run(), name="activities")
+                for api, feed in self._parts.quote_streams.feeds.items():
+                    tasks.create_task(feed.run(), name=f"quotes.{api.value}")
         except BaseExceptionGroup as group:
             ours = group.subgroup(TandemError)
             if ours is None:
@@ -280,6 +290,10 @@ class AlpacaGateway(VenueGateway):
         """All activities that fit, newest first; fills are none of them."""
         return await self._parts.activities.activities(query)
 
+    def stream_quotes(self, instruments: Sequence[Instrument]) -> AsyncIterator[StreamedQuote]:
+        """Quotes as they change, while `run` does."""
+        return self._parts.quote_streams.stream(instruments)
+
     async def market_clock(self) -> MarketClock:
         """The venue's clock."""
         return await self._parts.reads.market_clock()
@@ -296,6 +310,8 @@ class AlpacaGateway(VenueGateway):
 
     def _session_changed(self) -> None:
         self._status()
+        if self.session_id:
+            self._parts.activity_poll.soon()
 
     def _judged(self, answer: Answer, took_s: float) -> _Probe:
         if not answer.ok or not answer.is_json:

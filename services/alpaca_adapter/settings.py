@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from services.alpaca_adapter.account_mode import (
+    DATA_STREAM_URL,
     DATA_URL,
     Identity,
     WrongMode,
@@ -99,6 +100,43 @@ class SyncSettings(SettingsTable):
     )
 
 
+class ActivitySettings(SettingsTable):
+    """Activities (assignments, fees, dividends ...), which no stream tells."""
+
+    interval_s: float = setting(
+        default=60.0, gt=0, description="Time between readings of the activities, in seconds."
+    )
+    lookback_s: float = setting(
+        default=604_800.0,
+        gt=0,
+        description="How far back each reading goes: Alpaca dates them back. In seconds.",
+    )
+
+
+class QuoteSettings(SettingsTable):
+    """Streams of quotes: one connection each for shares and for options."""
+
+    stock_symbols_max: int = setting(
+        default=30, gt=0, description="Shares that the account's plan lets stream at once."
+    )
+    option_symbols_max: int = setting(
+        default=200, gt=0, description="Options that the account's plan lets stream at once."
+    )
+    idle_s: float = setting(
+        default=30.0, ge=0, description="How long a connection is kept that nobody needs."
+    )
+    lost_s: float = setting(
+        default=60.0,
+        gt=0,
+        description="After so long without a connection streams end with an error, in seconds.",
+    )
+    answer_s: float = setting(
+        default=10.0,
+        gt=0,
+        description="Longest wait for the answer to a subscription, in seconds.",
+    )
+
+
 class AlpacaSettings(AdapterSettings):
     """One Alpaca account. Secrets come as values or as files, not as both."""
 
@@ -135,6 +173,10 @@ class AlpacaSettings(AdapterSettings):
     data_url: str = setting(
         default="", description="Another market data host; with base_url that host by default."
     )
+    data_stream_url: str = setting(
+        default="",
+        description="Another host of streamed quotes; that of data_url by default.",
+    )
     stock_feed: Literal["iex", "sip", "delayed_sip"] = setting(
         default="iex", description="Feed of stock data; where sip is refused, iex is asked."
     )
@@ -149,6 +191,10 @@ class AlpacaSettings(AdapterSettings):
     )
     rest: RestSettings = setting(default_factory=RestSettings, description="Requests to Alpaca.")
     sync: SyncSettings = setting(default_factory=SyncSettings, description="Alpaca's stream.")
+    activities: ActivitySettings = setting(
+        default_factory=ActivitySettings, description="What no stream tells."
+    )
+    quotes: QuoteSettings = setting(default_factory=QuoteSettings, description="Streams of quotes.")
     data_pacing: PacingSettings = setting(
         default_factory=PacingSettings, description="The request limit for market data."
     )
@@ -187,11 +233,26 @@ class AlpacaSettings(AdapterSettings):
             raise SettingsError("TANDEM_ALPACA_DATA_URL must be https, or http on loopback")
         return self.data_url.rstrip("/")
 
+    def quote_stream_url(self, access: Access) -> str:
+        """Where quotes are streamed from, without a path. Raises SettingsError."""
+        if not self.data_stream_url:
+            own = access.data_url == DATA_URL
+            return DATA_STREAM_URL if own else _websocket(access.data_url)
+        parts = urlsplit(self.data_stream_url)
+        plain = parts.scheme == "ws" and is_loopback(parts.hostname or "")
+        if parts.scheme != "wss" and not plain:
+            raise SettingsError("TANDEM_ALPACA_DATA_STREAM_URL must be wss, or ws on loopback")
+        return self.data_stream_url.rstrip("/")
+
 
 def stream_url(trading: str) -> str:
     """The trade_updates websocket of a trading host."""
-    scheme, _, host = trading.partition("://")
-    return f"{'wss' if scheme == 'https' else 'ws'}://{host}/stream"
+    return f"{_websocket(trading)}/stream"
+
+
+def _websocket(url: str) -> str:
+    scheme, _, host = url.partition("://")
+    return f"{'wss' if scheme == 'https' else 'ws'}://{host}"
 
 
 def _secret(name: str, value: SecretStr | None, file: Path | None) -> str:

@@ -9,10 +9,10 @@ does not matter here; it only keeps the connection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
 import structlog
 import websockets
@@ -22,6 +22,8 @@ _log = structlog.stdlib.get_logger(__name__)
 
 # What the SDK is given in place of frames that it need not see.
 _NOTHING: Final = "{}"
+
+Frame: TypeAlias = str | bytes
 _CANCELS_MAX: Final = 20
 _CANCEL_WAIT_S: Final = 0.2
 
@@ -52,6 +54,16 @@ class StreamTerms:
     backoff_min_s: float = 1.0
     backoff_max_s: float = 30.0
 
+    def socket_params(self) -> dict[str, Any]:
+        """The same for the library under the SDK."""
+        return {
+            "open_timeout": self.open_s,
+            "close_timeout": self.close_s,
+            "ping_interval": self.ping_interval_s,
+            "ping_timeout": self.ping_timeout_s,
+            "max_queue": 1024,
+        }
+
 
 class Stream(Protocol):
     """A connection that keeps itself up."""
@@ -76,17 +88,18 @@ class _TapBroken(websockets.WebSocketException):
 class _Tap:
     """The SDK's socket: passes everything on and tells the listener."""
 
-    def __init__(self, socket: Any, listener: StreamListener) -> None:
+    def __init__(self, socket: Any, listener: StreamListener, nothing: Frame) -> None:
         self._socket = socket
         self._listener = listener
+        self._nothing = nothing
         self._authorizing = True
 
-    async def send(self, message: str) -> None:
+    async def send(self, message: Any) -> None:
         await self._socket.send(message)
 
-    async def recv(self) -> str | bytes:
+    async def recv(self) -> Frame:
         try:
-            frame: str | bytes = await self._socket.recv()
+            frame: Frame = await self._socket.recv()
         except websockets.WebSocketException as error:
             self._listener.ended(f"{type(error).__name__}: {error}")
             raise
@@ -95,7 +108,7 @@ class _Tap:
             raise _TapBroken(str(error)) from error
         self._listener.heard(frame)
         if not self._authorizing:
-            return _NOTHING
+            return self._nothing
         self._authorizing = False
         return frame
 
@@ -103,35 +116,30 @@ class _Tap:
         await self._socket.close()
 
 
-class TappedStream(TradingStream):
-    """One account's trade_updates. Made by `open_stream`."""
+class Tapped:
+    """Stands before a stream of the SDK's in the order of resolution, and taps its socket.
 
-    def __init__(
-        self, key: str, secret: str, terms: StreamTerms, listener: StreamListener, random: Random
-    ) -> None:
-        super().__init__(
-            key,
-            secret,
-            raw_data=True,
-            url_override=terms.url,
-            websocket_params={
-                "open_timeout": terms.open_s,
-                "close_timeout": terms.close_s,
-                "ping_interval": terms.ping_interval_s,
-                "ping_timeout": terms.ping_timeout_s,
-                "max_queue": 1024,
-            },
-        )
-        self._terms = terms
-        self._listener = listener
-        self._random = random
-        self.subscribe_trade_updates(_ignore)
+    The SDK's streams have all of this in common, though no base that says so.
+    """
 
-    async def run(self) -> None:  # type: ignore[override]
-        """Connect and reconnect until canceled; closes the connection then, within `close_s`."""
-        task = asyncio.ensure_future(self._run_forever())  # type: ignore[no-untyped-call]
+    _nothing: ClassVar[Frame] = _NOTHING
+    _gives_up: ClassVar[bool] = False
+    _ws: Any
+    _terms: StreamTerms
+    _listener: StreamListener
+    _random: Random
+    _run_forever: Callable[[], Coroutine[Any, Any, None]]
+
+    async def run(self) -> None:
+        """Connect and reconnect until canceled; closes the connection then, within `close_s`.
+
+        Returns only if the SDK gives up, where it is known to.
+        """
+        task = asyncio.ensure_future(self._run_forever())
         try:
             await asyncio.wait({task})
+            if self._gives_up and task.exception() is None:
+                return
             raise RuntimeError("the SDK's stream ended by itself") from task.exception()
         finally:
             await _cancel(task)
@@ -150,20 +158,20 @@ class TappedStream(TradingStream):
 
     async def _connect(self) -> None:
         try:
-            await super()._connect()  # type: ignore[no-untyped-call]
+            await super()._connect()  # type: ignore[misc]
         except Exception as error:
             self._listener.ended(f"no connection: {type(error).__name__}: {error}")
             raise
-        self._ws = _Tap(self._ws, self._listener)  # type: ignore[assignment]
+        self._ws = _Tap(self._ws, self._listener, self._nothing)
 
     async def _start_ws(self) -> None:
         # The SDK waits for the answer to its credentials without a limit.
         async with asyncio.timeout(2 * self._terms.open_s):
-            await super()._start_ws()  # type: ignore[no-untyped-call]
+            await super()._start_ws()  # type: ignore[misc]
 
     async def close(self) -> None:
         self._listener.ended("closed")
-        await super().close()
+        await super().close()  # type: ignore[misc]
 
     def _reconnect_delay(self, retries: int) -> float:
         doubled = self._terms.backoff_min_s * 2.0 ** min(retries - 1, 16)
@@ -176,6 +184,25 @@ class TappedStream(TradingStream):
                 await self.close()
         except Exception as error:  # noqa: BLE001 - it ends either way
             _log.debug("stream_close_failed", error=str(error))
+
+
+class TappedStream(Tapped, TradingStream):  # type: ignore[misc]
+    """One account's trade_updates. Made by `open_stream`."""
+
+    def __init__(
+        self, key: str, secret: str, terms: StreamTerms, listener: StreamListener, random: Random
+    ) -> None:
+        super().__init__(
+            key,
+            secret,
+            raw_data=True,
+            url_override=terms.url,
+            websocket_params=terms.socket_params(),
+        )
+        self._terms = terms
+        self._listener = listener
+        self._random = random
+        self.subscribe_trade_updates(ignore)
 
 
 async def _cancel(task: asyncio.Future[Any]) -> None:
@@ -192,7 +219,7 @@ async def _cancel(task: asyncio.Future[Any]) -> None:
     _log.error("stream_not_canceled")
 
 
-async def _ignore(_message: Any) -> None:
+async def ignore(_message: Any) -> None:
     """The SDK does not listen to a stream without a handler."""
 
 

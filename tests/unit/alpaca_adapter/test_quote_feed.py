@@ -1,0 +1,441 @@
+"""Unit tests of streamed quotes: one connection for all, a gap told, limits and refusals named."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.alpaca_adapter.feeds import Feeds
+from services.alpaca_adapter.market_data import MarketData
+from services.alpaca_adapter.quote_feed import FeedTerms, QuoteFeed
+from services.alpaca_adapter.quote_streams import QuoteStreams
+from services.alpaca_adapter.rest import Api
+from services.alpaca_adapter.stream import StreamListener
+from services.common.domain.errors import ReadFailed, Reason, TandemError, Unavailable
+from services.common.domain.instruments import Equity, Instrument
+from services.common.domain.market import QuoteQuality, StreamedQuote
+from services.common.domain.occ import parse_occ
+from services.common.runtime.clock import SystemClock
+from tests.unit.alpaca_adapter.wire import Asked, Desk, Reply
+
+SPY, QQQ, AAPL = Equity("SPY"), Equity("QQQ"), Equity("AAPL")
+PUT = parse_occ("SPY241115P00400000")
+AT = datetime(2024, 11, 4, 15, 0, 1, tzinfo=UTC)
+
+
+class HandSocket:
+    """A connection that says what the test says, and keeps what it is asked."""
+
+    def __init__(self, url: str, listener: StreamListener) -> None:
+        self.url = url
+        self.listener = listener
+        self.wanted: set[str] = set()
+        self.changes: list[tuple[str, set[str]]] = []
+        self.subscribed: set[str] = set()
+        self.dropped = 0
+        self.orderly = 0
+        self.answers = True
+        self.gives_up = asyncio.Event()
+        self.closed = False
+
+    async def run(self) -> None:
+        try:
+            await self.gives_up.wait()
+        finally:
+            self.closed = True
+
+    async def drop(self) -> None:
+        self.dropped += 1
+        self.listener.ended("dropped")
+
+    def in_order(self) -> None:
+        self.orderly += 1
+
+    def want(self, symbols: Collection[str]) -> None:
+        self.wanted = set(symbols)
+
+    async def change(self, action: str, symbols: Collection[str]) -> None:
+        self.changes.append((action, set(symbols)))
+        if self.answers:
+            added = action == "subscribe"
+            self.confirms(
+                self.subscribed | set(symbols) if added else self.subscribed - set(symbols)
+            )
+
+    def connects(self) -> None:
+        """The connection is made and subscribes to what is wanted."""
+        self.confirms(self.wanted)
+
+    def confirms(self, symbols: Collection[str]) -> None:
+        self.subscribed = set(symbols)
+        self.says({"T": "subscription", "quotes": sorted(symbols), "trades": []})
+
+    def says(self, *messages: dict[str, Any]) -> None:
+        self.listener.heard(msgspec.msgpack.encode(list(messages)))
+
+    def quotes(self, symbol: str, bid: float, **changed: Any) -> None:
+        fields = {"T": "q", "S": symbol, "bp": bid, "bs": 3, "ap": bid + 1, "as": 4, "t": AT}
+        self.says(fields | changed)
+
+
+class Scene:
+    """Two feeds over sockets of the test's, and a venue that answers for latest quotes."""
+
+    def __init__(self, terms: FeedTerms, *, stocks: str = "iex", options: str = "opra") -> None:
+        self.sockets: list[HandSocket] = []
+        self.latest: dict[str, float] = {}
+        self.desk = Desk(self.answers)
+        feeds = Feeds(
+            self.desk.clock.monotonic, stock_feed=stocks, option_feed=options, refused_s=3600.0
+        )
+        self.feeds = {
+            api: QuoteFeed(
+                api,
+                self.open,
+                feeds,
+                SystemClock(),
+                replace(terms, url=f"ws://venue.test/{version}/"),
+                venue="alpaca",
+                venue_now=self.desk.watch.now,
+            )
+            for api, version in ((Api.STOCKS, "v2"), (Api.OPTIONS, "v1beta1"))
+        }
+        market_data = MarketData(self.desk.reader, self.desk.watch, "alpaca", feeds)
+        self.streams = QuoteStreams(self.feeds, market_data, self.desk.watch)
+        self.readers: list[Reader] = []
+
+    def open(self, url: str, listener: StreamListener) -> HandSocket:
+        self.sockets.append(HandSocket(url, listener))
+        return self.sockets[-1]
+
+    def answers(self, asked: Asked) -> Reply:
+        symbols = asked.query["symbols"].split(",")
+        quote = {"t": "2024-11-04T15:00:00Z", "bs": 1, "ap": 900, "as": 1}
+        found = {s: quote | {"bp": self.latest[s]} for s in symbols if s in self.latest}
+        headers = {"Date": "Mon, 04 Nov 2024 15:00:03 GMT"}
+        return Reply(200, {"quotes": found}, headers=headers)
+
+    async def reads(self, *instruments: Instrument) -> Reader:
+        """Open a stream, and wait until it waits for quotes."""
+        reader = Reader(self.streams.stream(instruments))
+        self.readers.append(reader)
+        asked = len(self.desk.venue.asked)
+        await until(lambda: reader.task.done() or reader.told or len(self.desk.venue.asked) > asked)
+        await asyncio.sleep(0)
+        return reader
+
+    async def socket(self, number: int = 1) -> HandSocket:
+        """The so-manieth connection."""
+        await until(lambda: len(self.sockets) >= number)
+        return self.sockets[number - 1]
+
+
+class Reader:
+    """Reads a stream in a task of its own."""
+
+    def __init__(self, stream: AsyncIterator[StreamedQuote]) -> None:
+        self.told: list[StreamedQuote] = []
+        self.task = asyncio.create_task(self._read(stream))
+
+    async def _read(self, stream: AsyncIterator[StreamedQuote]) -> None:
+        async for streamed in stream:
+            self.told.append(streamed)
+
+    def bids(self) -> list[tuple[str, Decimal | None, bool]]:
+        return [(t.quote.instrument.key, t.quote.bid_price, t.after_gap) for t in self.told]
+
+    async def has(self, count: int) -> None:
+        await until(lambda: len(self.told) >= count)
+
+    async def leaves(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    async def error(self) -> TandemError:
+        async with asyncio.timeout(5.0):
+            with pytest.raises(TandemError) as failed:
+                await self.task
+        return failed.value
+
+
+async def until(check: Callable[[], object]) -> None:
+    async with asyncio.timeout(5.0):
+        while not check():
+            await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def scene(**changed: Any) -> AsyncIterator[Scene]:
+    feeds = {name: changed.pop(name) for name in ("stocks", "options") if name in changed}
+    values = {"symbols_max": 30, "idle_s": 60.0, "lost_s": 60.0, "answer_s": 60.0} | changed
+    built = Scene(FeedTerms(url="", **values), **feeds)
+    running = [asyncio.create_task(feed.run()) for feed in built.feeds.values()]
+    try:
+        yield built
+    finally:
+        for reader in built.readers:
+            await reader.leaves()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    assert all(task.cancelled() for task in running)
+    assert all(socket.closed for socket in built.sockets)
+
+
+async def test_a_stream_begins_with_what_is_known_and_goes_on_with_what_comes() -> None:
+    async with scene() as s:
+        s.latest = {"SPY": 400.5}
+        reader = await s.reads(SPY, QQQ)
+        await reader.has(1)
+        socket = await s.socket()
+        assert (socket.url, socket.wanted) == ("ws://venue.test/v2/iex", {"SPY", "QQQ"})
+        socket.connects()
+        socket.quotes("QQQ", 350.1)
+        socket.quotes("SPY", 400.7)
+        await reader.has(3)
+    assert reader.bids() == [
+        ("SPY", Decimal("400.5"), False),
+        ("QQQ", Decimal("350.1"), False),
+        ("SPY", Decimal("400.7"), False),
+    ]
+    quote = reader.told[1].quote
+    assert (quote.feed, quote.quality, quote.venue_time) == ("iex", QuoteQuality.REALTIME, AT)
+    assert (quote.ask_price, quote.bid_qty, quote.ask_qty) == (Decimal("351.1"), 3, 4)
+    assert quote.age_s is not None
+    assert 1.0 < quote.age_s < 3.5
+
+
+async def test_all_readers_share_one_connection_and_each_symbol_is_subscribed_to_once() -> None:
+    async with scene(symbols_max=3) as s:
+        first = await s.reads(SPY, QQQ)
+        socket = await s.socket()
+        socket.connects()
+        second = await s.reads(QQQ, AAPL)
+        await until(lambda: socket.changes == [("subscribe", {"AAPL"})])
+        socket.quotes("QQQ", 350)
+        await first.has(1)
+        await second.has(1)
+        third = await s.reads(QQQ)
+        await third.has(1)  # what is known from the others
+        await first.leaves()
+        await until(lambda: socket.changes[1:] == [("unsubscribe", {"SPY"})])
+        socket.quotes("SPY", 400)  # on its way
+        socket.quotes("AAPL", 220)
+        await second.has(2)
+        assert len(s.sockets) == 1
+    assert [symbol for symbol, *_ in second.bids()] == ["QQQ", "AAPL"]
+    assert first.bids() == [("QQQ", 350, False)]
+
+
+async def test_one_symbol_too_many_is_refused_with_the_limit_named() -> None:
+    async with scene(symbols_max=2) as s:
+        await s.reads(SPY)
+        refused = await (await s.reads(QQQ, AAPL)).error()
+        assert isinstance(refused, Unavailable)
+        assert refused.reason is Reason.BUDGET_EXHAUSTED
+        assert "2 symbols" in refused.message
+        allowed = await s.reads(SPY, QQQ)
+        assert not allowed.task.done()
+
+
+async def test_alpacas_own_symbol_limit_ends_those_that_are_over_it() -> None:
+    async with scene() as s:
+        first = await s.reads(SPY)
+        socket = await s.socket()
+        socket.connects()
+        socket.answers = False
+        second = await s.reads(QQQ)
+        await until(lambda: socket.changes)
+        socket.says({"T": "error", "code": 405, "msg": "symbol limit exceeded"})
+        assert (await second.error()).reason is Reason.BUDGET_EXHAUSTED
+        socket.quotes("SPY", 400)
+        await first.has(1)
+        assert socket.changes == [("subscribe", {"QQQ"})]
+        assert socket.dropped == 0
+
+
+async def test_an_interruption_is_told_with_the_next_quote_of_each() -> None:
+    async with scene() as s:
+        reader = await s.reads(SPY, QQQ)
+        socket = await s.socket()
+        socket.listener.ended("no connection yet")  # nothing was heard that could be missed
+        socket.connects()
+        socket.quotes("SPY", 400)
+        await reader.has(1)
+        socket.listener.ended("reset by peer")
+        await asyncio.sleep(0.01)
+        socket.connects()
+        socket.quotes("SPY", 401)
+        socket.quotes("QQQ", 350)
+        await reader.has(3)
+        socket.quotes("SPY", 402)
+        await reader.has(4)
+    assert reader.bids() == [
+        ("SPY", 400, False),
+        ("SPY", 401, True),
+        ("QQQ", 350, False),
+        ("SPY", 402, False),
+    ]
+
+
+async def test_what_comes_back_with_another_subscription_is_set_right() -> None:
+    async with scene() as s:
+        await s.reads(SPY, QQQ)
+        socket = await s.socket()
+        socket.confirms({"SPY", "AAPL"})
+        await until(lambda: socket.subscribed == {"SPY", "QQQ"})
+    assert socket.changes == [("unsubscribe", {"AAPL"}), ("subscribe", {"QQQ"})]
+    assert socket.orderly == 1
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\xc1",
+        b"",
+        "text",
+        msgspec.msgpack.encode({"T": "q"}),
+        msgspec.msgpack.encode([7]),
+        msgspec.msgpack.encode([{"T": "q", "S": "SPY", "bp": "x"}]),
+        msgspec.msgpack.encode([{"T": "q"}]),
+    ],
+)
+async def test_a_frame_that_cant_be_read_is_a_gap_and_no_end(frame: str | bytes) -> None:
+    async with scene() as s:
+        reader = await s.reads(SPY)
+        socket = await s.socket()
+        socket.connects()
+        socket.quotes("SPY", 400)
+        await reader.has(1)
+        socket.listener.heard(frame)
+        socket.quotes("SPY", 401)
+        await reader.has(2)
+    assert reader.bids() == [("SPY", 400, False), ("SPY", 401, True)]
+
+
+async def test_messages_of_other_kinds_are_passed_over() -> None:
+    async with scene() as s:
+        reader = await s.reads(SPY)
+        socket = await s.socket()
+        socket.says({"T": "success", "msg": "connected"}, {"T": "t", "S": "SPY", "p": 7})
+        socket.connects()
+        socket.quotes("SPY", 400)
+        await reader.has(1)
+    assert reader.bids() == [("SPY", 400, False)]
+
+
+async def test_a_refused_feed_gives_way_to_the_free_one() -> None:
+    async with scene() as s:
+        reader = await s.reads(PUT)
+        socket = await s.socket()
+        assert socket.url == "ws://venue.test/v1beta1/opra"
+        socket.says({"T": "error", "code": 409, "msg": "insufficient subscription"})
+        socket.gives_up.set()
+        free = await s.socket(2)
+        assert free.url == "ws://venue.test/v1beta1/indicative"
+        free.connects()
+        free.quotes(PUT.occ, 8.5)
+        await reader.has(1)
+    quote = reader.told[0].quote
+    assert (quote.feed, quote.quality) == ("indicative", QuoteQuality.INDICATIVE)
+
+
+async def test_without_any_feed_a_stream_is_an_error_that_says_so() -> None:
+    async with scene() as s:
+        reader = await s.reads(SPY)
+        (await s.socket()).says({"T": "error", "code": 409, "msg": "insufficient subscription"})
+        failed = await reader.error()
+    assert isinstance(failed, ReadFailed)
+    assert "iex" in failed.message
+    assert "insufficient subscription" in failed.message
+
+
+async def test_refused_credentials_end_the_stream() -> None:
+    async with scene() as s:
+        reader = await s.reads(SPY)
+        (await s.socket()).says({"T": "error", "code": 402, "msg": "auth failed"})
+        assert (await reader.error()).reason is Reason.CREDENTIALS_REFUSED
+
+
+async def test_a_connection_that_stays_away_ends_its_streams_with_the_reason() -> None:
+    async with scene(lost_s=0.05) as s:
+        reader = await s.reads(SPY)
+        socket = await s.socket()
+        socket.says({"T": "error", "code": 406, "msg": "connection limit exceeded"})
+        failed = await reader.error()
+        assert failed.reason is Reason.VENUE_UNAVAILABLE
+        assert "connection limit exceeded" in failed.message
+        again = await s.reads(SPY)
+        socket.connects()
+        socket.quotes("SPY", 400)
+        await again.has(1)
+
+
+async def test_a_subscription_without_an_answer_is_made_on_a_new_connection() -> None:
+    async with scene(answer_s=0.05) as s:
+        await s.reads(SPY)
+        socket = await s.socket()
+        socket.connects()
+        socket.answers = False
+        reader = await s.reads(QQQ)
+        await until(lambda: socket.dropped)
+        socket.connects()
+        assert socket.subscribed == {"SPY", "QQQ"}
+        socket.quotes("QQQ", 350)
+        await reader.has(1)
+
+
+async def test_a_connection_that_nobody_needs_is_closed_after_a_while() -> None:
+    async with scene(idle_s=0.05) as s:
+        reader = await s.reads(SPY)
+        socket = await s.socket()
+        socket.connects()
+        await reader.leaves()
+        await until(lambda: socket.closed)
+        again = await s.reads(SPY)
+        anew = await s.socket(2)
+        anew.connects()
+        anew.quotes("SPY", 400)
+        await again.has(1)
+
+
+async def test_a_connection_is_kept_for_who_comes_soon() -> None:
+    async with scene() as s:
+        await (await s.reads(SPY)).leaves()
+        socket = await s.socket()
+        socket.connects()
+        reader = await s.reads(QQQ)
+        await until(lambda: socket.subscribed == {"QQQ"})
+        socket.quotes("QQQ", 350)
+        await reader.has(1)
+        assert len(s.sockets) == 1
+        assert socket.changes == [("unsubscribe", {"SPY"}), ("subscribe", {"QQQ"})]
+
+
+async def test_a_latest_quote_that_cant_be_read_does_not_stop_the_stream() -> None:
+    async with scene() as s:
+        s.desk.venue.answers = lambda _: Reply(400, {"message": "no"})
+        reader = await s.reads(SPY)
+        socket = await s.socket()
+        socket.connects()
+        socket.quotes("SPY", 400)
+        await reader.has(1)
+
+
+async def test_streams_end_with_the_adapter() -> None:
+    built = Scene(FeedTerms(url="", symbols_max=30))
+    running = [asyncio.create_task(feed.run()) for feed in built.feeds.values()]
+    reader = await built.reads(SPY)
+    await built.socket()
+    for task in running:
+        task.cancel()
+    assert (await reader.error()).reason is Reason.SHUTTING_DOWN
+    await asyncio.gather(*running, return_exceptions=True)
