@@ -98,6 +98,11 @@ def _capabilities(settings: IbSettings) -> Capabilities:
         fractional_quantities=False,
         entitlements=(f"market_data={settings.data.kind}",),
         not_offered=(
+            "PreviewOrder",
+            "ReplaceOrder",
+            "CancelAllOrders",
+            "ExerciseOption",
+            "DoNotExercise",
             "ListActivities",
             "GetBars",
             "ListOptionContracts",

@@ -1,8 +1,8 @@
 """`BrokerService` over a venue gateway: checks the request, asks the gateway, writes the answer.
 
-The venue, the account, what changes orders, and the events are here; `records_servicer` and
-`market_servicer` have the reads. Errors are raised as ours and become statuses in the server's
-outer layer. A read that fails is an error, never an empty answer.
+The venue, the account and the events are here; `mutations_servicer` has what changes something,
+`records_servicer` and `market_servicer` have the reads. Errors are raised as ours and become
+statuses in the server's outer layer. A read that fails is an error, never an empty answer.
 """
 
 from __future__ import annotations
@@ -14,38 +14,28 @@ from typing import Any
 from services.common.adapter.capabilities import Capabilities
 from services.common.adapter.feed import EventFeed
 from services.common.adapter.fence_store import FenceStore
-from services.common.adapter.last_check import Terms
 from services.common.adapter.market_servicer import MarketServicer
+from services.common.adapter.mutations_servicer import MutationsServicer
 from services.common.adapter.not_served import served_methods
 from services.common.adapter.order_desk import OrderDesk
 from services.common.adapter.port import VenueGateway
 from services.common.adapter.records_servicer import RecordsServicer
-from services.common.adapter.requests import (
-    heartbeat_s,
-    require_client_id,
-    require_own_tag,
-    require_venue,
-    terms_of,
-)
+from services.common.adapter.requests import heartbeat_s
 from services.common.adapter.settings import AdapterSettings
 from services.common.adapter.wire import capabilities_to_wire, item_to_wire, totals_to_wire
 from services.common.contract.convert import (
     balance_to_wire,
-    check_known_fields,
-    report_to_wire,
-    spec_from_wire,
     timestamp_to_wire,
     venue_status_to_wire,
     venue_to_wire,
 )
 from services.common.contract.pb import accounts_pb2, types_pb2
 from services.common.contract.pb import broker_service_pb2 as pb
-from services.common.domain.errors import InvalidRequest
 from services.common.domain.reports import VenueStatus
 from services.common.runtime.clock import Clock
 
 
-class BrokerServicer(RecordsServicer, MarketServicer):
+class BrokerServicer(MutationsServicer, RecordsServicer, MarketServicer):
     """Serves one account of one venue.
 
     `capabilities` is asked at each call: what the account is entitled to may be known only after
@@ -64,10 +54,7 @@ class BrokerServicer(RecordsServicer, MarketServicer):
         *,
         server_version: str,
     ) -> None:
-        super().__init__(gateway, feed, clock, settings)
-        self._desk = desk
-        self._store = store
-        self._capabilities = capabilities
+        super().__init__(gateway, desk, feed, store, clock, settings, capabilities)
         self._server_version = server_version
 
     # -- the venue and the account -----------------------------------------------------------
@@ -110,32 +97,6 @@ class BrokerServicer(RecordsServicer, MarketServicer):
             as_of=timestamp_to_wire(balance.as_of),
         )
 
-    # -- orders ------------------------------------------------------------------------------
-
-    async def SubmitOrder(
-        self, request: pb.SubmitOrderRequest, context: Any
-    ) -> pb.SubmitOrderResponse:
-        check_known_fields(request)
-        self._require_account(request.account_id)
-        if not request.HasField("order"):
-            raise InvalidRequest("order", "required")
-        terms = self._terms(request, context)
-        spec = spec_from_wire(request.order, placement=terms.claim is not None)
-        require_own_tag(spec.client_order_id, self._settings.account_tag)
-        require_venue(spec.venue_pin, self._settings.venue)
-        self._capabilities().require(spec)
-        return pb.SubmitOrderResponse(order=report_to_wire(await self._desk.submit(spec, terms)))
-
-    async def CancelOrder(
-        self, request: pb.CancelOrderRequest, context: Any
-    ) -> pb.CancelOrderResponse:
-        check_known_fields(request)
-        self._require_account(request.account_id)
-        terms = self._terms(request, context)
-        require_client_id(request.client_order_id, fenced=terms.claim is not None)
-        report = await self._desk.cancel(request.client_order_id, terms)
-        return pb.CancelOrderResponse(order=report_to_wire(report))
-
     # -- events ------------------------------------------------------------------------------
 
     async def WatchEvents(
@@ -148,9 +109,6 @@ class BrokerServicer(RecordsServicer, MarketServicer):
             yield pb.WatchEventsResponse(event=event)
 
     # -- inside ------------------------------------------------------------------------------
-
-    def _terms(self, request: pb.SubmitOrderRequest | pb.CancelOrderRequest, context: Any) -> Terms:
-        return terms_of(request, self._clock, context, self._settings.default_deadline_s)
 
     def _venue(self, status: VenueStatus) -> types_pb2.Venue:
         return venue_to_wire(

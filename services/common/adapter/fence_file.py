@@ -14,6 +14,7 @@ from typing import Final
 import apsw
 
 from services.common.adapter import synced_file
+from services.common.adapter.instruction_file import InstructionFile
 from services.common.adapter.synced_file import FileKind, FileUnusable
 
 _SCHEMA: Final = """
@@ -74,6 +75,7 @@ class FenceFile:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
+        self.instructions = InstructionFile(connection)
 
     @classmethod
     def open(cls, path: Path, *, now: datetime, vfs: str | None = None) -> FenceFile:

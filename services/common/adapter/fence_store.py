@@ -1,8 +1,8 @@
 """The fence store: which router may act through this adapter, and which ids are dead for good.
 
-It keeps when it was created, the newest claim, and the tombstones, in a small file on a volume of
-its own. What it says is durable before anybody is told. What it is asked right before a write
-(`check`, `is_buried`) is answered from memory, by any thread.
+It keeps when it was created, the newest claim, the tombstones, and the instructions that are never
+sent twice, in a small file on a volume of its own. What it says is durable before anybody is told.
+What it is asked right before a write (`check`, `is_buried`) is answered from memory, by any thread.
 
 A file that failed once is not trusted again, see `one_writer`.
 """
@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from services.common.adapter.fence_file import FenceClaim, FenceFile
+from services.common.adapter.instruction_file import Recorded
 from services.common.adapter.one_writer import OneWriter, StoreFailed
 from services.common.domain.errors import OutcomeUnknown, Reason, Refused, Unavailable
 from services.common.runtime.blocking import RunBlocking
@@ -54,6 +55,7 @@ class FenceStore:
         self._created = file.created()
         self._seen = file.claim()
         self._buried = file.tombstones()
+        self._instructions = file.instructions.all()
         self._noting = asyncio.Lock()
         self._newest_note: FenceClaim | None = None
 
@@ -154,6 +156,18 @@ class FenceStore:
         """Refuse this id from now on, for good; durable before it returns. Raises as `take`."""
         await self._writer.run(lambda: self._bury(placement_id, evidence))
 
+    def instruction(self, key: str) -> Recorded | None:
+        """An instruction that was begun under this key. From memory, at once."""
+        return self._instructions.get(key)
+
+    async def save_instruction(self, key: str, recorded: Recorded) -> None:
+        """Keep an instruction as it now stands; durable before it returns. Raises as `take`."""
+        await self._writer.run(lambda: self._save_instruction(key, recorded))
+
+    async def forget_instruction(self, key: str) -> None:
+        """Keep an instruction no more, since it had no effect. Raises as `take`."""
+        await self._writer.run(lambda: self._forget_instruction(key))
+
     def close(self) -> None:
         """Release the file, after the write that runs, if any. Blocks.
 
@@ -170,6 +184,15 @@ class FenceStore:
             self._writer.persist(lambda: self._file.save_claim(claim))
             self._seen = claim
         return before
+
+    def _save_instruction(self, key: str, recorded: Recorded) -> None:
+        # In memory first: if the disk fails or is late, it counts as begun.
+        self._instructions[key] = recorded
+        self._writer.persist(lambda: self._file.instructions.save(key, recorded))
+
+    def _forget_instruction(self, key: str) -> None:
+        self._writer.persist(lambda: self._file.instructions.forget(key))
+        self._instructions.pop(key, None)
 
     def _bury(self, placement_id: str, evidence: str) -> None:
         if placement_id not in self._buried:

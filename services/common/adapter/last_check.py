@@ -7,11 +7,11 @@ that writes. They read memory and clocks only, from any thread, and raise with e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.common.adapter.fence_store import FenceClaim, FenceStore
 from services.common.adapter.port import VenueGateway
 from services.common.domain.errors import InvalidRequest, Reason, Refused, Unavailable
-from services.common.domain.order_spec import OrderSpec
 from services.common.runtime.clock import Clock
 
 
@@ -20,8 +20,8 @@ class Terms:
     """Under which a mutation may go out.
 
     `claim` is None if it came without a fence. `expected_session_id` must be the current venue
-    session if it is not empty; a fenced submit needs it. `deadline_at` is the caller's deadline
-    in the clock's monotonic seconds, None for none.
+    session if it is not empty; a fenced call that is no cancel needs it. `deadline_at` is the
+    caller's deadline in the clock's monotonic seconds, None for none.
     """
 
     claim: FenceClaim | None = None
@@ -42,20 +42,21 @@ class Rules:
         self._store = store
         self._clock = clock
 
-    def check_submit(self, spec: OrderSpec, terms: Terms) -> None:
-        """Raise unless the order may leave now."""
+    def check_send(self, client_id: str, not_after: datetime | None, terms: Terms) -> None:
+        """Raise unless an order, or a new revision of one, may leave under `client_id` now.
+
+        An instruction, which has no id at the venue, comes with an empty one.
+        """
         if terms.claim is not None and not terms.expected_session_id:
-            raise InvalidRequest("expected_session_id", "required on a fenced submit")
+            raise InvalidRequest("expected_session_id", "required on a fenced call")
         self._check_common(terms)
         if not self._gateway.session_id:
             raise Unavailable(Reason.VENUE_UNAVAILABLE, "there is no session with the venue now")
-        if self._store.is_buried(spec.client_order_id):
+        if self._store.is_buried(client_id):
+            raise Refused(Reason.PLACEMENT_FENCED, f"{client_id} was fenced off; it is never sent")
+        if not_after is not None and self._clock.now() > not_after:
             raise Refused(
-                Reason.PLACEMENT_FENCED, f"{spec.client_order_id} was fenced off; it is never sent"
-            )
-        if spec.not_after is not None and self._clock.now() > spec.not_after:
-            raise Refused(
-                Reason.NOT_AFTER_PASSED, f"it was not to leave after {spec.not_after.isoformat()}"
+                Reason.NOT_AFTER_PASSED, f"it was not to leave after {not_after.isoformat()}"
             )
 
     def check_cancel(self, terms: Terms) -> None:

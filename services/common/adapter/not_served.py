@@ -15,26 +15,8 @@ class NotServedYet(BrokerServiceServicer):
     Written out, since the generated base class answers without details and not as coroutines.
     """
 
-    async def PreviewOrder(self, request: Any, context: Any) -> NoReturn:
-        raise unimplemented("PreviewOrder")
-
-    async def ReplaceOrder(self, request: Any, context: Any) -> NoReturn:
-        raise unimplemented("ReplaceOrder")
-
-    async def CancelAllOrders(self, request: Any, context: Any) -> NoReturn:
-        raise unimplemented("CancelAllOrders")
-
     async def EstimateCost(self, request: Any, context: Any) -> NoReturn:
         raise unimplemented("EstimateCost")
-
-    async def ClosePosition(self, request: Any, context: Any) -> NoReturn:
-        raise unimplemented("ClosePosition")
-
-    async def ExerciseOption(self, request: Any, context: Any) -> NoReturn:
-        raise unimplemented("ExerciseOption")
-
-    async def DoNotExercise(self, request: Any, context: Any) -> NoReturn:
-        raise unimplemented("DoNotExercise")
 
 
 def served_methods(servicer: type[NotServedYet]) -> list[str]:

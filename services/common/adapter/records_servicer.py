@@ -10,6 +10,7 @@ from typing import Any
 from services.common.adapter.listing import activity_query, order_filter, order_query, scope_of
 from services.common.adapter.port import ExecutionQuery
 from services.common.adapter.requests import CLIENT_ID_LEN_MAX
+from services.common.adapter.revisions import find_latest, is_clients_own
 from services.common.adapter.served_account import ServedAccount
 from services.common.contract.convert import (
     activity_to_wire,
@@ -39,7 +40,12 @@ class RecordsServicer(ServedAccount):
         if len(client_id) > CLIENT_ID_LEN_MAX:
             raise InvalidRequest("client_order_id", f"at most {CLIENT_ID_LEN_MAX} characters")
         session_id, as_of = self._gateway.session_id, self._clock.now()
-        found = await self._gateway.find_order(client_id=client_id, venue_order_id=venue_order_id)
+        if is_clients_own(client_id):
+            found = await find_latest(self._gateway, client_id)
+        else:
+            found = await self._gateway.find_order(
+                client_id=client_id, venue_order_id=venue_order_id
+            )
         if self._gateway.session_id != session_id:
             session_id = ""  # looked up across a gap: in no session
         return lookup_to_wire(found, as_of=as_of, session_id=session_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from services.common.adapter.fence_store import FenceClaim
 from services.common.adapter.last_check import Terms
@@ -12,6 +12,16 @@ from services.common.domain.errors import InvalidRequest, NotFound, Reason
 from services.common.domain.order_spec import CLIENT_ORDER_ID, PlacementId
 from services.common.runtime import deadlines
 from services.common.runtime.clock import Clock
+
+MutationRequest: TypeAlias = (
+    pb.SubmitOrderRequest
+    | pb.ReplaceOrderRequest
+    | pb.CancelOrderRequest
+    | pb.CancelAllOrdersRequest
+    | pb.ClosePositionRequest
+    | pb.ExerciseOptionRequest
+    | pb.DoNotExerciseRequest
+)
 
 CLIENT_ID_LEN_MAX: Final = 128
 _SQLITE_INTEGER_MAX: Final = 2**63 - 1
@@ -35,7 +45,7 @@ def require_venue(asked: str, venue: str) -> None:
 
 
 def terms_of(
-    request: pb.SubmitOrderRequest | pb.CancelOrderRequest,
+    request: MutationRequest,
     clock: Clock,
     context: Any,
     default_s: float,
@@ -46,7 +56,8 @@ def terms_of(
     if left_s is None:
         left_s = context.time_remaining()
     deadline_at = clock.monotonic() + (default_s if left_s is None else left_s)
-    return Terms(claim, request.expected_session_id, deadline_at)
+    # A cancel of all, and what a router never sends, name no session.
+    return Terms(claim, getattr(request, "expected_session_id", ""), deadline_at)
 
 
 def require_client_id(client_id: str, *, fenced: bool) -> None:
@@ -60,6 +71,16 @@ def require_client_id(client_id: str, *, fenced: bool) -> None:
         raise InvalidRequest("client_order_id", "a fenced call needs a placement_id")
     if not fenced and CLIENT_ORDER_ID.fullmatch(client_id) is None:
         raise InvalidRequest("client_order_id", "must be 1 to 64 of [A-Za-z0-9._-]")
+
+
+def require_key(key: str, field: str, *, placement: bool) -> None:
+    """Raise InvalidRequest unless a client's own key of a change has its form, or a router's."""
+    if not key:
+        raise InvalidRequest(field, "required")
+    if not placement and CLIENT_ORDER_ID.fullmatch(key) is None:
+        raise InvalidRequest(field, "must be 1 to 64 of [A-Za-z0-9._-]")
+    if placement and PlacementId.parse(key) is None:
+        raise InvalidRequest(field, "a fenced call needs a placement_id")
 
 
 def require_own_tag(placement_id: str, account_tag: str) -> None:

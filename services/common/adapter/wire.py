@@ -10,7 +10,9 @@ from services.common.adapter.feed import FeedItem, Pulse
 from services.common.adapter.port import SessionChanged
 from services.common.contract.convert import (
     activity_to_wire,
+    cause_to_wire,
     execution_to_wire,
+    fee_to_wire,
     optional_money_to_wire,
     report_to_wire,
     timestamp_to_wire,
@@ -22,7 +24,13 @@ from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.domain.activities import Activity
 from services.common.domain.amounts import Money
 from services.common.domain.executions import Execution
-from services.common.domain.reports import Balance, OrderReport, VenueStatus
+from services.common.domain.reports import (
+    Balance,
+    CancelAllOutcome,
+    OrderReport,
+    Preview,
+    VenueStatus,
+)
 
 
 def item_to_wire(
@@ -65,6 +73,31 @@ def capabilities_to_wire(
         entitlements=capabilities.entitlements,
         enforces_unique_ids=capabilities.enforces_unique_ids,
         fractional_quantities=capabilities.fractional_quantities,
+    )
+
+
+def cancel_all_to_wire(outcome: CancelAllOutcome) -> pb.CancelAllOrdersResponse:
+    """Write what came of a cancel of many."""
+    return pb.CancelAllOrdersResponse(
+        orders=map(report_to_wire, outcome.asked),
+        failures=[
+            pb.CancelFailure(order=report_to_wire(report), cause=cause_to_wire(cause))
+            for report, cause in outcome.failed
+        ],
+    )
+
+
+def preview_to_wire(preview: Preview) -> pb.PreviewOrderResponse:
+    """Write what an order would cost."""
+    return pb.PreviewOrderResponse(
+        venue=preview.venue,
+        estimated=preview.estimated,
+        cash_effect=optional_money_to_wire(preview.cash_effect),
+        fees=map(fee_to_wire, preview.fees),
+        initial_margin_change=optional_money_to_wire(preview.initial_margin_change),
+        maintenance_margin_change=optional_money_to_wire(preview.maintenance_margin_change),
+        buying_power_after=optional_money_to_wire(preview.buying_power_after),
+        warnings=preview.warnings,
     )
 
 

@@ -42,6 +42,7 @@ from services.common.runtime.clock import SystemClock
 from services.common.runtime.health import HealthBoard
 from services.common.runtime.server import ServerOptions, build_server
 from tests.conformance.fakes.venue_gateway import FakeVenueGateway
+from tests.unit.adapter.mutating_gateway import MutatingGateway
 
 CLOCK = SystemClock()
 ID = "a~t1~1.0"
@@ -72,7 +73,7 @@ class Served:
 
     broker: Any  # the stub's own types know only the synchronous API
     adapter: Any
-    gateway: FakeVenueGateway
+    gateway: Any  # a MutatingGateway, or what `make_gateway` made
     desk: OrderDesk
     feed: EventFeed
     store: FenceStore
@@ -150,7 +151,7 @@ async def code_of(call: Any) -> grpc.StatusCode:
 async def serve(
     given: FakeAdapterSettings,
     pool: BlockingPool,
-    make_gateway: type[FakeVenueGateway] = FakeVenueGateway,
+    make_gateway: type[FakeVenueGateway] = MutatingGateway,
 ) -> AsyncIterator[Served]:
     """Serve until the block ends."""
     store = FenceStore.open(given.fence_store_path, CLOCK, pool.run, routed=not given.stand_alone)

@@ -224,8 +224,7 @@ async def test_what_a_later_release_serves_is_unimplemented_with_effect_none(
 ) -> None:
     await served.fence()
     for call in (
-        served.broker.ReplaceOrder(pb.ReplaceOrderRequest(account_id="main")),
-        served.broker.ClosePosition(pb.ClosePositionRequest(account_id="main")),
+        served.broker.EstimateCost(pb.EstimateCostRequest(account_id="main")),
         served.adapter.FenceOrder(adapter_pb.FenceOrderRequest(account_id="main")),
     ):
         refused = await error_of(call)

@@ -1,0 +1,397 @@
+"""Replace, cancel all, close and preview over the wire: whose ids, once, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.common.adapter.revisions import revision_id
+from services.common.contract.convert import decimal_to_wire, instrument_to_wire
+from services.common.contract.pb import broker_service_pb2 as pb
+from services.common.contract.pb import orders_pb2, types_pb2
+from services.common.domain.errors import (
+    Effect,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    ReadFailed,
+    Reason,
+    Refused,
+    Unavailable,
+)
+from services.common.domain.instruments import Equity, Instrument
+from services.common.domain.occ import parse_occ
+from services.common.domain.reports import VenuePosition
+from tests.unit.adapter.served import ID, Served, error_of, fence, spec
+
+NEXT = "a~t1~1.1"
+SPY, PUT = Equity("SPY"), parse_occ("SPY241115P00400000")
+
+
+def replace_request(served: Served, **changes: Any) -> pb.ReplaceOrderRequest:
+    values: dict[str, Any] = {
+        "account_id": "main",
+        "client_order_id": ID,
+        "replace_id": NEXT,
+        "limit_price": decimal_to_wire(Decimal(401)),
+        "fence": fence(),
+        "expected_session_id": served.gateway.session_id,
+    }
+    return pb.ReplaceOrderRequest(**(values | changes))
+
+
+def own(client_order_id: str, replace_id: str, price: str = "401") -> pb.ReplaceOrderRequest:
+    return pb.ReplaceOrderRequest(
+        account_id="main",
+        client_order_id=client_order_id,
+        replace_id=replace_id,
+        limit_price=decimal_to_wire(Decimal(price)),
+    )
+
+
+async def submit_own(served: Served, client_order_id: str = "a") -> orders_pb2.Order:
+    request = pb.SubmitOrderRequest(account_id="main", order=spec(client_order_id))
+    order: orders_pb2.Order = (await served.broker.SubmitOrder(request)).order
+    return order
+
+
+async def get(served: Served, **which: str) -> pb.GetOrderResponse:
+    reply: pb.GetOrderResponse = await served.broker.GetOrder(
+        pb.GetOrderRequest(account_id="main", **which)
+    )
+    return reply
+
+
+# -- replace, fenced ----------------------------------------------------------------------------
+
+
+async def test_a_router_replaces_under_the_id_of_the_new_revision(served: Served) -> None:
+    await served.fence()
+    await served.submit()
+    order = (await served.broker.ReplaceOrder(replace_request(served))).order
+    assert (order.placement_id, order.replaces_venue_order_id) == (NEXT, "venue-1")
+    assert order.spec.limit_price.value == "401"
+    old = (await get(served, client_order_id=ID)).order
+    assert old.status == types_pb2.ORDER_STATUS_REPLACED
+    assert old.replaced_by_venue_order_id == order.venue_order_id
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_order_id": ""},
+        {"replace_id": ""},
+        {"client_order_id": "a"},
+        {"replace_id": "r"},
+        {"replace_id": ID},
+        {"replace_id": "b~t1~1.1"},
+        {"replace_id": "a~t1~2.1"},
+        {"replace_id": "a~t2~1.1", "client_order_id": "a~t2~1.0"},
+        {"limit_price": None},
+        {"order_qty": types_pb2.Decimal(value="0")},
+        {"expected_session_id": ""},
+    ],
+)
+async def test_a_replace_that_names_no_next_revision_or_no_change_is_invalid(
+    served: Served, changes: dict[str, Any]
+) -> None:
+    await served.fence()
+    await served.submit()
+    error = await error_of(served.broker.ReplaceOrder(replace_request(served, **changes)))
+    assert isinstance(error, InvalidRequest)
+    assert served.gateway.sent == [ID]
+
+
+async def test_fence_session_tombstone_and_time_hold_for_a_replace_as_for_a_submit(
+    served: Served,
+) -> None:
+    await served.fence(5)
+    await served.submit(epoch=5)
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    await served.store.bury("a~t1~1.7", "proof")
+    for changes, reason in (
+        ({"fence": fence(4)}, Reason.STALE_EPOCH),
+        ({"fence": None}, Reason.INVALID_FIELD),
+        ({"expected_session_id": "old"}, Reason.STALE_SESSION),
+        ({"not_after": past}, Reason.NOT_AFTER_PASSED),
+        ({"replace_id": "a~t1~1.7"}, Reason.PLACEMENT_FENCED),
+    ):
+        request = replace_request(served, **({"fence": fence(5)} | changes))
+        error = await error_of(served.broker.ReplaceOrder(request))
+        assert (error.reason, error.effect) == (reason, Effect.NONE)
+    served.gateway.lose_session()
+    request = replace_request(served, fence=fence(5), expected_session_id="session-1")
+    assert (await error_of(served.broker.ReplaceOrder(request))).reason is Reason.STALE_SESSION
+    assert served.gateway.sent == [ID]
+
+
+async def test_an_order_that_is_on_its_way_is_replaced_later(served: Served) -> None:
+    await served.fence()
+    error = await error_of(served.broker.ReplaceOrder(replace_request(served)))
+    assert isinstance(error, NotFound)
+
+
+async def test_a_replace_without_a_word_is_in_doubt(served: Served) -> None:
+    await served.fence()
+    await served.submit()
+    served.gateway.failing, served.gateway.failure_before_write = ReadFailed("no answer"), False
+    error = await error_of(served.broker.ReplaceOrder(replace_request(served)))
+    assert isinstance(error, OutcomeUnknown)
+
+
+# -- replace, by the client's own ids -----------------------------------------------------------
+
+
+async def test_a_clients_own_id_stands_for_the_latest_revision(stand_alone: Served) -> None:
+    await submit_own(stand_alone)
+    for number, price in enumerate(("401", "402", "403"), 1):
+        reply = await stand_alone.broker.ReplaceOrder(own("a", f"r{number}", price))
+        assert reply.order.placement_id == revision_id("a", f"r{number}")
+    latest = await get(stand_alone, client_order_id="a")
+    assert latest.order.spec.limit_price.value == "403"
+    first = await get(stand_alone, venue_order_id="venue-1")
+    assert first.order.status == types_pb2.ORDER_STATUS_REPLACED
+    second = await get(stand_alone, client_order_id=revision_id("a", "r1"))
+    assert second.order.spec.limit_price.value == "401"
+    request = pb.CancelOrderRequest(account_id="main", client_order_id="a")
+    canceled = (await stand_alone.broker.CancelOrder(request)).order
+    assert canceled.placement_id == revision_id("a", "r3")
+
+
+async def test_the_same_change_again_answers_with_its_revision(stand_alone: Served) -> None:
+    await submit_own(stand_alone)
+    for number, price in ((1, "401"), (2, "402")):
+        await stand_alone.broker.ReplaceOrder(own("a", f"r{number}", price))
+    sent = list(stand_alone.gateway.sent)
+    again = (await stand_alone.broker.ReplaceOrder(own("a", "r1", "401.0"))).order
+    assert again.placement_id == revision_id("a", "r1")
+    other = await error_of(stand_alone.broker.ReplaceOrder(own("a", "r1", "499")))
+    assert (type(other), other.reason) == (Refused, Reason.CLIENT_ORDER_ID_REUSED)
+    assert stand_alone.gateway.sent == sent
+
+
+async def test_an_ended_order_without_a_later_revision_has_ended(stand_alone: Served) -> None:
+    await submit_own(stand_alone)
+    stand_alone.gateway.fill("a", Decimal(2), Decimal(400))
+    for call in (
+        stand_alone.broker.CancelOrder(
+            pb.CancelOrderRequest(account_id="main", client_order_id="a")
+        ),
+        stand_alone.broker.ReplaceOrder(own("a", "r1")),
+    ):
+        assert (await error_of(call)).reason is Reason.ORDER_ENDED
+
+
+@pytest.mark.parametrize(("client_order_id", "replace_id"), [("a", ""), ("a", "x~y"), (ID, "r")])
+async def test_without_a_fence_ids_are_the_clients_own(
+    stand_alone: Served, client_order_id: str, replace_id: str
+) -> None:
+    error = await error_of(stand_alone.broker.ReplaceOrder(own(client_order_id, replace_id)))
+    assert isinstance(error, InvalidRequest)
+
+
+async def test_if_revisions_cant_be_read_nothing_is_sent(stand_alone: Served) -> None:
+    await submit_own(stand_alone)
+    stand_alone.gateway.read_failure = ReadFailed("the venue does not answer")
+    error = await error_of(stand_alone.broker.ReplaceOrder(own("a", "r1")))
+    assert (type(error), error.effect) == (Unavailable, Effect.NONE)
+    stand_alone.gateway.read_failure = None
+    stand_alone.gateway.lookup_unknown = "too long ago"
+    error = await error_of(stand_alone.broker.ReplaceOrder(own("a", "r1")))
+    assert (type(error), error.effect) == (Unavailable, Effect.NONE)
+    assert stand_alone.gateway.sent == ["a"]
+
+
+def test_a_revision_id_fits_every_venue_and_is_no_placement() -> None:
+    longest = revision_id("x" * 64, "y" * 64)
+    assert len(longest) <= 128
+    assert longest == revision_id("x" * 64, "y" * 64)
+    assert revision_id("x", "y") != revision_id("x", "z")
+
+
+# -- cancel all ---------------------------------------------------------------------------------
+
+
+async def test_all_open_orders_are_asked_to_end(served: Served) -> None:
+    await served.fence()
+    for number in (1, 2):
+        await served.submit(f"o{number}~t1~1.0")
+    reply = await served.broker.CancelAllOrders(
+        pb.CancelAllOrdersRequest(account_id="main", fence=fence())
+    )
+    pending = types_pb2.ORDER_STATUS_PENDING_CANCEL
+    assert [order.status for order in reply.orders] == [pending, pending]
+    assert list(reply.failures) == []
+    assert served.gateway.sent[-1] == "cancel all"
+
+
+async def test_a_cancel_of_all_needs_its_fence_and_no_session(served: Served) -> None:
+    await served.fence(2)
+    served.gateway.lose_session()
+    for given, reason in ((None, Reason.FENCE_REQUIRED), (fence(1), Reason.STALE_EPOCH)):
+        request = pb.CancelAllOrdersRequest(account_id="main", fence=given)
+        assert (await error_of(served.broker.CancelAllOrders(request))).reason is reason
+    request = pb.CancelAllOrdersRequest(account_id="main", fence=fence(2))
+    await served.broker.CancelAllOrders(request)
+    elsewhere = pb.CancelAllOrdersRequest(account_id="main", fence=fence(2), venue="other")
+    assert isinstance(await error_of(served.broker.CancelAllOrders(elsewhere)), NotFound)
+    assert served.gateway.sent == ["cancel all"]
+
+
+# -- close a position ---------------------------------------------------------------------------
+
+
+def holds(
+    served: Served, qty: str, available: str | None = None, instrument: Instrument = SPY
+) -> None:
+    free = None if available is None else Decimal(available)
+    served.gateway.position_list = [
+        VenuePosition("fake", "main", instrument, Decimal(qty), available_qty=free)
+    ]
+
+
+def close_request(**changes: Any) -> pb.ClosePositionRequest:
+    values: dict[str, Any] = {
+        "account_id": "main",
+        "client_order_id": "c",
+        "instrument": instrument_to_wire(SPY),
+        "order_type": types_pb2.ORDER_TYPE_MARKET,
+        "time_in_force": types_pb2.TIME_IN_FORCE_DAY,
+    }
+    return pb.ClosePositionRequest(**(values | changes))
+
+
+async def closes(served: Served, **changes: Any) -> orders_pb2.Order:
+    order: orders_pb2.Order = (await served.broker.ClosePosition(close_request(**changes))).order
+    return order
+
+
+@pytest.mark.parametrize(
+    ("held", "available", "side", "qty"),
+    [
+        ("10", None, types_pb2.SIDE_SELL, "10"),
+        ("10", "4", types_pb2.SIDE_SELL, "4"),
+        ("-3", "-3", types_pb2.SIDE_BUY, "3"),
+        ("0.5", "0.5", types_pb2.SIDE_SELL, "0.5"),
+    ],
+)
+async def test_all_that_is_free_is_closed_by_an_ordinary_order(
+    stand_alone: Served, held: str, available: str | None, side: int, qty: str
+) -> None:
+    holds(stand_alone, held, available)
+    order = await closes(stand_alone)
+    assert (order.spec.client_order_id, order.spec.side) == ("c", side)
+    assert order.spec.order_qty.value == qty
+    assert stand_alone.gateway.sent == ["c"]
+
+
+async def test_an_option_is_closed_with_its_intent(stand_alone: Served) -> None:
+    holds(stand_alone, "-2", None, PUT)
+    order = await closes(
+        stand_alone,
+        instrument=instrument_to_wire(PUT),
+        qty=decimal_to_wire(Decimal(1)),
+        order_type=types_pb2.ORDER_TYPE_LIMIT,
+        limit_price=decimal_to_wire(Decimal("0.05")),
+    )
+    assert order.spec.position_intent == types_pb2.POSITION_INTENT_BUY_TO_CLOSE
+    assert (order.spec.order_qty.value, order.spec.limit_price.value) == ("1", "0.05")
+
+
+@pytest.mark.parametrize(
+    ("held", "available", "qty", "reason"),
+    [
+        (None, None, None, Reason.POSITION_NOT_FOUND),
+        ("0", None, None, Reason.POSITION_NOT_FOUND),
+        ("5", "5", "6", Reason.WOULD_CROSS_ZERO),
+        ("5", "2", "3", Reason.INSUFFICIENT_QTY),
+        ("5", "0", None, Reason.INSUFFICIENT_QTY),
+    ],
+)
+async def test_nothing_is_opened_by_closing(
+    stand_alone: Served, held: str | None, available: str | None, qty: str | None, reason: Reason
+) -> None:
+    if held is not None:
+        holds(stand_alone, held, available)
+    asked = None if qty is None else decimal_to_wire(Decimal(qty))
+    error = await error_of(stand_alone.broker.ClosePosition(close_request(qty=asked)))
+    assert (error.reason, error.effect) == (reason, Effect.NONE)
+    assert stand_alone.gateway.sent == []
+
+
+async def test_closing_again_answers_with_the_order_also_when_nothing_is_held_any_more(
+    stand_alone: Served,
+) -> None:
+    holds(stand_alone, "10")
+    first = await closes(stand_alone)
+    stand_alone.gateway.position_list = []
+    assert (await closes(stand_alone)).venue_order_id == first.venue_order_id
+    other = close_request(time_in_force=types_pb2.TIME_IN_FORCE_GTC)
+    error = await error_of(stand_alone.broker.ClosePosition(other))
+    assert error.reason is Reason.CLIENT_ORDER_ID_REUSED
+    assert stand_alone.gateway.sent == ["c"]
+
+
+async def test_closing_twice_at_once_is_one_order(stand_alone: Served) -> None:
+    holds(stand_alone, "10")
+    orders = await asyncio.gather(closes(stand_alone), closes(stand_alone))
+    assert {order.venue_order_id for order in orders} == {"venue-1"}
+    assert stand_alone.gateway.sent == ["c"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_order_id": ""},
+        {"client_order_id": "x~y"},
+        {"instrument": None},
+        {"qty": types_pb2.Decimal(value="0")},
+        {"order_type": types_pb2.ORDER_TYPE_STOP},
+        {"order_type": types_pb2.ORDER_TYPE_LIMIT},
+        {"time_in_force": types_pb2.TIME_IN_FORCE_UNSPECIFIED},
+        {"fence": fence()},
+    ],
+)
+async def test_a_closing_that_is_no_order_is_invalid(
+    stand_alone: Served, changes: dict[str, Any]
+) -> None:
+    await stand_alone.fence()
+    holds(stand_alone, "10")
+    error = await error_of(stand_alone.broker.ClosePosition(close_request(**changes)))
+    assert isinstance(error, InvalidRequest)
+    assert stand_alone.gateway.sent == []
+
+
+async def test_positions_that_cant_be_read_are_not_closed(stand_alone: Served) -> None:
+    stand_alone.gateway.read_failure = ReadFailed("no answer")
+    error = await error_of(stand_alone.broker.ClosePosition(close_request()))
+    assert (type(error), error.effect) == (Unavailable, Effect.NONE)
+
+
+async def test_a_routed_adapter_closes_nothing_past_its_router(served: Served) -> None:
+    holds(served, "10")
+    error = await error_of(served.broker.ClosePosition(close_request()))
+    assert error.reason is Reason.FENCE_REQUIRED
+
+
+# -- preview ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("client_order_id", ["a", ID])
+async def test_a_preview_sends_nothing(served: Served, client_order_id: str) -> None:
+    request = pb.PreviewOrderRequest(account_id="main", order=spec(client_order_id))
+    reply = await served.broker.PreviewOrder(request)
+    assert (reply.venue, reply.estimated, list(reply.warnings)) == ("fake", True, ["no fees"])
+    assert reply.cash_effect.amount.value == "-800"
+    assert served.gateway.sent == []
+
+
+async def test_a_preview_of_what_the_venue_does_not_take_is_refused(served: Served) -> None:
+    order = spec("a", time_in_force=types_pb2.TIME_IN_FORCE_IOC)
+    request = pb.PreviewOrderRequest(account_id="main", order=order)
+    error = await error_of(served.broker.PreviewOrder(request))
+    assert error.reason is Reason.UNSUPPORTED_BY_VENUE
