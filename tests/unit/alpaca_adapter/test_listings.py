@@ -11,6 +11,7 @@ import pytest
 from services.alpaca_adapter import wire_fields
 from services.alpaca_adapter.listings import FILLS_PAGE, ORDERS_PAGE
 from services.common.domain.errors import ReadFailed
+from tests.unit.alpaca_adapter.order_scene import bracket_json
 from tests.unit.alpaca_adapter.wire import Asked, Desk, Reply, fill_json, order_json, problem
 
 START = datetime(2024, 11, 4, 15, tzinfo=UTC)
@@ -36,7 +37,15 @@ def order_book(
         return wire_fields.nanoseconds(order["submitted_at"]) or 0
 
     def answers(asked: Asked) -> Reply:
-        listed = sorted(orders, key=lambda o: (moment(o), o["id"]), reverse=True)
+        listed = sorted(orders, key=lambda o: (moment(o), o["id"]))
+        before = asked.query.get("before_order_id")
+        if before is not None:
+            assert not {"after", "until"} & asked.query.keys()
+            listed = listed[: [o["id"] for o in listed].index(before)]
+        after = wire_fields.nanoseconds(asked.query.get("after"))
+        listed = [o for o in listed if after is None or moment(o) > after]
+        if asked.query["direction"] == "desc":
+            listed.reverse()
         until = wire_fields.nanoseconds(asked.query.get("until"))
         if until is not None:
             limit = until // unit_ns
@@ -69,9 +78,35 @@ async def test_orders_of_one_instant_at_a_pages_edge_are_neither_lost_nor_double
     assert len(found) == len(orders) == len({o["id"] for o in found})
 
 
-async def test_more_orders_of_one_instant_than_a_page_holds_are_an_error_and_no_loop() -> None:
-    orders = [order(n, START) for n in range(ORDERS_PAGE + 1)]
-    desk = Desk(order_book(orders, exclusive=False))
+@pytest.mark.parametrize("count", [501, 1700])
+@pytest.mark.parametrize("after", [None, START - timedelta(seconds=100)])
+async def test_any_number_of_orders_of_one_instant_is_read(
+    count: int, after: datetime | None
+) -> None:
+    older = [order(n, START + timedelta(seconds=n - 400)) for n in range(400)]
+    orders = [order(1000 + n, START) for n in range(count)]
+    newer = [order(5000 + n, START + timedelta(seconds=1 + n)) for n in range(300)]
+    desk = Desk(order_book(older + orders + newer, exclusive=False))
+    found = await desk.listings.orders(open_only=False, after=after)
+    in_window = older if after is None else older[-100:]
+    assert {o["id"] for o in found} == {o["id"] for o in in_window + orders + newer}
+    assert len(found) == len({o["id"] for o in found})
+
+
+async def test_an_instant_that_ids_pass_over_is_an_error() -> None:
+    orders = [order(n, START) for n in range(ORDERS_PAGE + 2)]
+    book = order_book(orders, exclusive=False)
+
+    def answers(asked: Asked) -> Reply:
+        return Reply(200, []) if "before_order_id" in asked.query else book(asked)
+
+    with pytest.raises(ReadFailed):
+        await Desk(answers).listings.orders(open_only=False)
+
+
+async def test_a_page_that_comes_again_is_an_error_and_no_loop() -> None:
+    page = [order(n, START) for n in range(ORDERS_PAGE)]
+    desk = Desk(lambda _: Reply(200, page))
     with pytest.raises(ReadFailed):
         await desk.listings.orders(open_only=False)
     assert len(desk.venue.asked) <= 3
@@ -86,12 +121,35 @@ async def test_a_page_that_ends_in_an_order_without_a_time_is_an_error() -> None
         await desk.listings.orders(open_only=False)
 
 
-async def test_what_is_asked_for_is_everything_with_legs() -> None:
+async def test_exits_are_listed_with_their_order_and_without_it() -> None:
+    parent = bracket_json(id="parent", status="filled")
+    orphan = parent["legs"][0] | {"id": "orphan"}
+    flat = [parent | {"legs": None}, *parent["legs"], orphan]
+
+    def answers(asked: Asked) -> Reply:
+        return Reply(200, [parent] if asked.query["nested"] == "true" else flat)
+
+    desk = Desk(answers)
+    found = await desk.listings.orders(open_only=True)
+    assert [(o["id"], [leg["id"] for leg in o["legs"] or []]) for o in found] == [
+        ("parent", ["exit-1", "exit-2"]),
+        ("orphan", []),
+    ]
+    assert len(desk.venue.asked) == 2
+
+
+async def test_simple_orders_take_one_list() -> None:
+    desk = Desk(lambda _: Reply(200, [order_json()]))
+    await desk.listings.orders(open_only=True)
+    assert len(desk.venue.asked) == 1
+
+
+async def test_what_is_asked_for_is_everything() -> None:
     desk = Desk(lambda _: Reply(200, []))
     await desk.listings.orders(open_only=False, after=START, before=START + timedelta(days=1))
     await desk.listings.orders(open_only=True)
     first, second = (asked.query for asked in desk.venue.asked)
-    assert (first["status"], first["limit"], first["nested"]) == ("all", "500", "true")
+    assert (first["status"], first["limit"], first["nested"]) == ("all", "500", "false")
     assert first["after"] == "2024-11-04T14:59:59.999998Z"
     assert first["until"] == "2024-11-05T15:00:00.000002Z"
     assert second["status"] == "open"
