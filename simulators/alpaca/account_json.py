@@ -31,6 +31,7 @@ def account_json(
         "cash": plain(account.cash),
         "buying_power": plain(cents(means.buying_power)),
         "regt_buying_power": plain(cents(means.buying_power * 2 / account.multiplier)),
+        "effective_buying_power": plain(cents(means.buying_power)),
         "options_buying_power": options_buying_power,
         "non_marginable_buying_power": options_buying_power,
         "equity": equity,
@@ -54,6 +55,10 @@ def account_json(
         "created_at": wire_time(opened_at),
         "balance_asof": trading_date(at).isoformat(),
         "accrued_fees": plain(account.fees),
+        "pending_reg_taf_fees": "0",
+        "intraday_adjustments": "0",
+        "admin_configurations": {},
+        "user_configurations": None,
     }
 
 

@@ -26,6 +26,7 @@ _TYPE_NAMES = (
     "FEE FXTRD INT INTPNL JNLC JNLS MA MEM MISC NC OCT OPASN OPCA OPCSH OPEXC OPEXP OPTRD PTC "
     "REORG SPIN SPLIT SWP TRANS VOF WH"
 )
+_CATEGORIES = ("trade_activity", "non_trade_activity")
 _TYPES = frozenset(_TYPE_NAMES.split())
 _OF_KIND = {
     AccountEventKind.ASSIGNED: ("OPASN", "Option Assignment"),
@@ -87,12 +88,16 @@ class Activities:
         direction = call.query("direction", "desc")
         if direction not in ("asc", "desc"):
             raise invalid("invalid direction")
+        category = call.query("category")
+        if category not in ("", *_CATEGORIES):
+            raise invalid("invalid category")
         now = self._venue.now
         items = [
             item
             for item in self._items
             if item.created_at <= now
             and (not wanted or item.type in wanted)
+            and (not category or _CATEGORIES[item.type != "FILL"] == category)
             and _in_window(call, item)
         ]
         # By id: time to the millisecond, then chance. Those of one instant come in any order, as
@@ -131,7 +136,7 @@ class Activities:
         if event.sub_type:
             content["activity_sub_type"] = event.sub_type
         if event.symbol:
-            content |= {"symbol": event.symbol, "qty": plain(event.qty)}
+            content |= {"symbol": event.symbol, "qty": plain(event.qty or event.on_qty)}
         if event.price is not None:
             is_dividend = event.kind is AccountEventKind.DIVIDEND
             content["per_share_amount" if is_dividend else "price"] = plain(event.price)

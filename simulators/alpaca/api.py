@@ -38,7 +38,20 @@ OAUTH = "oauth"
 """What stands for the key where a client has only a token."""
 
 # Endpoints that Alpaca has and this simulator answers with 501, never with a made-up answer.
-_FOR_LATER = (("GET", "/v2/corporate_actions/announcements"),)
+_FOR_LATER = (
+    "/v2/corporate_actions/announcements",
+    "/v2/corporate_actions/announcements/{id}",
+    "/v2/stocks/auctions",
+    "/v2/stocks/{symbol}/auctions",
+    "/v1/corporate-actions",
+    "/v1beta1/corporate-actions",
+    "/v1beta1/news",
+    "/v1beta1/screener/stocks/most-actives",
+    "/v1beta1/screener/{market}/movers",
+    "/v1beta1/logos/{symbol}",
+    "/v1beta3/crypto/{location}/{data}",
+    "/v1beta3/crypto/{location}/latest/{data}",
+)
 
 
 class AlpacaApi:
@@ -74,8 +87,8 @@ class AlpacaApi:
             part(market).add_to(self._router)
         self.endpoints = self._router.routes
         """Method and path template of all that is built."""
-        for method, template in _FOR_LATER:
-            self._router.add(method, template, _answer_not_built)
+        for template in _FOR_LATER:
+            self._router.add("GET", template, _answer_not_built)
 
     @staticmethod
     def _limit(venue: Venue, settings: AlpacaSettings) -> RateLimit:
@@ -97,7 +110,7 @@ class AlpacaApi:
         self._venue.advance()
         if not self.is_key(*_credentials(request)):
             return self.stamp(unauthorized().response())
-        is_data = request.path.startswith(("/v2/stocks", "/v1beta1/"))
+        is_data = request.path.startswith(("/v2/stocks", "/v1"))
         limit = self._data_limit if is_data else self.trading_limit
         response = self._answer(request, fate) if limit.admit() else rate_limited().response()
         return self.stamp(response.with_headers(limit.headers()))

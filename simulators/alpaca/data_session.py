@@ -192,7 +192,7 @@ class DataSession:
 
     def _encoded(self, batch: list[Message]) -> str | bytes:
         if self._is_json:
-            return to_json([_with(message, wire_time) for message in batch]).decode()
+            return to_json([_with(message, _text) for message in batch]).decode()
         return msgspec.msgpack.encode([_with(message, _itself) for message in batch])
 
 
@@ -205,6 +205,11 @@ def _with(message: Message, timed: Callable[[datetime], Any]) -> Message:
 
 def _itself(at: datetime) -> datetime:
     return at  # becomes a msgpack Timestamp
+
+
+def _text(at: datetime) -> str | None:
+    """Bars begin with a minute; all else happens at a nanosecond."""
+    return wire_time(at) if at.second or at.microsecond else f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _number(value: Any) -> Any:

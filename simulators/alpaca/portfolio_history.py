@@ -87,7 +87,7 @@ class PortfolioHistory:
         if call.query("date_end"):
             day = read_day(call, "date_end", calendar.trading_date(now))
             last = min(_midnight(day) + _DAY, now)
-        first = _time(call, "start")
+        first = _time(call, "start") or _time(call, "date_start")
         if first is None:
             match = _PERIOD.fullmatch(call.query("period", "1M"))
             if match is None:

@@ -70,7 +70,9 @@ class AlpacaVerbs:
         if not held:
             raise BadRequest(f"no position in {symbol}")
         kind, amount = AccountEventKind.DIVIDEND, held * per_share
-        return self._cash(kind, amount, symbol=symbol, qty=held, price=per_share, sub_type="CDIV")
+        return self._cash(
+            kind, amount, symbol=symbol, on_qty=held, price=per_share, sub_type="CDIV"
+        )
 
     def _transfer(self, kind: AccountEventKind, sign: int) -> Callable[[dict[str, Any]], Any]:
         def transfer(given: dict[str, Any]) -> Any:

@@ -44,10 +44,10 @@ OPTION_EVENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class AccountEvent:
-    """One change. `qty` is what the position changed by (of a dividend what was held), `net_amount`
-    what the cash did.
+    """One change. `qty` is what the position changed by, `net_amount` what the cash did.
 
     price: per share, None where there is none. group_id: the same for both halves of a pair.
+    on_qty: how many shares a dividend was paid on.
     """
 
     event_no: int
@@ -60,6 +60,7 @@ class AccountEvent:
     net_amount: Decimal
     group_id: str
     sub_type: str = ""
+    on_qty: Decimal = _ZERO
 
 
 AccountListener = Callable[[AccountEvent], None]
@@ -102,19 +103,20 @@ class AccountEvents:
         amount: Decimal,
         at: datetime,
         symbol: str = "",
-        qty: Decimal = _ZERO,
+        on_qty: Decimal = _ZERO,
         price: Decimal | None = None,
         sub_type: str = "",
     ) -> AccountEvent:
         """A fee, a dividend or a transfer: `amount` is signed as the cash moves.
 
         Args:
-            qty, price: Of a dividend, on how many shares and how much for each.
+            on_qty, price: Of a dividend, on how many shares and how much for each.
         """
         account.cash += amount
         if kind is AccountEventKind.FEE:
             account.fees -= amount
-        return self._tell(account, kind, symbol, qty, price, amount, self._group(), at, sub_type)
+        group = self._group()
+        return self._tell(account, kind, symbol, _ZERO, price, amount, group, at, sub_type, on_qty)
 
     def move_position(
         self, account: Account, instrument: Instrument, qty: Decimal, px: Decimal, at: datetime
@@ -176,6 +178,7 @@ class AccountEvents:
         group_id: str,
         at: datetime,
         sub_type: str = "",
+        on_qty: Decimal = _ZERO,
     ) -> AccountEvent:
         event = AccountEvent(
             event_no=len(self._ledger.account_events) + 1,
@@ -188,6 +191,7 @@ class AccountEvents:
             net_amount=net_amount,
             group_id=group_id,
             sub_type=sub_type,
+            on_qty=on_qty,
         )
         self._ledger.account_event(event)
         if net_amount:

@@ -1,8 +1,8 @@
 """The end of options: exercise, assignment and expiry, on request and by the clock.
 
-As at Alpaca: what is at least a cent in the money when it expires is exercised, and assigned if it
-is short; what isn't expires. In the last half hour of trading a long position in the money is sold
-if the account has neither the money nor the shares for its exercise.
+As at Alpaca: what is at least a cent in the money at the close of its last day is exercised, and
+assigned if it is short; what isn't expires. In the last half hour of trading a long position in the
+money is sold if the account has neither the money nor the shares for its exercise.
 """
 
 from collections.abc import Iterator
@@ -165,7 +165,10 @@ class OptionLifecycle:
         today = calendar.trading_date(self._venue.now)
         for account, position, contract in self._options():
             last_day = calendar.trading_date(calendar.last_trading(contract.expiry))
-            if last_day != today or position.qty <= 0 or not self._is_in_the_money(contract):
+            if last_day != today or position.qty <= 0:
+                continue
+            quote = self._venue.quotes.find(contract.underlying)
+            if quote is None or not _is_in_the_money(contract, quote.mid):
                 continue
             if self._shorts_against(account, contract) >= position.qty:
                 continue  # one leg of a spread pays for the other
@@ -196,7 +199,8 @@ class OptionLifecycle:
 
     def _end(self, account: Account, qty: Decimal, contract: OptionContract) -> None:
         now = self._venue.now
-        if not self._is_in_the_money(contract):
+        close = self._venue.quotes.previous_close(contract.underlying)
+        if close is None or not _is_in_the_money(contract, close):
             self._events.expire(account, contract, now)
         elif qty < 0:
             self._events.assign(account, contract, -qty, now)
@@ -213,12 +217,10 @@ class OptionLifecycle:
                 if isinstance(position.instrument, OptionContract):
                     yield account, position, position.instrument
 
-    def _is_in_the_money(self, contract: OptionContract) -> bool:
-        quote = self._venue.quotes.find(contract.underlying)
-        if quote is None:
-            return False
-        distance = quote.mid - contract.strike
-        return (distance if contract.right is Right.CALL else -distance) >= _CENT
+
+def _is_in_the_money(contract: OptionContract, px: Decimal) -> bool:
+    distance = px - contract.strike
+    return (distance if contract.right is Right.CALL else -distance) >= _CENT
 
 
 def _next(at: datetime, offset: timedelta) -> datetime:

@@ -191,9 +191,10 @@ async def test_json_is_for_those_who_do_not_ask_for_msgpack() -> None:
     assert await session.next_frame() == '[{"T":"success","msg":"authenticated"}]'
     session.receive('{"action":"subscribe","quotes":["SPY"]}')
     assert json.loads(await session.next_frame() or "")[0]["quotes"] == ["SPY"]
+    api.wait(1)
     api.simulated.control.set_quote("SPY", Decimal("401.00"), Decimal("401.04"))
     (quote,) = json.loads(await session.next_frame() or "")
-    assert quote["t"] == "2024-11-04T15:00:00.000000523Z"
+    assert quote["t"] == "2024-11-04T15:00:01.000000523Z"
     options = api.simulated.data.connect("/v1beta1/indicative", HEADERS)
     assert options is not None
     options.receive('{"action":"subscribe","quotes":["SPY241115P00400000"]}')

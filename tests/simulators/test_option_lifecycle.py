@@ -1,11 +1,15 @@
 """Options from their last afternoon to their end: exercise, assignment, expiry, activities."""
 
+import contextlib
+import random
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from simulators.alpaca.settings import SIMULATED_ACCOUNT_NUMBER
+from simulators.control.control import BadRequest
+from simulators.venue.refusals import Refusal
 from tests.simulators.markets import new_york
 from tests.simulators.rest import PUT, Api
 
@@ -80,6 +84,8 @@ def test_an_assigned_put_gives_shares_and_its_activities_come_the_next_trading_d
     assert assigned["id"] != traded["id"]
     assert assigned["id"].startswith("20241115000000000::")
     assert account.json("GET", "/v2/account/activities/OPTRD") == [traded]
+    path = "/v2/account/activities"
+    assert account.json("GET", path, category="trade_activity") == []
     dated = account.json("GET", "/v2/account/activities", date=EXPIRY)
     assert {activity["activity_type"] for activity in dated} == {"OPASN", "OPTRD"}
 
@@ -121,6 +127,17 @@ def test_a_cent_in_the_money_is_exercised_unless_told_otherwise() -> None:
     other.at("16:06:00")
     assert other.held == {}
     assert other.cash == 100_000
+
+
+def test_what_counts_is_the_close_and_not_what_comes_after_it() -> None:
+    account = Account()
+    account.hold(CALL, "1")
+    account.spot("399")
+    account.at("16:01:00")
+    account.spot("405")
+    account.at("16:06:00")
+    assert account.held == {}
+    assert account.cash == 100_000
 
 
 def test_a_spread_in_the_money_settles_to_the_difference_of_its_strikes() -> None:
@@ -220,6 +237,7 @@ def test_fees_dividends_and_transfers_move_cash_and_are_activities_at_once() -> 
     account = Account()
     account.hold("SPY", "10", "400")
     control = account.simulated.control
+    before = control.ledger()["accounts"][SIMULATED_ACCOUNT_NUMBER]["positions"]
     control.do("fee", amount="0.05", sub_type="ORF", symbol=PUT)
     control.do("dividend", symbol="SPY", per_share="1.75")
     control.do("deposit", amount="500")
@@ -230,6 +248,8 @@ def test_fees_dividends_and_transfers_move_cash_and_are_activities_at_once() -> 
     assert (by_type["FEE"]["net_amount"], by_type["FEE"]["activity_sub_type"]) == ("-0.05", "ORF")
     assert (by_type["DIV"]["net_amount"], by_type["DIV"]["per_share_amount"]) == ("17.5", "1.75")
     assert (by_type["CSD"]["net_amount"], by_type["CSW"]["net_amount"]) == ("500", "-100")
+    assert by_type["DIV"]["qty"] == "10"
+    assert control.ledger()["accounts"][SIMULATED_ACCOUNT_NUMBER]["positions"] == before
     entries = control.ledger(with_entries=True)["entries"]
     assert [entry["balance"] for entry in entries if entry["kind"] == "cash"][-1] == "100417.45"
 
@@ -254,3 +274,54 @@ def test_activities_of_all_kinds_are_paged_together(page_size: int) -> None:
         token = page[-1]["id"]
     assert len(seen) == 4
     assert seen == sorted(seen, reverse=True)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_ledger_holds_every_cent_and_share_whatever_happens(seed: int) -> None:
+    """Positions and cash are the sum of what the ledger records, each time it is looked at."""
+    account = Account(seed=seed, cash=Decimal(60_000), options_level=3)
+    draw, control = random.Random(seed), account.simulated.control
+    symbols = ["SPY", PUT, CALL, "SPY241108C00402000", "SPY241108P00398000"]
+    for _ in range(60):
+        step = draw.randrange(7)
+        held = [symbol for symbol in account.held if symbol != "SPY"]
+        symbol = draw.choice(held if held and step in (2, 3) else symbols)
+        with contextlib.suppress(Refusal, BadRequest):
+            if step < 2:
+                side = draw.choice(["buy", "sell"])
+                order = {"symbol": symbol, "side": side, "qty": "2", "type": "market"}
+                account("POST", "/v2/orders", order | {"time_in_force": "day"})
+            elif step == 2:
+                account("POST", f"/v2/positions/{symbol}/exercise")
+            elif step == 3:
+                control.do("assign", symbol=symbol, qty="1")
+            elif step == 4:
+                account.spot(str(draw.randrange(390, 411)))
+            elif step == 5:
+                control.do(draw.choice(["fee", "deposit"]), amount="1.25")
+            else:
+                account.hold(symbol, draw.choice(["-2", "2"]))
+        control.advance_clock(draw.choice([1, 600, 3 * 3600]))
+        check_books(control.ledger(with_entries=True))
+    account.at("17:00:00")
+    check_books(control.ledger(with_entries=True))
+    kinds = {event["kind"] for event in control.ledger()["account_events"]}
+    assert kinds >= {"assigned", "option_trade", "position"}
+    assert kinds & {"expired", "exercised"}
+
+
+def check_books(ledger: dict[str, Any]) -> None:
+    books = ledger["accounts"][SIMULATED_ACCOUNT_NUMBER]
+    moved = [Decimal(e["amount"]) for e in ledger["entries"] if e["kind"] == "cash"]
+    assert Decimal(books["cash"]) == Decimal(books["starting_cash"]) + sum(moved)
+    held: dict[str, Decimal] = {}
+    for fill in ledger["executions"]:
+        sign = 1 if fill["side"] == "buy" else -1
+        symbol = fill["symbol"]
+        held[symbol] = held.get(symbol, Decimal(0)) + sign * Decimal(fill["last_qty"])
+    for event in ledger["account_events"]:
+        symbol = event["symbol"]
+        held[symbol] = held.get(symbol, Decimal(0)) + Decimal(event["qty"])
+    assert {symbol: qty for symbol, qty in held.items() if qty} == {
+        position["symbol"]: Decimal(position["qty"]) for position in books["positions"]
+    }
