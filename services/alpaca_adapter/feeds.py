@@ -9,6 +9,7 @@ be refused where old bars are not.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Final, TypeVar
 
 import structlog
@@ -73,6 +74,17 @@ class Feeds:
         """Alpaca refused `feed` for `what`."""
         _log.warning("feed_refused", feed=feed, what=what, reason=why)
         self._refused_until[(what, feed)] = self._monotonic() + self._refused_s
+
+    async def ask_history(self, read: Callable[[str], Awaitable[T]]) -> tuple[T, str]:
+        """Like `ask`, for the past of shares. A refusal is not remembered.
+
+        sip is everybody's once it is 15 minutes old, so the next request may be answered; that it
+        is delayed makes no difference to the past.
+        """
+        if self._first[Api.STOCKS] != "iex":
+            with suppress(NotEntitled):
+                return await read("sip"), "sip"
+        return await read("iex"), "iex"
 
     async def ask(self, api: Api, what: str, read: Callable[[str], Awaitable[T]]) -> tuple[T, str]:
         """What `read` gives for the best feed that is not refused, and which one that is.

@@ -90,10 +90,8 @@ class MarketData:
             found = await self._bars(Api.OPTIONS, "/options/bars", params, until)
             feed = OPTION_BARS_FEED
         else:
-            found, feed = await self._feeds.ask(
-                Api.STOCKS,
-                "/stocks/bars",
-                lambda feed: self._bars(Api.STOCKS, "/stocks/bars", params | {"feed": feed}, until),
+            found, feed = await self._feeds.ask_history(
+                lambda feed: self._bars(Api.STOCKS, "/stocks/bars", params | {"feed": feed}, until)
             )
         # Alpaca takes the end itself in.
         bars = [b for b in found if query.end is None or b.start_time < query.end]

@@ -73,7 +73,7 @@ def settings_for(url: str, **changed: Any) -> AlpacaSettings:
         **FAST,
     }
     for name, value in changed.items():
-        values[name] = values[name] | value if isinstance(value, dict) else value
+        values[name] = values.get(name, {}) | value if isinstance(value, dict) else value
     return AlpacaSettings(**values)
 
 

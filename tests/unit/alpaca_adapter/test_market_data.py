@@ -137,12 +137,21 @@ async def test_a_refused_feed_gives_way_to_the_free_one_and_is_tried_again_later
     assert desk.clock.slept == []
 
 
-async def test_a_refusal_counts_for_what_was_asked_only() -> None:
+async def test_a_refusal_of_the_present_says_nothing_of_the_past() -> None:
     desk = entitled_to("iex")
     market = market_data(desk, "sip")
     await market.quotes([SPY])
-    desk.venue.answers = entitled_to("sip").venue.answers
+    assert (await market.bars(BarQuery(SPY, 60.0, START))).feed == "iex"
+    desk.venue.answers = entitled_to("sip").venue.answers  # what is asked for is old enough now
     assert (await market.bars(BarQuery(SPY, 60.0, START))).feed == "sip"
+
+
+async def test_the_past_is_not_delayed() -> None:
+    desk = entitled_to("sip", "delayed_sip")
+    market = market_data(desk, "delayed_sip")
+    assert (await market.bars(BarQuery(SPY, 60.0, START))).feed == "sip"
+    (quote,) = await market.quotes([SPY])
+    assert (quote.feed, quote.quality) == ("delayed_sip", QuoteQuality.DELAYED)
 
 
 async def test_a_free_feed_that_is_refused_is_an_error() -> None:
@@ -287,10 +296,10 @@ async def test_a_page_that_fails_fails_the_list() -> None:
         await market_data(desk).bars(BarQuery(SPY, 60.0, START))
 
 
-async def test_no_bars_are_none_and_not_an_error() -> None:
-    for content in ({"bars": {}}, {"bars": None}, {"bars": {"SPY": None}}):
-        desk = Desk(lambda _, content=content: Reply(200, content))  # type: ignore[misc]
-        assert (await market_data(desk).bars(BarQuery(SPY, 60.0, START))).bars == ()
+@pytest.mark.parametrize("content", [{"bars": {}}, {"bars": None}, {"bars": {"SPY": None}}])
+async def test_no_bars_are_none_and_not_an_error(content: Any) -> None:
+    desk = Desk(lambda _: Reply(200, content))
+    assert (await market_data(desk).bars(BarQuery(SPY, 60.0, START))).bars == ()
 
 
 # -- snapshots -----------------------------------------------------------------------------------

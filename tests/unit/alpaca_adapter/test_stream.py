@@ -39,7 +39,7 @@ async def test_a_cancellation_that_the_sdk_drops_is_repeated_until_it_ends() -> 
                 if dropped == 3:
                     raise
 
-    tapped._run_forever = stubborn  # type: ignore[method-assign]
+    tapped._run_forever = stubborn
     running = asyncio.create_task(tapped.run())
     await asyncio.sleep(0.01)
     running.cancel()
