@@ -251,6 +251,15 @@ class AlpacaGateway(VenueGateway):
         """What an order would cost, estimated."""
         return await self._parts.previews.preview(spec)
 
+    def settled_for_s(self, client_id: str) -> float | None:
+        """See the port; None while there is no session, or if sends have been forgotten."""
+        unproven = self._parts.unproven
+        if not self.session_id or unproven.forgot:
+            return None
+        ended_at = unproven.must_have_ended_at(client_id)
+        since = max(self._updates.session_began_at, ended_at or 0.0)
+        return self._clock.monotonic() - since
+
     async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
         """Look one order up; exactly one id is given."""
         if bool(client_id) == bool(venue_order_id):

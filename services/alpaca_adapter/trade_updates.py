@@ -82,6 +82,7 @@ class TradeUpdates:
         self._on_change = on_change
         self.session_id = ""
         self.session_since: datetime | None = None
+        self.session_began_at = 0.0  # monotonic
         self._listening = False
         self._gaps = 0
         self._changed = asyncio.Event()
@@ -194,6 +195,7 @@ class TradeUpdates:
     def _begin_session(self, recovered: Recovered) -> None:
         self.session_id = self._new_session_id()
         self.session_since = self._clock.now()
+        self.session_began_at = self._clock.monotonic()
         kept_back, self._kept_back = self._kept_back, []
         # Whose exit or leg an order is has to be known before its executions are told.
         first = [r for r in recovered.reports if r.parent and not self._told.knows(r)]

@@ -58,6 +58,11 @@ class Unproven:
         """Whether a send under this id is unproven."""
         return client_id in self._sends
 
+    def must_have_ended_at(self, client_id: str) -> float | None:
+        """When the last unproven send under this id has ended for sure; None without one."""
+        sends = self._sends.get(client_id)
+        return max(sends) if sends else None
+
     def may_still_land(self, client_id: str) -> bool:
         """Whether an unproven send under this id may come up although the venue shows nothing."""
         sends = self._sends.get(client_id)

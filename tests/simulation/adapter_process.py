@@ -138,7 +138,13 @@ class AdapterProcess(ABC, Generic[S, G]):
             self.capabilities,
             server_version="simulated",
         )
-        adapter = AdapterServicer(self.gateway, self.store, settling_s=settings.settling_s)
+        adapter = AdapterServicer(
+            self.gateway,
+            desk,
+            self.store,
+            account_tag=settings.account_tag,
+            settling_s=settings.settling_s,
+        )
         broker_service_pb2_grpc.add_BrokerServiceServicer_to_server(broker, server)  # type: ignore[arg-type]
         adapter_service_pb2_grpc.add_AdapterServiceServicer_to_server(adapter, server)  # type: ignore[arg-type]
         server.start(wiring.port)

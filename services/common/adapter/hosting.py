@@ -247,7 +247,14 @@ def _server(
     )
     broker_service_pb2_grpc.add_BrokerServiceServicer_to_server(broker, server.grpc)
     adapter_service_pb2_grpc.add_AdapterServiceServicer_to_server(
-        AdapterServicer(gateway, host.store, settling_s=settings.settling_s), server.grpc
+        AdapterServicer(
+            gateway,
+            desk,
+            host.store,
+            account_tag=settings.account_tag,
+            settling_s=settings.settling_s,
+        ),
+        server.grpc,
     )
     return server
 

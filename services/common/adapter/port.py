@@ -214,6 +214,15 @@ class VenueGateway(Protocol):
         """What the order would cost; sends nothing."""
         raise not_offered("PreviewOrder")
 
+    def settled_for_s(self, client_id: str) -> float | None:
+        """Seconds for which the venue could have brought up what was sent under `client_id`.
+
+        They count on the monotonic clock from the later of the start of the current session and
+        the end of the last write under this id by this process, and are what absence needs (see
+        `absence`). None: the gateway can't tell, and absence is never proven.
+        """
+        return None
+
     async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
         """Look one order up; exactly one id is given. A failed read raises ReadFailed."""
 

@@ -16,6 +16,7 @@ from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
     CancelAllOutcome,
     InstructionReport,
+    LookupResult,
     OrderReport,
     Preview,
 )
@@ -31,6 +32,15 @@ class MutatingGateway(FakeVenueGateway):
     failing: TandemError | None = None
     failure_before_write = True
     instructed: InstructionReport = InstructionReport(OrderStatus.ACCEPTED)
+    settled_s: float | None = None
+    looked_up: list[str]
+
+    async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
+        self.looked_up = [*getattr(self, "looked_up", []), client_id or venue_order_id]
+        return await super().find_order(client_id=client_id, venue_order_id=venue_order_id)
+
+    def settled_for_s(self, client_id: str) -> float | None:
+        return self.settled_s
 
     async def replace(
         self, client_id: str, new_client_id: str, change: OrderChange, last_check: LastCheck

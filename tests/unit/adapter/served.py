@@ -178,7 +178,10 @@ async def serve(
     )
     add_BrokerServiceServicer_to_server(broker, server.grpc)
     add_AdapterServiceServicer_to_server(
-        AdapterServicer(gateway, store, settling_s=given.settling_s), server.grpc
+        AdapterServicer(
+            gateway, desk, store, account_tag=given.account_tag, settling_s=given.settling_s
+        ),
+        server.grpc,
     )
     await server.start()
     options = [("grpc.max_receive_message_length", MESSAGE_BYTES_MAX)]

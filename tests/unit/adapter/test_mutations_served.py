@@ -9,7 +9,6 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.common.contract.pb import adapter_service_pb2 as adapter_pb
 from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.contract.pb import errors_pb2, orders_pb2, types_pb2
 from services.common.domain.errors import (
@@ -223,13 +222,10 @@ async def test_what_a_later_release_serves_is_unimplemented_with_effect_none(
     served: Served,
 ) -> None:
     await served.fence()
-    for call in (
-        served.broker.EstimateCost(pb.EstimateCostRequest(account_id="main")),
-        served.adapter.FenceOrder(adapter_pb.FenceOrderRequest(account_id="main")),
-    ):
-        refused = await error_of(call)
-        assert (refused.reason, refused.effect) == (Reason.NOT_IMPLEMENTED, Effect.NONE)
-        assert await call.code() is grpc.StatusCode.UNIMPLEMENTED
+    call = served.broker.EstimateCost(pb.EstimateCostRequest(account_id="main"))
+    refused = await error_of(call)
+    assert (refused.reason, refused.effect) == (Reason.NOT_IMPLEMENTED, Effect.NONE)
+    assert await call.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 async def test_a_fence_store_that_fails_stops_orders_and_readiness(served: Served) -> None:
