@@ -163,7 +163,8 @@ class MarketData:
             if token in tokens:
                 raise ReadFailed(f"{path}: Alpaca gives the same page again")
             if len(pages) * per_page >= BARS_MAX:
-                raise InvalidRequest("start_time", f"more than {BARS_MAX} bars at once")
+                why = f"more than {BARS_MAX} bars at once: ask for shorter periods one by one"
+                raise InvalidRequest("start_time", why)
             tokens.add(token)
             asked = {**params, "page_token": token}
 

@@ -18,7 +18,7 @@ from services.common.domain.market import ListedOption, MarketDay
 CONTRACTS_PATH: Final = "/options/contracts"
 CALENDAR_PATH: Final = "/calendar"
 CONTRACTS_PAGE: Final = 10_000
-CONTRACTS_MAX: Final = 100_000
+CONTRACTS_MAX: Final = 50_000
 # Farther than any listing goes; without a bound Alpaca lists to the next weekend only.
 _FAR: Final = timedelta(days=3660)
 

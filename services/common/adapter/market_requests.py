@@ -7,7 +7,7 @@ held at once; each is named in the answer that refuses.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -28,8 +28,8 @@ from services.common.domain.errors import InvalidRequest
 from services.common.domain.instruments import Equity, Instrument, InstrumentError, OptionContract
 
 INSTRUMENTS_MAX: Final = 100
-BARS_MAX: Final = 100_000
-"""Periods between the start and the end of one request for bars."""
+BARS_MAX: Final = 20_000
+"""Bars of one request; a gateway that finds more raises InvalidRequest naming `start_time`."""
 MINUTE_S: Final = 60.0
 DAY_S: Final = 86_400.0
 WEEK_S: Final = 7 * DAY_S
@@ -57,10 +57,10 @@ def options_of(messages: Sequence[types_pb2.Instrument]) -> tuple[OptionContract
     return tuple(i for i in instruments_of(messages) if isinstance(i, OptionContract))
 
 
-def bar_query(request: pb.GetBarsRequest, now: datetime) -> BarQuery:
+def bar_query(request: pb.GetBarsRequest) -> BarQuery:
     """Which bars. A length is a whole number of minutes, 1 minute to 1 month of 30 days.
 
-    `now` stands for an end that is not given. Which lengths there are is the venue's to say.
+    Which of these lengths there are is the venue's to say.
     """
     instrument = instrument_from_wire(request.instrument, "instrument")
     if not request.HasField("bar_length"):
@@ -70,13 +70,8 @@ def bar_query(request: pb.GetBarsRequest, now: datetime) -> BarQuery:
         raise InvalidRequest("bar_length", "must be whole minutes, 1 minute to 1 month (30 days)")
     start = required_timestamp_from_wire(request, "start_time", "start_time")
     end = optional_timestamp_from_wire(request, "end_time", "end_time")
-    last = now if end is None else end
     if end is not None and start >= end:
         raise InvalidRequest("end_time", "must be after start_time")
-    if (last - start).total_seconds() / length_s > BARS_MAX:
-        raise InvalidRequest(
-            "start_time", f"more than {BARS_MAX} bars at once: ask for shorter periods one by one"
-        )
     return BarQuery(instrument, length_s, start, end)
 
 

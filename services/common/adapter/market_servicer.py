@@ -52,7 +52,7 @@ class MarketServicer(ServedAccount):
 
     async def GetBars(self, request: pb.GetBarsRequest, context: Any) -> pb.GetBarsResponse:
         self._require_here(request.account_id, request.venue)
-        query = bar_query(request, self._clock.now())
+        query = bar_query(request)
 
         feed = ""
 

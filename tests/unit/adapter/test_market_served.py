@@ -156,7 +156,6 @@ async def test_no_bars_still_name_the_feed(market: Served) -> None:
         ({"bar_length": duration_to_wire(31 * 86400)}, "bar_length"),
         ({"start_time": None}, "start_time"),
         ({"end_time": timestamp_to_wire(START)}, "end_time"),
-        ({"start_time": timestamp_to_wire(START - timedelta(days=80))}, "start_time"),
     ],
 )
 async def test_bars_that_make_no_sense_are_refused_by_field(

@@ -208,7 +208,7 @@ def paged_bars(symbol: str, *pages: list[dict[str, Any]]) -> Desk:
 
 
 async def test_bars_are_read_to_the_end_and_stay_exact() -> None:
-    desk = paged_bars("SPY", [bar_json(0), bar_json(1)], [bar_json(2)], [bar_json(3)])
+    desk = paged_bars("SPY", [bar_json(0), bar_json(1)], [bar_json(2), bar_json(3)])
     query = BarQuery(SPY, 60.0, START, START + timedelta(minutes=3))
     found = await market_data(desk).bars(query)
     assert found.feed == "iex"
@@ -234,7 +234,7 @@ async def test_bars_are_read_to_the_end_and_stay_exact() -> None:
         "sort": "asc",
         "feed": "iex",
     }
-    assert [asked.query.get("page_token") for asked in desk.venue.asked] == [None, "1", "2"]
+    assert [asked.query.get("page_token") for asked in desk.venue.asked] == [None, "1"]
 
 
 async def test_bars_of_options_name_no_feed_in_the_request() -> None:
@@ -286,6 +286,13 @@ async def test_bars_that_cant_be_read_whole_are_an_error(content: Any) -> None:
     desk = Desk(lambda _: Reply(200, content))
     with pytest.raises(ReadFailed):
         await market_data(desk).bars(BarQuery(SPY, 60.0, START))
+
+
+async def test_more_bars_than_can_be_held_are_refused() -> None:
+    desk = paged_bars("SPY", [bar_json(0)], [bar_json(1)], [bar_json(2)])
+    with pytest.raises(InvalidRequest) as refused:
+        await market_data(desk).bars(BarQuery(SPY, 60.0, START))
+    assert (refused.value.field, len(desk.venue.asked)) == ("start_time", 2)
 
 
 async def test_a_page_that_fails_fails_the_list() -> None:
