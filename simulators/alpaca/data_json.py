@@ -94,6 +94,6 @@ def valuation_json(valuation: Valuation | None) -> dict[str, Any]:
     known = valuation.greeks
     names = ("delta", "gamma", "rho", "theta", "vega")
     return {
-        "greeks": {name: round(getattr(known, name), 4) for name in names},
+        "greeks": {name: round(getattr(known, name), 4) + 0.0 for name in names},
         "impliedVolatility": round(valuation.implied_volatility, 4),
     }

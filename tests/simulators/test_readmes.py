@@ -36,6 +36,13 @@ def test_every_request_verb_option_and_notice_of_the_gateway_is_documented() -> 
     assert [code for code in TEXTS if str(code) not in IB_GATEWAY] == []
 
 
+def test_every_verb_and_switch_of_the_simulated_alpaca_is_documented() -> None:
+    control = build(AlpacaSettings(), Base()).control
+    names = [*control.verbs(), *control.options()]
+    assert len(names) >= 14
+    assert [name for name in names if f"`{name}`" not in ALPACA] == []
+
+
 def test_every_fault_is_documented() -> None:
     names = [member.value for kind in (Kind, Ends) for member in kind]
     assert [name for name in names if f"`{name}`" not in SIMULATORS] == []
