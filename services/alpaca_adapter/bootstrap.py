@@ -56,6 +56,7 @@ def _gateway(host: Host, settings: AlpacaSettings) -> AlpacaGateway:
     lifecycle.on_close("requests", lambda: pool.close(rest.total_timeout_s), rest.total_timeout_s)
     data_pacer = make_pacer(lifecycle.clock, settings.data_pacing)
     host.meters.watch_budget("market_data", data_pacer)
+    host.meters.watch_calls(pool)
     around = Surroundings(
         clock=lifecycle.clock,
         run_blocking=pool.run,

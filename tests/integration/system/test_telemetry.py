@@ -168,6 +168,8 @@ async def test_pages_count_calls_orders_venues_and_commits(trio: Observed) -> No
     assert adapter[posted] >= 1
     assert adapter["tandem_budget_left", "trading", "alpaca"] > 0
     assert adapter["tandem_budget_left", "market_data", "alpaca"] > 0
+    assert adapter["tandem_calls_under_way", "alpaca"] >= 0
+    assert adapter["tandem_calls_late", "alpaca"] == 0
     assert adapter["tandem_venue_session", "alpaca"] == 1
     assert adapter["tandem_sends_in_flight", "alpaca"] >= 0
     told = " ".join(value for sample in (*router, *adapter) for value in sample)
