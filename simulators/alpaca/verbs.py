@@ -6,6 +6,7 @@ from typing import Any
 
 from simulators.alpaca.data_stream import DataStreams
 from simulators.alpaca.market import Market
+from simulators.alpaca.wire_values import cents
 from simulators.control.control import BadRequest, Verb
 from simulators.control.truth import account_event_record
 from simulators.venue.account_events import AccountEvent, AccountEventKind
@@ -69,7 +70,7 @@ class AlpacaVerbs:
         held = self._account.position_qty(symbol)
         if not held:
             raise BadRequest(f"no position in {symbol}")
-        kind, amount = AccountEventKind.DIVIDEND, held * per_share
+        kind, amount = AccountEventKind.DIVIDEND, cents(held * per_share)
         return self._cash(
             kind, amount, symbol=symbol, on_qty=held, price=per_share, sub_type="CDIV"
         )

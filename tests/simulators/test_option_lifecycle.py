@@ -10,6 +10,7 @@ import pytest
 from simulators.alpaca.settings import SIMULATED_ACCOUNT_NUMBER
 from simulators.control.control import BadRequest
 from simulators.venue.refusals import Refusal
+from simulators.venue.settings import VenueSettings
 from tests.simulators.markets import new_york
 from tests.simulators.rest import PUT, Api
 
@@ -96,6 +97,21 @@ def test_option_activities_can_come_at_once() -> None:
     account.spot("390")
     account.at("16:10:00")
     assert len(account.activities("OPASN", "OPTRD")) == 2
+
+
+def test_expiry_happens_in_a_night_that_is_skipped() -> None:
+    account = Account(venue=VenueSettings(skip_closed=True))
+    account.hold(PUT, "-1")
+    account.spot("390")
+    account.at("15:59:59")
+    account.wait(2)
+    assert account.simulated.venue.now >= new_york("2024-11-18", "09:30:00")
+    assert account.held == {"SPY": "100"}
+    ((at, _), _) = [
+        (event["at"], event["kind"])
+        for event in account.simulated.control.ledger()["account_events"][1:]
+    ]
+    assert at.startswith("2024-11-15T21:05:00")
 
 
 def test_what_is_worthless_expires_long_or_short() -> None:
@@ -252,6 +268,15 @@ def test_fees_dividends_and_transfers_move_cash_and_are_activities_at_once() -> 
     assert control.ledger()["accounts"][SIMULATED_ACCOUNT_NUMBER]["positions"] == before
     entries = control.ledger(with_entries=True)["entries"]
     assert [entry["balance"] for entry in entries if entry["kind"] == "cash"][-1] == "100417.45"
+
+
+def test_a_dividend_on_a_part_of_a_share_is_paid_to_the_cent() -> None:
+    account = Account()
+    account.hold("SPY", "0.3", "400")
+    before = account.cash
+    account.simulated.control.do("dividend", symbol="SPY", per_share="0.25")
+    (dividend,) = account.activities("DIV")
+    assert account.cash - before == Decimal(dividend["net_amount"]) == Decimal("0.08")
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3])
