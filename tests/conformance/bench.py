@@ -19,7 +19,7 @@ from services.common.contract.pb.broker_service_pb2_grpc import BrokerServiceStu
 from tests.conformance.card import Card
 from tests.conformance.control import VenueControl
 from tests.conformance.failures import Failure, read_failure
-from tests.conformance.hearing import WAIT_S, Hearing, eventually, has_ended, once
+from tests.conformance.hearing import PATIENCE_S, Hearing, eventually, has_ended, once
 from tests.conformance.scene import Prices, Scene, Ticket, instrument, spec
 from tests.conformance.server import Role, ServerProcess, Stand
 from tests.conformance.story import Story
@@ -130,7 +130,7 @@ class Bench:
         await self._reachable()
         if self.server.fenced:
             await self.take(self.epoch)
-        ends_at = time.monotonic() + WAIT_S
+        ends_at = time.monotonic() + PATIENCE_S.get()
         while True:
             told = (await self.broker.GetStatus(self._status(), timeout=CALL_S)).venues
             if told and all(venue.ready for venue in told):
@@ -214,11 +214,13 @@ class Bench:
         return pb.SubmitOrderRequest(**fields)
 
     async def works(self, ticket: Ticket) -> Answer:
-        """Send an order and wait until it is told as working; one step for both."""
+        """Send an order, wait until it is told as working and is at market; one step for all."""
         answer = await self.call(self.broker.SubmitOrder, self.submit_request(ticket))
         self.note(f"submit {ticket.label}: {_words(answer)}")
         wanted = (types_pb2.ORDER_STATUS_ACCEPTED, types_pb2.ORDER_STATUS_SUSPENDED)
         await self._told(ticket, lambda order: order.status in wanted, "working", after=0)
+        if self.stand.control is not None:
+            await self.eventually(lambda: self._is_at_market(ticket), "the order at market")
         return answer
 
     async def cancel(self, ticket: Ticket, **changed: Any) -> Answer:
@@ -320,7 +322,7 @@ class Bench:
 
     async def fence_order(self, ticket: Ticket, **changed: Any) -> Answer:
         """Fence a placement off, waiting as long as it is said to settle; tells the outcome."""
-        ends_at = time.monotonic() + WAIT_S
+        ends_at = time.monotonic() + PATIENCE_S.get()
         while True:
             answer = await self.try_fence_order(ticket, **changed)
             settles = not answer.has_failed and answer.reply.HasField("retry_after_s")
@@ -412,7 +414,7 @@ class Bench:
 
     async def eventually(self, ask: Callable[[], Awaitable[Any]], what: str) -> Any:
         """The first true answer of a question."""
-        ends_at = time.monotonic() + WAIT_S
+        ends_at = time.monotonic() + PATIENCE_S.get()
         while not (answer := await ask()):
             assert time.monotonic() < ends_at, f"waited for {what}; still {answer!r}"
             await asyncio.sleep(_POLL_S)
@@ -445,12 +447,16 @@ class Bench:
         assert found is not None
         return found
 
+    async def _is_at_market(self, ticket: Ticket) -> bool:
+        orders = await self.venue.orders(ticket.base)
+        return bool(orders) and all(order.status != "pending_new" for order in orders)
+
     def _filled(self, ticket: Ticket) -> Decimal:
         told = once(self.hearing.executions(ticket))
         return sum((Decimal(e.last_qty.value) for e in told), Decimal(0))
 
     async def _reachable(self) -> None:
-        await asyncio.wait_for(self._channel.channel_ready(), WAIT_S)
+        await asyncio.wait_for(self._channel.channel_ready(), PATIENCE_S.get())
 
     def _status(self) -> pb.GetStatusRequest:
         return pb.GetStatusRequest(account_id=self.account_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -14,7 +15,9 @@ from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.contract.pb import events_pb2, orders_pb2, types_pb2
 from tests.conformance.scene import Ticket
 
-WAIT_S: Final = 20.0
+PATIENCE_S: Final = ContextVar("PATIENCE_S", default=20.0)
+"""How long anything is waited for, in seconds; a run against a server that is known to be wrong
+needs less of it."""
 _POLL_S: Final = 0.01
 _ENDED: Final = frozenset(
     {
@@ -116,10 +119,11 @@ def once(executions: list[orders_pb2.Execution]) -> list[orders_pb2.Execution]:
     return list({execution.exec_id: execution for execution in executions}.values())
 
 
-async def eventually(ask: Callable[[], T], what: str, within_s: float = WAIT_S) -> T:
-    """The first true answer; AssertionError that names `what` at the deadline."""
-    ends_at = time.monotonic() + within_s
+async def eventually(ask: Callable[[], T], what: str) -> T:
+    """The first true answer; AssertionError that names `what` when patience ends."""
+    patience_s = PATIENCE_S.get()
+    ends_at = time.monotonic() + patience_s
     while not (answer := ask()):
-        assert time.monotonic() < ends_at, f"waited {within_s:g} s for {what}; still {answer!r}"
+        assert time.monotonic() < ends_at, f"waited {patience_s:g} s for {what}; still {answer!r}"
         await asyncio.sleep(_POLL_S)
     return answer

@@ -256,6 +256,33 @@ async def held_past_a_gap(b: Bench) -> None:
     await b.agrees(ticket)
 
 
+@DECK.card(
+    "DUP-012",
+    "An acknowledgement that comes after the end changes nothing",
+    needs=("type.limit",),
+    control=(Can.HOLD_EVENTS, Can.DROP_STREAM, Can.TRUTH),
+    expects=(
+        "submit limit: ACCEPTED|FILLED",
+        "told: FILLED",
+        "nothing is told as live after the end",
+        "look-up: FOUND FILLED",
+    ),
+)
+async def late_acknowledgement(b: Bench) -> None:
+    """Hold the acknowledgement of an order that fills back, cut the stream, release it."""
+    price = (await b.prices(b.scene.share)).takes_ask
+    ticket = b.ticket(b.scene.share, BUY, LIMIT, limit_price=price)
+    await b.venue.hold_events(ticket.base, times=3)
+    await b.submit(ticket)
+    await b.venue.drop_stream()
+    await b.ready()
+    await b.told(ticket, "FILLED")
+    await b.venue.release_events()
+    await b.quiet()
+    b.note("nothing is told as live after the end")
+    await b.look_up(ticket)
+
+
 async def _told_once(b: Bench, ticket: Ticket, count: int) -> None:
     await b.quiet()
     told = once(b.hearing.executions(ticket))

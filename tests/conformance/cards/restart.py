@@ -7,7 +7,7 @@ import asyncio
 from services.common.contract.pb import adapter_service_pb2 as adapter_pb
 from services.common.contract.pb import broker_service_pb2 as pb
 from tests.conformance.acts import listed, resting
-from tests.conformance.bench import CALL_S, Bench
+from tests.conformance.bench import CALL_S, Answer, Bench
 from tests.conformance.card import Deck, Group, Mark
 from tests.conformance.control import Can, Sends
 from tests.conformance.scene import BUY, LIMIT, MARKET
@@ -21,6 +21,15 @@ async def _killed(b: Bench) -> None:
     await b.hearing.close()
     await b.process.kill()
     b.note("killed")
+
+
+async def _serves(b: Bench) -> bool:
+    answer = await b.call(b.broker.GetStatus, pb.GetStatusRequest(account_id=b.account_id))
+    return not answer.has_failed
+
+
+def _words(answer: Answer) -> str:
+    return answer.failure.words if answer.has_failed else "taken"
 
 
 async def _back(b: Bench) -> None:
@@ -162,21 +171,22 @@ async def killed_while_sending(b: Bench) -> None:
     marks=(*_MARKS, Mark.ADAPTER_ONLY, Mark.SPOILS),
     expects=(
         "killed",
-        "back",
-        "submit limit: refused STALE_EPOCH, effect NONE",
         "fence: refused STALE_EPOCH*",
+        "submit limit: refused STALE_EPOCH, effect NONE",
         "sent: 0",
     ),
 )
 async def fence_outlives(b: Bench) -> None:
-    """Take the adapter for epoch 7, kill it, send for epoch 6."""
+    """Take the adapter for epoch 7, kill it, fence and send for epoch 6."""
     await b.take(7)
     await _killed(b)
-    await _back(b)
+    await b.process.start()
+    b.was_reopened = True
+    await b.eventually(lambda: _serves(b), "the server")
+    answer = await b.call(b.adapter.Fence, adapter_pb.FenceRequest(fence=b.fence(epoch=6)))
+    b.note(f"fence: {_words(answer)}")
     ticket = b.ticket(b.scene.share, BUY, LIMIT, limit_price="240")
     await b.submit(ticket, fence=b.fence(epoch=6))
-    answer = await b.call(b.adapter.Fence, adapter_pb.FenceRequest(fence=b.fence(epoch=6)))
-    b.note(f"fence: {answer.failure.words}")
     b.note(f"sent: {await b.venue.sends(ticket.base)}")
 
 
