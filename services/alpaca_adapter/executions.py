@@ -34,16 +34,18 @@ class ExecutionReader:
         self._account_id = account_id
         self._now = now
 
-    def of_event(self, event: str, fields: Record, order: Record) -> tuple[Execution, ...]:
-        """Those of an event of the stream, often none. Raises Unreadable."""
+    def of_event(
+        self, event: str, fields: Record, order: Record, client_id: str
+    ) -> tuple[Execution, ...]:
+        """Those of an event of the stream, often none; told under `client_id`. Unreadable."""
         if event in _REVISIONS:
-            return self._revision(event, fields, order)
+            return self._revision(event, fields, order, client_id)
         if event not in _FILLS or is_foreign(order):
             return ()
         legs = wire_fields.records(fields, "legs")
         if legs:
-            return self._leg_executions(legs, order)
-        return (self._execution(fields, order),)
+            return self._leg_executions(legs, order, client_id)
+        return (self._execution(fields, order, client_id),)
 
     def of_activity(self, activity: Any, client_id: str) -> Execution | None:
         """The execution of a FILL activity; None for an asset that Tandem does not trade."""
@@ -63,11 +65,11 @@ class ExecutionReader:
             at=wire_fields.required_time(fields, "transaction_time"),
         )
 
-    def _execution(self, fields: Record, order: Record) -> Execution:
+    def _execution(self, fields: Record, order: Record, client_id: str) -> Execution:
         return self._checked(
             exec_id=wire_fields.required_text(fields, "execution_id"),
             venue_order_id=wire_fields.required_text(order, "id"),
-            client_id=wire_fields.text(order, "client_order_id"),
+            client_id=client_id,
             instrument=required_instrument(order),
             side=wire_fields.required_text(order, "side"),
             last_qty=wire_fields.required_decimal(fields, "qty"),
@@ -77,22 +79,26 @@ class ExecutionReader:
             at=wire_fields.time(fields, "timestamp"),
         )
 
-    def _leg_executions(self, fills: list[Record], order: Record) -> tuple[Execution, ...]:
+    def _leg_executions(
+        self, fills: list[Record], order: Record, client_id: str
+    ) -> tuple[Execution, ...]:
         """Those of a multi-leg order: each leg is an order of its own, nested in the parent."""
         legs = {wire_fields.text(leg, "id"): leg for leg in wire_fields.records(order, "legs")}
         return tuple(
             self._execution(
                 fill,
                 wire_fields.record(legs.get(wire_fields.text(fill, "order_id")), "a filled leg"),
+                client_id,
             )
             for fill in fills
         )
 
-    def _revision(self, event: str, fields: Record, order: Record) -> tuple[Execution, ...]:
+    def _revision(
+        self, event: str, fields: Record, order: Record, client_id: str
+    ) -> tuple[Execution, ...]:
         """A bust or correction, if it names what it is about and how much that was."""
         of = wire_fields.text(fields, "previous_execution_id")
         exec_id = wire_fields.text(fields, "execution_id")
-        client_id = wire_fields.text(order, "client_order_id")
         _log.error("execution_revised_by_venue", event_name=event, client_id=client_id, of=of)
         of = of or exec_id
         qty = wire_fields.lenient_decimal(fields, "qty")

@@ -16,6 +16,7 @@ from typing import Final
 import structlog
 
 from services.alpaca_adapter import wire_fields
+from services.alpaca_adapter.ancestry import Ancestry
 from services.alpaca_adapter.listings import Listings
 from services.alpaca_adapter.told import Told
 from services.alpaca_adapter.translate import Translator
@@ -72,6 +73,7 @@ class Recovery:
         self._told = told
         self._watch = watch
         self._clock = clock
+        self._ancestry = Ancestry(listings, translator.family)
         self._overlap = timedelta(seconds=overlap_s)
         self._lookback = timedelta(seconds=lookback_s)
 
@@ -89,7 +91,7 @@ class Recovery:
     async def _read(self, as_of: datetime, after: datetime, *, is_first: bool) -> Recovered:
         orders = await self._listings.orders(open_only=True)
         orders += await self._listings.orders(open_only=False, after=after)
-        reports = self._reports(orders)
+        reports = await self._reports(orders)
         executions = await self._fills(after, reports)
         complete = is_first or self._accounted(reports.values(), executions)
         for wait_s in () if complete else _LAG_WAITS_S:
@@ -109,8 +111,9 @@ class Recovery:
             complete=complete,
         )
 
-    def _reports(self, orders: Iterable[Record]) -> dict[str, OrderReport]:
+    async def _reports(self, orders: Sequence[Record]) -> dict[str, OrderReport]:
         """By the venue's ids; of an order that was read twice, the later word."""
+        await self._ancestry.learn(orders)
         found: dict[str, OrderReport] = {}
         for order in orders:
             for report in self._translator.reports(order):
@@ -126,7 +129,7 @@ class Recovery:
                 _log.error("order_gone_from_venue", venue_order_id=venue_order_id)
                 self._told.forget_order(venue_order_id)
             else:
-                reports |= self._reports([order])
+                reports |= await self._reports([order])
 
     async def _fills(self, after: datetime, reports: dict[str, OrderReport]) -> list[Execution]:
         """The executions since `after`, oldest first; their orders are added to `reports`."""
@@ -134,13 +137,19 @@ class Recovery:
         await self._read_missing(reports, fills)
         found = []
         for fill in fills:
-            report = reports.get(wire_fields.required_text(fill, "order_id"))
-            client_id = report.client_id if report is not None else ""
+            client_id = self._told_under(reports.get(wire_fields.required_text(fill, "order_id")))
             execution = self._translator.activity_execution(fill, client_id)
             if execution is not None:
                 found.append(execution)
         found.sort(key=lambda e: (e.times.venue_time or _NEVER, e.cum_qty or _ZERO))
         return found
+
+    def _told_under(self, report: OrderReport | None) -> str:
+        """The client id of an execution: that of the order that an exit or leg belongs to."""
+        if report is None:
+            return ""
+        order = {"id": report.venue_order_id, "client_order_id": report.client_id}
+        return self._translator.execution_client_id(order)
 
     def _accounted(self, reports: Iterable[OrderReport], executions: list[Execution]) -> bool:
         """Whether the fills reach, for each order, what the order itself shows as filled."""

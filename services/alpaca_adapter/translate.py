@@ -44,13 +44,14 @@ class Translator:
         self._venue = venue
         self._account_id = account_id
         self._now = now
-        self._family = Family()
+        self.family = Family()
         self._executions = ExecutionReader(venue, account_id, now)
 
     def order_report(self, order: Any, event: str = "") -> OrderReport:
         """The venue's word on one order. Raises Unreadable without ids, status or filled_qty."""
         fields = wire_fields.record(order, "an order")
-        self._family.learn(fields)
+        self.family.learn(fields)
+        parent = self.family.parent_of(fields)
         raw_status = wire_fields.required_text(fields, "status")
         if not statuses.is_known(raw_status):
             _log.warning("unknown_order_status", raw_status=raw_status[:64])
@@ -73,7 +74,7 @@ class Translator:
             cause=_rejection(status),
             replaces=wire_fields.text(fields, "replaces"),
             replaced_by=wire_fields.text(fields, "replaced_by"),
-            parent=self._family.parent_of(fields),
+            parent="" if parent is None else parent.venue_order_id,
             **read_terms(fields).as_terms(),
         )
 
@@ -93,8 +94,15 @@ class Translator:
         report = self.order_report(order, event)
         if statuses.contradicts(report.raw_status, event):
             raise Unreadable(f"event {event} with an order that is {report.raw_status}")
-        executions = self._executions.of_event(event, fields, order)
+        client_id = self.family.client_id_of(order)
+        executions = self._executions.of_event(event, fields, order, client_id)
+        if executions and self.family.is_orphan(order):
+            raise Unreadable("a fill of an exit whose order is not known")
         return Update(event, executions, report, tuple(self.reports(order)[1:]))
+
+    def execution_client_id(self, order: Any) -> str:
+        """The client id under which executions of an order are told: that of its parent's."""
+        return self.family.client_id_of(wire_fields.record(order, "an order"))
 
     def activity_execution(self, activity: Any, client_id: str) -> Execution | None:
         """An execution from a FILL activity; None for an asset that Tandem does not trade."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from services.alpaca_adapter import statuses, translate_account, wire_fields
+from services.alpaca_adapter.ancestry import Ancestry
 from services.alpaca_adapter.listings import Listings
 from services.alpaca_adapter.reads import Reader
 from services.alpaca_adapter.translate import Translator
@@ -82,6 +83,7 @@ class VenueReads:
         self._mode = mode
         self._now = now
         self._client_ids = ClientIds()
+        self._ancestry = Ancestry(listings, translator.family)
 
     def learn(self, reports: Iterable[OrderReport]) -> None:
         """Keep the client ids of orders that were heard of elsewhere."""
@@ -116,14 +118,14 @@ class VenueReads:
             order = await self._listings.order_by_id(_alpaca_id(venue_order_id))
         if order is None:
             return LookupResult(Lookup.ABSENT)
-        return LookupResult(Lookup.FOUND, _readable(lambda: self._translator.order_report(order)))
+        return LookupResult(Lookup.FOUND, (await self._reports([order]))[0])
 
     async def orders(self, query: OrderQuery) -> list[OrderReport]:
         """See `VenueGateway.orders`. Legs of an order are listed as orders of their own."""
         listed = await self._listings.orders(
             open_only=query.open_only, after=query.after, before=query.before
         )
-        reports = self._reports(listed)
+        reports = await self._reports(listed)
         return sorted(
             (report for report in reports if _fits(report, query)),
             key=lambda report: _moment(report.created),
@@ -131,18 +133,19 @@ class VenueReads:
         )
 
     async def executions(self, query: ExecutionQuery) -> list[Execution]:
-        """See `VenueGateway.executions`."""
-        after = query.after
+        """See `VenueGateway.executions`; those of legs and exits are of their order as well."""
+        after, parts = query.after, set[str]()
         if query.venue_order_id:
             # Alpaca can't list the fills of one order; none of them is older than the order.
             order = await self._listings.order_by_id(_alpaca_id(query.venue_order_id))
             if order is None:
                 return []
-            created = self._reports([order])[0].created
-            after = max((at for at in (after, created) if at is not None), default=None)
+            reports = await self._reports([order])
+            parts = {report.venue_order_id for report in reports}
+            after = max((at for at in (after, reports[0].created) if at is not None), default=None)
         fills = await self._listings.fills(after=after, before=query.before)
         if query.venue_order_id:
-            fills = [f for f in fills if f.get("order_id") == query.venue_order_id]
+            fills = [f for f in fills if f.get("order_id") in parts]
         await self._learn_client_ids(fills)
         executions = _readable(lambda: self._executions(fills))
         found = [e for e in executions if _in_window(e.times.venue_time, query)]
@@ -150,12 +153,15 @@ class VenueReads:
 
     def _executions(self, fills: Sequence[Record]) -> list[Execution]:
         executions = (
-            self._translator.activity_execution(
-                fill, self._client_ids.get(wire_fields.text(fill, "order_id"))
-            )
-            for fill in fills
+            self._translator.activity_execution(fill, self._told_under(fill)) for fill in fills
         )
         return [execution for execution in executions if execution is not None]
+
+    def _told_under(self, fill: Record) -> str:
+        """The client id of an execution: that of the order that an exit or leg belongs to."""
+        venue_order_id = wire_fields.text(fill, "order_id")
+        order = {"id": venue_order_id, "client_order_id": self._client_ids.get(venue_order_id)}
+        return self._translator.execution_client_id(order)
 
     async def _learn_client_ids(self, fills: Sequence[Record]) -> None:
         """A fill names the venue's order only; ours is looked up, all at once if many."""
@@ -164,14 +170,18 @@ class VenueReads:
             times = [wire_fields.time(fill, "transaction_time") for fill in fills]
             first = min((at for at in times if at is not None), default=None)
             after = None if first is None else first - _BEFORE_FILL
-            self._reports(await self._listings.orders(open_only=False, after=after))
+            await self._reports(await self._listings.orders(open_only=False, after=after))
         until = self._reader.list_until()
         for venue_order_id in self._client_ids.unknown(wanted):
             order = await self._listings.order_by_id(venue_order_id, until)
             if order is not None:
-                self._reports([order])
+                await self._reports([order])
 
-    def _reports(self, orders: Iterable[Record]) -> list[OrderReport]:
+    async def _reports(self, orders: Sequence[Record]) -> list[OrderReport]:
+        try:
+            await self._ancestry.learn(orders)
+        except Unreadable as error:
+            raise ReadFailed(f"Alpaca's answer can't be read: {error}") from error
         reports = _readable(lambda: [r for o in orders for r in self._translator.reports(o)])
         self._client_ids.learn(reports)
         return reports

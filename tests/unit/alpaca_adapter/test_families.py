@@ -8,8 +8,8 @@ from typing import Any
 from services.common.domain.executions import Execution
 from services.common.domain.reports import OrderReport
 from tests.unit.alpaca_adapter.order_scene import bracket_json, spread_json
-from tests.unit.alpaca_adapter.scene import LISTENING, Scene, scene
-from tests.unit.alpaca_adapter.wire import VENUE_ID, fill_json
+from tests.unit.alpaca_adapter.scene import DATE, LISTENING, Scene, scene
+from tests.unit.alpaca_adapter.wire import CLIENT_ID, VENUE_ID, Asked, Reply, fill_json
 
 PRICES = {"leg-1": "3.0", "leg-2": "1.5"}
 
@@ -74,6 +74,7 @@ async def test_legs_are_told_to_be_legs_before_their_fills() -> None:
             f"{VENUE_ID} in nothing",
         ]
         assert it.quantities() == [Decimal(2), Decimal(2)]
+        assert {e.client_id for e in it.events if isinstance(e, Execution)} == {CLIENT_ID}
 
 
 async def test_a_filled_spread_that_was_told_is_no_news_to_a_recovery() -> None:
@@ -112,3 +113,47 @@ async def test_an_exit_that_fills_by_itself_is_known_as_one() -> None:
         data = {"event": "fill", "execution_id": "e", "price": "410", "qty": "2", "order": exit_}
         it.stream.says({"stream": "trade_updates", "data": data})
         assert told(it) == ["fill of exit-1", f"exit-1 in {VENUE_ID}"]
+        (execution,) = (e for e in it.events if isinstance(e, Execution))
+        assert (execution.client_id, execution.venue_order_id) == (CLIENT_ID, "exit-1")
+
+
+async def test_a_fill_of_an_exit_whose_order_is_not_known_is_recovered_with_it() -> None:
+    """The order had filled before, so no list of open orders shows it."""
+    exit_ = bracket_json()["legs"][0] | {"status": "filled", "filled_qty": "2"}
+    parent = bracket_json(status="filled", filled_qty="2")
+    parent["legs"][0] = exit_
+    async with scene() as it:
+        await in_session(it)
+        answers = it.desk.venue.answers
+
+        def with_parent(asked: Asked) -> Reply | Exception:
+            reply = answers(asked)
+            made_then = asked.query.get("after", "").startswith("2024-11-04T14:59:58")
+            if asked.path == "/v2/orders" and made_then and asked.query["nested"] == "true":
+                return Reply(200, [parent], headers=DATE)
+            return reply
+
+        it.desk.venue.answers = with_parent
+        it.venue.orders["exit-1"] = exit_
+        it.venue.fills = [fill_json(order_id="exit-1", price="410", side="sell")]
+        data = {"event": "fill", "execution_id": "e", "price": "410", "qty": "2", "order": exit_}
+        it.stream.says({"stream": "trade_updates", "data": data})
+        assert it.updates.session_id == ""
+        await it.until(lambda: it.updates.session_id == "session-2")
+        (execution,) = (e for e in it.events if isinstance(e, Execution))
+        assert (execution.client_id, execution.venue_order_id) == (CLIENT_ID, "exit-1")
+        again = exit_ | {"updated_at": "2024-11-04T16:00:00Z"}
+        it.stream.says({"stream": "trade_updates", "data": data | {"order": again}})
+        assert it.updates.session_id == "session-2"
+
+
+async def test_an_exit_whose_order_nobody_finds_is_an_order_of_its_own() -> None:
+    exit_ = bracket_json()["legs"][0] | {"status": "filled", "filled_qty": "2"}
+    async with scene() as it:
+        await in_session(it)
+        it.venue.orders["exit-1"] = exit_
+        it.venue.fills = [fill_json(order_id="exit-1", price="410", side="sell")]
+        it.stream.says("garbage")
+        await it.until(lambda: it.updates.session_id == "session-2")
+        (execution,) = (e for e in it.events if isinstance(e, Execution))
+        assert (execution.client_id, execution.venue_order_id) == ("made-1", "exit-1")
