@@ -178,6 +178,17 @@ def average_price(
         notional = add(notional, mul(last_qty, last_px))
     if not quantity:
         raise AmountError("no fills have no average price")
+    return price_of(notional, quantity, step, rule)
+
+
+def price_of(
+    notional: Decimal,
+    quantity: Decimal,
+    step: Decimal = AVERAGE_PRICE_STEP,
+    rule: Rounding = AVERAGE_PRICE_RULE,
+) -> Decimal:
+    """Return the price of one unit, rounded as `average_price`; `quantity` is positive."""
+    _require_positive(quantity, "a quantity")
     _require_positive(step, "a step")
     return mul(_whole_quotient(notional, mul(quantity, step), rule), step)
 

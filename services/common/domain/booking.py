@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from services.common.domain.executions import ExecType, Execution, Side
+from services.common.domain.fills import leg_of
 from services.common.domain.order_events import IllegalEvent
 from services.common.domain.order_spec import OrderSpec
-from services.common.domain.order_terms import OrderType
+from services.common.domain.order_terms import OptionCombo, OrderType
 
 _LIMITED: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 
@@ -16,15 +17,20 @@ def check_execution(execution: Execution, terms: OrderSpec) -> None:
     """Raise IllegalEvent unless the execution can be one of an order on these terms."""
     if execution.exec_type is not ExecType.TRADE:
         raise IllegalEvent(f"{execution.exec_type.value} executions are not booked yet")
-    if execution.instrument.key != terms.instrument.key:
+    if isinstance(terms.instrument, OptionCombo):
+        if leg_of(terms.instrument, execution) is None:
+            what = f"{execution.side.value} of {execution.instrument.key}"
+            raise IllegalEvent(f"an execution of no leg of the order, {what}")
+    elif execution.instrument.key != terms.instrument.key:
         raise IllegalEvent(f"an execution of {execution.instrument.key}")
-    if execution.side is not terms.side:
+    elif execution.side is not terms.side:
         raise IllegalEvent(f"an execution on the other side, {execution.side.value}")
     if execution.last_qty <= 0 or execution.last_px < 0:
         raise IllegalEvent("an execution without a quantity or with a negative price")
     if execution.cum_qty is not None and execution.cum_qty < execution.last_qty:
         raise IllegalEvent("an execution larger than its own cumulative quantity")
-    _check_price(execution, terms)
+    if not isinstance(terms.instrument, OptionCombo):  # whose legs have no limits of their own
+        _check_price(execution, terms)
 
 
 def _check_price(execution: Execution, terms: OrderSpec) -> None:

@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from services.common.domain import revisions
-from services.common.domain.amounts import add, average_price, sub, total
+from services.common.domain.amounts import add, sub, total
 from services.common.domain.booking import check_execution, is_same_execution, is_same_order
 from services.common.domain.errors import Cause
 from services.common.domain.executions import Execution
+from services.common.domain.fills import average_px, begun_qty, filled_qty
 from services.common.domain.order_events import (
     CancelRequested,
     ExecutionReported,
@@ -42,8 +43,9 @@ from services.common.domain.order_status import (
     OrderStatus,
     advance,
 )
+from services.common.domain.order_terms import OptionCombo
 
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ class Order:
 
     @property
     def cum_qty(self) -> Decimal:
-        """Quantity filled, as booked."""
-        return total(e.last_qty for e in self.executions)
+        """Quantity filled, as booked; of a multi-leg order the units of which every leg is."""
+        return filled_qty(self.spec.instrument, self.executions)
 
     @property
     def leaves_qty(self) -> Decimal:
@@ -110,10 +112,8 @@ class Order:
 
     @property
     def avg_px(self) -> Decimal | None:
-        """Average price of the fills, None without fills."""
-        if not self.executions:
-            return None
-        return average_price((e.last_qty, e.last_px) for e in self.executions)
+        """Average price of the fills, None without fills; of a multi-leg order the net price."""
+        return average_px(self.spec.instrument, self.executions)
 
     @property
     def status(self) -> OrderStatus:
@@ -163,7 +163,10 @@ class Order:
 
     def filled_by(self, placement: Placement) -> Decimal:
         """Quantity booked for one placement."""
-        return total(e.last_qty for e in self.executions if e.client_id == placement.placement_id)
+        return filled_qty(self.spec.instrument, self._executions_of(placement))
+
+    def _executions_of(self, placement: Placement) -> list[Execution]:
+        return [e for e in self.executions if e.client_id == placement.placement_id]
 
     def missing_fills(self, placement: Placement) -> Decimal:
         """What the venue says is filled there and is not booked yet."""
@@ -253,23 +256,13 @@ class Order:
             raise IllegalEvent("a placement was planned after a cancel")
         planned = replace(self, placements=(*self.placements, placement))
         if placement.replaces:
-            self._check_revision(placement)
+            old = self._known(placement.replaces)
+            has_fills = self.filled_by(old) > 0 or self.missing_fills(old) > 0
+            asked_qty = self.terms_of(placement).order_qty
+            revisions.check(self.placements, old, placement, asked_qty, has_fills=has_fills)
         elif add(planned.cum_qty, planned.leaves_sum) > planned.asked_qty:
             raise IllegalEvent("a placement would exceed the order's quantity")
         return planned, Verdict.CHANGED
-
-    def _check_revision(self, revision: Placement) -> None:
-        """A revision takes the place of a whole working placement, one at a time."""
-        old = self._known(revision.replaces)
-        others = [p for p in self.placements if p.replaces == old.placement_id]
-        if old.venue != revision.venue or old.status not in WORKING:
-            raise IllegalEvent(f"{old.placement_id} can't be replaced: {old.status.value}")
-        if self.filled_by(old) > 0 or self.missing_fills(old) > 0:
-            raise IllegalEvent(f"{old.placement_id} has fills and can't be replaced as a whole")
-        if any(self._counts(other) for other in others):
-            raise IllegalEvent(f"{old.placement_id} is being replaced already")
-        if revision.order_qty > self.terms_of(revision).order_qty:
-            raise IllegalEvent("a revision of more than was asked for")
 
     def _known(self, placement_id: str) -> Placement:
         placement = self.placement(placement_id)
@@ -331,10 +324,14 @@ class Order:
         check_execution(execution, self.terms_of(placement))
         if self.booked(execution) is not None:
             return self, Verdict.DUPLICATE
-        late = placement.status in TERMINAL and self.missing_fills(placement) < execution.last_qty
+        is_combo = isinstance(self.spec.instrument, OptionCombo)
+        expected = ONE if is_combo else execution.last_qty  # units are missing until the last leg
+        late = placement.status in TERMINAL and self.missing_fills(placement) < expected
         execution = replace(execution, late=late)
         booked = replace(self, executions=(*self.executions, execution))
         grown = booked.filled_by(placement)
+        # The legs of an order are orders of their own at the venue.
+        its_order = "" if is_combo else execution.venue_order_id
         alive = placement
         if placement.status in IN_FLIGHT or placement.status is OrderStatus.UNPLACED:
             # A fill is the venue's word that it has the order.
@@ -342,15 +339,16 @@ class Order:
         booked = booked._with(
             replace(
                 alive,
-                venue_order_id=placement.venue_order_id or execution.venue_order_id,
+                venue_order_id=placement.venue_order_id or its_order,
                 reported_cum_qty=max(placement.reported_cum_qty or ZERO, grown),
             )
         )
         if placement.status is OrderStatus.UNPLACED:
             return booked, Verdict.CONTRADICTION
-        if grown > placement.order_qty or booked.cum_qty > self.asked_qty:
+        begun = begun_qty(self.spec.instrument, booked._executions_of(placement))
+        if begun > placement.order_qty or booked.cum_qty > self.asked_qty:
             return booked, Verdict.OVERFILL
-        if not is_same_order(placement.venue_order_id, execution.venue_order_id):
+        if not is_same_order(placement.venue_order_id, its_order):
             return booked, Verdict.CONTRADICTION  # the venue works two orders for one
         return booked, Verdict.LATE_FILL if late else self._unless_exceeded(booked)
 

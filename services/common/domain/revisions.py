@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
-from services.common.domain.order_events import Placement
-from services.common.domain.order_status import OrderStatus
+from services.common.domain.order_events import IllegalEvent, Placement
+from services.common.domain.order_status import WORKING, OrderStatus
 
 REFUSED: Final = frozenset({OrderStatus.REJECTED, OrderStatus.UNPLACED})
 """A placement that ended so has had no effect at its venue."""
@@ -37,3 +38,23 @@ def chains(placements: Sequence[Placement]) -> list[list[Placement]]:
         chain.append(placement)
         of[placement.placement_id] = chain
     return found
+
+
+def check(
+    placements: Sequence[Placement],
+    old: Placement,
+    revision: Placement,
+    asked_qty: Decimal,
+    *,
+    has_fills: bool,
+) -> None:
+    """Raise IllegalEvent unless `revision` may take the place of `old`: a whole placement that
+    works, one revision at a time, for no more than is asked for."""
+    if old.venue != revision.venue or old.status not in WORKING:
+        raise IllegalEvent(f"{old.placement_id} can't be replaced: {old.status.value}")
+    if has_fills:
+        raise IllegalEvent(f"{old.placement_id} has fills and can't be replaced as a whole")
+    if any(p.replaces == old.placement_id and counts(placements, p) for p in placements):
+        raise IllegalEvent(f"{old.placement_id} is being replaced already")
+    if revision.order_qty > asked_qty:
+        raise IllegalEvent("a revision of more than was asked for")

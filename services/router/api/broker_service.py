@@ -233,7 +233,7 @@ class BrokerServicer(ChangesServicer, broker_service_pb2_grpc.BrokerServiceServi
                 venue=types_pb2.Venue(name=link.name, account_tag=link.account_tag),
                 order_types=[types_pb2.ORDER_TYPE_MARKET, types_pb2.ORDER_TYPE_LIMIT],
                 times_in_force=[types_pb2.TIME_IN_FORCE_DAY, types_pb2.TIME_IN_FORCE_GTC],
-                order_classes=[types_pb2.ORDER_CLASS_SIMPLE],
+                order_classes=[types_pb2.ORDER_CLASS_SIMPLE, types_pb2.ORDER_CLASS_MULTI_LEG],
                 methods=served_methods(),
             )
             for link in account.links
@@ -313,8 +313,8 @@ class BrokerServicer(ChangesServicer, broker_service_pb2_grpc.BrokerServiceServi
 
 
 def _require_routable(spec: OrderSpec) -> None:
-    """Orders of several parts, or by amount, are an adapter's to take until the books know them."""
-    if spec.order_class is not OrderClass.SIMPLE:
+    """Orders with exits, or by amount, are an adapter's to take until the books know them."""
+    if spec.order_class not in (OrderClass.SIMPLE, OrderClass.MULTI_LEG):
         what = f"order.order_class: {spec.order_class.value}"
     elif spec.notional is not None:
         what = "order.notional"

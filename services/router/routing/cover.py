@@ -3,8 +3,8 @@
 A short put needs its strike in cash, a short call its shares, at that venue and free of what is
 held or ordered there already; and shares that stand behind short calls are not for sale. Both the
 venue's fresh statement and our books are asked, and the stricter figure counts, since either may
-be the one that has not heard of the latest fill. Long legs don't count as cover yet: an order that
-relies on them is refused.
+be the one that has not heard of the latest fill. Long options that are held don't count as cover
+yet; the long legs of a multi-leg order do, for its own short legs (`legs.naked_leg`).
 
 A contract is what its symbol says. A venue is sent nothing else, so multiplier and underlying as a
 client states them prove nothing: where they differ from the standard, no cover can be shown.
@@ -22,7 +22,7 @@ from services.common.domain.executions import Side
 from services.common.domain.instruments import Equity, Instrument, OptionContract, OptionRight
 from services.common.domain.occ import guess_underlying
 from services.common.domain.order_spec import OrderSpec
-from services.common.domain.order_terms import PositionIntent
+from services.common.domain.order_terms import OptionCombo, PositionIntent
 from services.common.domain.reports import Balance, VenuePosition
 from services.router.books.books import Books
 
@@ -137,6 +137,13 @@ def _ordered_cash(books: Books, account_id: str, venue: str) -> Decimal | None:
     """
     needed = ZERO
     for spec, leaves in _open_at(books, account_id, venue):
+        if isinstance(spec.instrument, OptionCombo):
+            # Its short legs are covered by its long ones; what it costs is its net price.
+            if spec.limit_price is None:
+                return None
+            paid = max(mul(spec.limit_price, _STANDARD_MULTIPLIER), ZERO)
+            needed = add(needed, mul(paid, leaves))
+            continue
         contract = spec.single
         if needs_cover(spec) and isinstance(contract, OptionContract):
             if contract.right is OptionRight.PUT:

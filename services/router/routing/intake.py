@@ -22,6 +22,7 @@ from services.common.domain.order_events import (
 )
 from services.common.domain.order_spec import PlacementId
 from services.common.domain.order_status import WORKING, OrderStatus, Signal
+from services.common.domain.order_terms import OptionCombo
 from services.common.domain.reports import OrderReport
 from services.router.books.books import Books
 from services.router.books.entries import OrderEntry, OrderKey
@@ -59,7 +60,8 @@ class Intake:
             report.account_id, report.venue, report.client_id, report.venue_order_id
         )
         if entry is None:
-            self._quarantine_order(report, "an order that this router did not place")
+            if not self._is_leg(report):
+                self._quarantine_order(report, "an order that this router did not place")
             return
         signaled = PlacementSignaled(
             placement_id,
@@ -74,6 +76,13 @@ class Intake:
             self.take_signal(entry, signaled, report)
         except IllegalEvent as error:
             self._quarantine_order(report, f"{error} ({entry.order.client_order_id})")
+
+    def _is_leg(self, report: OrderReport) -> bool:
+        """Whether it is a leg of a multi-leg order of ours, which says no more than its parent."""
+        key = self._books.by_venue_order.get((report.account_id, report.venue, report.parent))
+        if key is None or not report.parent:
+            return False
+        return isinstance(self._books.orders[key].order.spec.instrument, OptionCombo)
 
     def take_signal(
         self, entry: OrderEntry, signaled: PlacementSignaled, report: OrderReport | None = None
@@ -235,7 +244,8 @@ def _check_terms(report: OrderReport, entry: OrderEntry, placement_id: str) -> N
     spec, placement = entry.order.spec, entry.order.placement(placement_id)
     if report.instrument is not None and report.instrument.key != spec.instrument.key:
         raise IllegalEvent(f"the venue's order is for {report.instrument.key}")
-    if report.side is not None and report.side is not spec.side:
+    is_combo = isinstance(spec.instrument, OptionCombo)
+    if report.side is not None and report.side is not spec.side and not is_combo:
         raise IllegalEvent(f"the venue's order is a {report.side.value}")
     if report.order_qty is not None and placement and report.order_qty != placement.order_qty:
         raise IllegalEvent(f"the venue's order is for a quantity of {report.order_qty}")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.common.domain.amounts import sub, total
+from services.common.domain.amounts import mul, sub, total
 from services.common.domain.errors import (
     Effect,
     NotFound,
@@ -21,8 +21,9 @@ from services.common.domain.errors import (
     VenueCause,
 )
 from services.common.domain.executions import Side
-from services.common.domain.instruments import Equity
+from services.common.domain.instruments import Equity, Instrument
 from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import OptionCombo
 from services.router.books.books import Books
 from services.router.risk.gate import Role
 from services.router.routing.cover import (
@@ -31,6 +32,13 @@ from services.router.routing.cover import (
     needs_cover,
     promised_shares,
     sells_cover,
+)
+from services.router.routing.legs import (
+    closing_legs,
+    naked_leg,
+    needed_of,
+    parts_of,
+    role_of_legs,
 )
 from services.router.routing.venue import VenueView
 
@@ -70,13 +78,24 @@ def plan_order(
             Reason.VENUE_NOT_FOUND, f"order.venue_pin: {account_id} has no venue {spec.venue_pin!r}"
         )
     role = role_of(spec, account_id, books)
+    if isinstance(spec.instrument, OptionCombo):
+        naked = None if allow_uncovered else naked_leg(spec.instrument)
+        if naked is not None:
+            raise Refused(Reason.NO_COVER, f"order.legs: no long leg covers {naked.key}")
+        if closing_legs(spec.instrument):
+            return _plan_at_holder(spec, spec.instrument, role, account_id, books, views)
     if role is Role.EXIT:
         return _plan_exit(spec, account_id, books, views, allow_uncovered=allow_uncovered)
     return _plan_entry(spec, account_id, books, views, facts, allow_uncovered=allow_uncovered)
 
 
 def role_of(spec: OrderSpec, account_id: str, books: Books) -> Role:
-    """Whether the order reduces a position; Refused INTENT_MISMATCH if it says otherwise."""
+    """Whether the order reduces a position; Refused INTENT_MISMATCH if it says otherwise.
+
+    A multi-leg order is an exit if all its legs are.
+    """
+    if isinstance(spec.instrument, OptionCombo):
+        return role_of_legs(spec.instrument, account_id, books)
     opposite = [
         p
         for p in books.held(account_id)
@@ -133,15 +152,51 @@ def _plan_exit(
             f"order.order_qty: {spec.order_qty} is more than open exits and short calls leave free "
             f"(held {_shown(held)}, free {_shown(free)})",
         )
+    return _at_holder(Role.EXIT, able, spec.instrument.key)
+
+
+def _plan_at_holder(
+    spec: OrderSpec,
+    combo: OptionCombo,
+    role: Role,
+    account_id: str,
+    books: Books,
+    views: Sequence[VenueView],
+) -> Plan:
+    """A multi-leg order that closes something goes to the one venue that holds all of that."""
+    legs = closing_legs(combo)
+    free = [_free(leg.contract, leg.side, account_id, books)[0] for leg in legs]
+    able = [
+        view
+        for view in views
+        if spec.venue_pin in ("", view.name)
+        and all(
+            qty.get(view.name, Decimal(0)) >= needed_of(leg, spec.order_qty)
+            for leg, qty in zip(legs, free, strict=True)
+        )
+    ]
+    if not able:
+        shown = "; ".join(
+            f"{leg.contract.key} {_shown(qty)}" for leg, qty in zip(legs, free, strict=True)
+        )
+        raise Refused(
+            Reason.INSUFFICIENT_QTY,
+            f"order.order_qty: no venue holds what {spec.order_qty} would close, free of other "
+            f"exits ({shown})",
+        )
+    return _at_holder(role, able, "what the order closes")
+
+
+def _at_holder(role: Role, able: Sequence[VenueView], what: str) -> Plan:
+    """The plan for the first of these venues that can take it; Refused HOLDER_UNAVAILABLE."""
     for view in able:
-        if view.ready:
-            return Plan(Role.EXIT, (view,))
-    causes = tuple(_unavailable(view) for view in able)
+        if view.ready and (role is Role.EXIT or view.takes_entries):
+            return Plan(role, (view,))
     raise Refused(
         Reason.HOLDER_UNAVAILABLE,
-        f"{spec.instrument.key} is held at {able[0].name}, which can't take the exit: "
-        f"{able[0].why_not}. An exit never goes to another venue",
-        venue_causes=causes,
+        f"{what} is held at {able[0].name}, which can't take the order: {able[0].why_not}. "
+        "An exit never goes to another venue",
+        venue_causes=tuple(_unavailable(view) for view in able),
     )
 
 
@@ -152,24 +207,30 @@ def free_to_exit(
 
     Shares behind short calls are not free: selling them would leave the calls naked.
     """
-    held = {
-        p.venue: p.qty.copy_abs()
-        for p in books.held(account_id)
-        if p.instrument.key == spec.instrument.key and p.qty * spec.side.sign < 0
-    }
-    free = dict(held)
-    for entry in books.open_entries(account_id):
-        other = entry.order.spec
-        if other.instrument.key != spec.instrument.key or other.side is not spec.side:
-            continue
-        for placement in entry.order.placements:
-            if placement.venue in free:
-                live = entry.order.may_be_live(placement)
-                free[placement.venue] = sub(free[placement.venue], live)
+    free, held = _free(spec.single, spec.side, account_id, books)
     if isinstance(spec.instrument, Equity) and spec.side is Side.SELL and not allow_uncovered:
         for venue in free:
             promised = promised_shares(books, account_id, venue, spec.instrument.symbol)
-            free[venue] = sub(free[venue], promised)
+            free[venue] = max(sub(free[venue], promised), Decimal(0))
+    return free, held
+
+
+def _free(
+    instrument: Instrument, side: Side, account_id: str, books: Books
+) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    held = {
+        p.venue: p.qty.copy_abs()
+        for p in books.held(account_id)
+        if p.instrument.key == instrument.key and p.qty * side.sign < 0
+    }
+    free = dict(held)
+    for entry in books.open_entries(account_id):
+        part = (instrument.key, side)
+        ratios = [qty for key, way, qty in parts_of(entry.order.spec) if (key, way) == part]
+        for placement in entry.order.placements:
+            if ratios and placement.venue in free:
+                live = mul(entry.order.may_be_live(placement), total(ratios))
+                free[placement.venue] = sub(free[placement.venue], live)
     return {venue: max(qty, Decimal(0)) for venue, qty in free.items()}, held
 
 
