@@ -235,9 +235,11 @@ def _quote_streams(
                 idle_s=quotes.idle_s,
                 lost_s=quotes.lost_s,
                 answer_s=quotes.answer_s,
+                silence_s=quotes.silence_s,
             ),
             venue=settings.venue,
             venue_now=core.watch.now,
+            read_latest=market_data.quotes,
         )
         for api, (version, symbols_max) in limits.items()
     }

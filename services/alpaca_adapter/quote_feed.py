@@ -15,7 +15,7 @@ that there was a gap, and is ended with an error once it has lasted too long.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +38,7 @@ from services.alpaca_adapter.translate_market import read_quote
 from services.common.adapter.conflated import ConflatedQuotes
 from services.common.domain.errors import ReadFailed, Reason, Unavailable
 from services.common.domain.instruments import Instrument
+from services.common.domain.market import Quote
 from services.common.runtime.clock import Clock
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -51,7 +52,9 @@ class FeedTerms:
 
     At most `symbols_max` symbols at once, by the account's plan. Seconds: a connection that
     nobody needs is kept `idle_s`; readers wait `lost_s` for one that is lost; a change of the
-    subscription is answered within `answer_s`, or the connection is made anew.
+    subscription is answered within `answer_s`, or the connection is made anew. After `silence_s`
+    without a quote the latest are read; what they say and the stream has not told `late_s` later
+    was lost, and the connection is made anew.
     """
 
     url: str
@@ -59,12 +62,15 @@ class FeedTerms:
     idle_s: float = 30.0
     lost_s: float = 60.0
     answer_s: float = 10.0
+    silence_s: float = 60.0
+    late_s: float = 2.0
 
 
 class QuoteFeed:
     """The quotes of shares, or those of options. Used on the event loop's thread only.
 
-    `venue_now` is the venue's time, None while it is not known.
+    `venue_now` is the venue's time, None while it is not known; `read_latest` asks the venue for
+    the latest quotes, beside the stream.
     """
 
     def __init__(
@@ -77,6 +83,7 @@ class QuoteFeed:
         *,
         venue: str,
         venue_now: Callable[[], datetime | None],
+        read_latest: Callable[[Sequence[Instrument]], Awaitable[Sequence[Quote]]],
     ) -> None:
         self._api = api
         self._open_socket = open_socket
@@ -85,6 +92,7 @@ class QuoteFeed:
         self._terms = terms
         self._venue = venue
         self._venue_now = venue_now
+        self._read_latest = read_latest
         self._changed = asyncio.Event()
         self._readers = QuoteReaders(
             terms.symbols_max, too_many=self._too_many, on_change=self._wake
@@ -94,6 +102,7 @@ class QuoteFeed:
         self._answers = 0
         self._refused = False
         self._problem = ""
+        self._heard_at = clock.monotonic()
 
     def joined(
         self, reader: ConflatedQuotes, instruments: Sequence[Instrument]
@@ -142,12 +151,14 @@ class QuoteFeed:
             case Subscribed():
                 self._subscribed, self._problem = message.symbols, ""
                 self._answers += 1
+                self._heard_at = self._clock.monotonic()
             case Problem():
                 self._meet(message)
         if not isinstance(message, QuoteMessage):
             self._wake()
 
     def _tell(self, message: QuoteMessage) -> None:
+        self._heard_at = self._clock.monotonic()
         instrument = self._readers.wanted.get(message.symbol)
         if instrument is not None:  # else unsubscribed from since it was sent
             now = self._venue_now()
@@ -211,7 +222,29 @@ class QuoteFeed:
                 await self._change(socket, "subscribe", missing)
             else:
                 socket.in_order()
-                await self._wait_change(None)
+                await self._listen(socket)
+
+    async def _listen(self, socket: QuoteSocket) -> None:
+        """Wait for a change; where there is silence, find out whether the stream is dead."""
+        silent_s = self._clock.monotonic() - self._heard_at
+        if silent_s < self._terms.silence_s:
+            await self._wait_change(self._terms.silence_s - silent_s)
+            return
+        self._heard_at = self._clock.monotonic()
+        try:
+            latest = await self._read_latest(list(self._readers.wanted.values()))
+        except ReadFailed as error:
+            _log.warning("quotes_silence_not_checked", feed=self._feed, error=error.message)
+            return
+        if not self._readers.news(latest, self._feed):
+            return
+        await self._clock.sleep(self._terms.late_s)  # it may just be on its way
+        lost = self._readers.news(latest, self._feed)
+        if lost and self._subscribed is not None:
+            _log.warning("quotes_lost", feed=self._feed, symbols=len(lost))
+            await socket.drop()
+            for symbol, quote in lost:
+                self._readers.tell(symbol, quote)
 
     async def _is_needed(self) -> bool:
         """Whether anybody reads, or does before long."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 
 from services.alpaca_adapter.symbols import wire_symbol
 from services.common.adapter.conflated import ConflatedQuotes
@@ -64,6 +65,20 @@ class QuoteReaders:
         for reader in self._readers:
             reader.offer(quote)
 
+    def news(self, quotes: Iterable[Quote], feed: str) -> list[tuple[str, Quote]]:
+        """Those of the feed that are newer than what was told, and say something else.
+
+        Where nothing was told they are what the next ones are compared with.
+        """
+        found = []
+        for quote in quotes:
+            symbol = wire_symbol(quote.instrument)
+            if quote.feed != feed or symbol not in self._wanted:
+                continue
+            if _is_newer(quote, self._latest.setdefault(symbol, quote)):
+                found.append((symbol, quote))
+        return found
+
     def interrupted(self) -> None:
         """Quotes may be missing from here on."""
         self._latest.clear()
@@ -86,3 +101,16 @@ class QuoteReaders:
         }
         self._latest = {s: quote for s, quote in self._latest.items() if s in self._wanted}
         self._on_change()
+
+
+def _is_newer(quote: Quote, told: Quote) -> bool:
+    later = (
+        quote.venue_time is not None
+        and told.venue_time is not None
+        and quote.venue_time > told.venue_time
+    )
+    return later and _sides(quote) != _sides(told)
+
+
+def _sides(quote: Quote) -> tuple[Decimal | None, ...]:
+    return (quote.bid_price, quote.bid_qty, quote.ask_price, quote.ask_qty)

@@ -135,6 +135,11 @@ class QuoteSettings(SettingsTable):
         gt=0,
         description="Longest wait for the answer to a subscription, in seconds.",
     )
+    silence_s: float = setting(
+        default=60.0,
+        gt=0,
+        description="After so long without a quote Alpaca is asked whether there was none.",
+    )
 
 
 class AlpacaSettings(AdapterSettings):

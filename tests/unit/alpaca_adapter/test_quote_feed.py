@@ -92,10 +92,12 @@ class Scene:
     def __init__(self, terms: FeedTerms, *, stocks: str = "iex", options: str = "opra") -> None:
         self.sockets: list[HandSocket] = []
         self.latest: dict[str, float] = {}
+        self.latest_at = "2024-11-04T15:00:00Z"
         self.desk = Desk(self.answers)
         feeds = Feeds(
             self.desk.clock.monotonic, stock_feed=stocks, option_feed=options, refused_s=3600.0
         )
+        market_data = MarketData(self.desk.reader, self.desk.watch, "alpaca", feeds)
         self.feeds = {
             api: QuoteFeed(
                 api,
@@ -105,10 +107,10 @@ class Scene:
                 replace(terms, url=f"ws://venue.test/{version}/"),
                 venue="alpaca",
                 venue_now=self.desk.watch.now,
+                read_latest=market_data.quotes,
             )
             for api, version in ((Api.STOCKS, "v2"), (Api.OPTIONS, "v1beta1"))
         }
-        market_data = MarketData(self.desk.reader, self.desk.watch, "alpaca", feeds)
         self.streams = QuoteStreams(self.feeds, market_data, self.desk.watch)
         self.readers: list[Reader] = []
 
@@ -118,7 +120,7 @@ class Scene:
 
     def answers(self, asked: Asked) -> Reply:
         symbols = asked.query["symbols"].split(",")
-        quote = {"t": "2024-11-04T15:00:00Z", "bs": 1, "ap": 900, "as": 1}
+        quote = {"t": self.latest_at, "bs": 3, "ap": 401, "as": 4}
         found = {s: quote | {"bp": self.latest[s]} for s in symbols if s in self.latest}
         headers = {"Date": "Mon, 04 Nov 2024 15:00:03 GMT"}
         return Reply(200, {"quotes": found}, headers=headers)
@@ -418,6 +420,37 @@ async def test_a_connection_is_kept_for_who_comes_soon() -> None:
         await reader.has(1)
         assert len(s.sockets) == 1
         assert socket.changes == [("unsubscribe", {"SPY"}), ("subscribe", {"QQQ"})]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+async def test_a_stream_that_is_mute_while_the_market_moves_is_made_anew(heard: bool) -> None:
+    async with scene(silence_s=0.02, late_s=0.0) as s:
+        s.latest = {"SPY": 400}
+        reader = await s.reads(SPY)
+        await reader.has(1)
+        socket = await s.socket()
+        socket.connects()
+        if heard:
+            socket.quotes("SPY", 400)
+            await reader.has(2)
+        asked = len(s.desk.venue.asked)
+        s.latest_at = "2024-11-04T15:00:02Z"  # nothing new, only later
+        await until(lambda: len(s.desk.venue.asked) > asked + 2)
+        assert socket.dropped == 0
+        s.latest, s.latest_at = {"SPY": 400.5}, "2024-11-04T15:00:03Z"
+        await until(lambda: socket.dropped)
+        await until(lambda: reader.bids()[-1] == ("SPY", Decimal("400.5"), True))
+
+
+async def test_silence_that_cant_be_checked_proves_nothing() -> None:
+    async with scene(silence_s=0.02, late_s=0.0) as s:
+        await s.reads(SPY)
+        socket = await s.socket()
+        socket.connects()
+        s.desk.venue.answers = lambda _: Reply(400, {"message": "no"})
+        asked = len(s.desk.venue.asked)
+        await until(lambda: len(s.desk.venue.asked) > asked + 2)
+        assert socket.dropped == 0
 
 
 async def test_a_latest_quote_that_cant_be_read_does_not_stop_the_stream() -> None:
