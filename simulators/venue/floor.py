@@ -359,5 +359,5 @@ class Floor:
         for account in self._accounts.values():
             account.last_equity = means_of(account, (), self.quotes).equity
         if self._settings.skip_closed:
-            self._clock.set(calendar.next_open(self.now))
+            self._clock.set(max(self._clock.now(), calendar.next_open(self.now)))
         self._plan_session_change()
