@@ -25,7 +25,6 @@ from simulators.venue.quotes import Quote
 PATHS = (
     "/v2/iex",
     "/v2/sip",
-    "/v2/delayed_sip",
     "/v2/test",
     "/v1beta1/indicative",
     "/v1beta1/opra",
