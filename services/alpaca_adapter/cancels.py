@@ -79,7 +79,8 @@ class Cancels:
     async def _to_cancel(self, client_id: str) -> OrderReport:
         """The order under the id, open. Nothing is sent if it is not, or can't be read."""
         try:
-            order = await self._orders.by_client_id(client_id)
+            # As urgent as the cancel: after a 429 nothing else passes.
+            order = await self._orders.by_client_id(client_id, Priority.CANCEL)
         except ReadFailed as error:
             raise not_looked_up(error) from error
         if order is None:

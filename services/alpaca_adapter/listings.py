@@ -19,6 +19,7 @@ from services.alpaca_adapter.order_reading import lacks_legs
 from services.alpaca_adapter.order_words import ORDER_CLASSES
 from services.alpaca_adapter.reads import Reader
 from services.alpaca_adapter.wire_fields import Record, Unreadable
+from services.common.adapter.budget import Priority
 from services.common.domain.errors import ReadFailed
 from services.common.domain.order_terms import OrderClass
 
@@ -36,10 +37,13 @@ class Listings:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def order_by_client_id(self, client_id: str) -> Record | None:
-        """The order under a client id, None if Alpaca says that there is none."""
+    async def order_by_client_id(
+        self, client_id: str, priority: Priority = Priority.READ
+    ) -> Record | None:
+        """The order under a client id, with its legs; None if Alpaca says that there is none."""
         params = {"client_order_id": client_id}
-        order = await self._reader.find("/orders:by_client_order_id", params)
+        path = "/orders:by_client_order_id"
+        order = await self._reader.find(path, params, priority=priority)
         found = self._checked(order, "client_order_id", client_id)
         if found is None or not lacks_legs(found):
             return found

@@ -114,10 +114,15 @@ class Reader:
         return answer
 
     async def find(
-        self, path: str, params: Mapping[str, str] | None = None, *, until: float | None = None
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        until: float | None = None,
+        priority: Priority = Priority.READ,
     ) -> Any | None:
         """The JSON at `path`, None if Alpaca itself says that there is no such thing."""
-        answer = await self._tried(_Get(path, params, Api.TRADING, Priority.READ), until)
+        answer = await self._tried(_Get(path, params, Api.TRADING, priority), until)
         return None if answer is None else answer.content
 
     async def once(self, path: str, *, within_s: float) -> Answer:

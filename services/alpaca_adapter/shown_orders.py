@@ -8,6 +8,7 @@ from services.alpaca_adapter import statuses
 from services.alpaca_adapter.listings import Listings
 from services.alpaca_adapter.translate import Translator
 from services.alpaca_adapter.wire_fields import Record, Unreadable
+from services.common.adapter.budget import Priority
 from services.common.domain.errors import ReadFailed
 from services.common.domain.reports import OrderReport
 
@@ -32,9 +33,11 @@ class ShownOrders:
         self._listings = listings
         self._translator = translator
 
-    async def by_client_id(self, client_id: str) -> ShownOrder | None:
+    async def by_client_id(
+        self, client_id: str, priority: Priority = Priority.READ
+    ) -> ShownOrder | None:
         """The order under a client id, None if Alpaca says that there is none."""
-        return self._shown(await self._listings.order_by_client_id(client_id))
+        return self._shown(await self._listings.order_by_client_id(client_id, priority))
 
     async def by_id(self, venue_order_id: str) -> ShownOrder | None:
         """The order of an id of Alpaca's, None if Alpaca says that there is none."""

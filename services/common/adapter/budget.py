@@ -6,6 +6,10 @@ Three bounds hold at once:
 * the venue's own word on what is left until its window starts anew, less the same margin (other
   programs may use the account);
 * a pause after the venue said "too many requests", and a smaller share for a while after it.
+
+Cancels pass through the pause, one by one and far apart, unless the venue's own figures say that
+nothing is left: an order must be cancelable while other programs use up the account's limit, and a
+cancel that is refused once more has done no harm.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ from typing import Final
 _CUT: Final = 0.75
 _CUT_MIN: Final = 0.25
 _REGAIN: Final = 0.1
+# So many cancels per window may try their luck during a pause.
+_TRIALS: Final = 12
 
 
 class Priority(IntEnum):
@@ -62,6 +68,7 @@ class Budget:
         self._limit = terms.limit
         self._sent: deque[float] = deque()
         self._paused_until = 0.0
+        self._trial_at = 0.0
         self._cut = 1.0
         self._regain_at = 0.0
         self._venue_left: int | None = None
@@ -72,7 +79,7 @@ class Budget:
         self._advance(now)
         held_back = 0 if priority is Priority.CANCEL else self._terms.cancel_reserve
         return max(
-            self._paused_until - now,
+            self._pause_delay(priority, now),
             self._window_delay(held_back, now),
             self._venue_delay(held_back, now),
             0.0,
@@ -81,16 +88,18 @@ class Budget:
     def left(self, now: float) -> int:
         """How many requests may go now, one after the other; cancels among them."""
         self._advance(now)
-        if now < self._paused_until:
-            return 0
         left = self._allowed() - len(self._sent)
         if self._venue_left is not None:
             left = min(left, self._venue_left - self._margin())
+        if now < self._paused_until:
+            left = min(left, 1 if now >= self._trial_at else 0)
         return max(left, 0)
 
     def spend(self, now: float) -> None:
         """Count one request as sent now; only right after `delay_s` gave 0."""
         self._sent.append(now)
+        if now < self._paused_until:
+            self._trial_at = now + self._trial_wait_s()
         if self._venue_left is not None:
             self._venue_left -= 1
 
@@ -120,7 +129,17 @@ class Budget:
         if now >= self._paused_until:  # several answers of one burst are one offence
             self._cut = max(_CUT_MIN, self._cut * _CUT)
         self._paused_until = max(self._paused_until, now + pause_s)
+        self._trial_at = now + self._trial_wait_s()
         self._regain_at = self._paused_until + self._terms.window_s
+
+    def _pause_delay(self, priority: Priority, now: float) -> float:
+        until = self._paused_until
+        if priority is Priority.CANCEL:
+            until = min(until, self._trial_at)
+        return until - now
+
+    def _trial_wait_s(self) -> float:
+        return self._terms.window_s / _TRIALS
 
     def _allowed(self) -> int:
         return max(1, floor(self._limit * self._terms.share * self._cut))

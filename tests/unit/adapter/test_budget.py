@@ -70,17 +70,38 @@ def test_a_lower_limit_is_believed_and_a_higher_one_is_not() -> None:
     assert spent_at_once(higher, Priority.CANCEL, 0.0) == OURS
 
 
-def test_too_many_requests_stops_everything_until_the_reset() -> None:
+@pytest.mark.parametrize("priority", [Priority.SUBMIT, Priority.READ, Priority.PROBE])
+def test_too_many_requests_stops_all_but_cancels_until_the_reset(priority: Priority) -> None:
     budget = Budget(TERMS)
     budget.throttled(reset_in_s=7.0, now=1.0)
-    assert budget.delay_s(Priority.CANCEL, 1.0) == 7.0
-    assert budget.delay_s(Priority.CANCEL, 8.0) == 0.0
+    assert budget.delay_s(priority, 1.0) == 7.0
+    assert budget.delay_s(priority, 8.0) == 0.0
 
 
 def test_too_many_requests_without_a_reset_stops_for_a_window() -> None:
     budget = Budget(TERMS)
     budget.throttled(reset_in_s=None, now=0.0)
-    assert budget.delay_s(Priority.CANCEL, 0.0) == 10.0
+    assert budget.delay_s(Priority.SUBMIT, 0.0) == 10.0
+
+
+def test_cancels_go_on_one_by_one_after_too_many_requests() -> None:
+    budget = Budget(TERMS)
+    budget.throttled(reset_in_s=8.0, now=0.0)
+    apart_s = 10.0 / 12
+    assert budget.delay_s(Priority.CANCEL, 0.0) == apart_s
+    assert budget.delay_s(Priority.CANCEL, apart_s) == 0.0
+    budget.spend(apart_s)
+    assert budget.delay_s(Priority.CANCEL, apart_s) == pytest.approx(apart_s)
+    budget.throttled(reset_in_s=8.0, now=2.0)  # that one was refused as well
+    assert budget.delay_s(Priority.CANCEL, 2.0) == pytest.approx(apart_s)
+    assert budget.delay_s(Priority.CANCEL, 10.0) == 0.0
+
+
+def test_a_cancel_waits_where_the_venue_says_that_nothing_is_left() -> None:
+    budget = Budget(TERMS)
+    budget.observe(limit=20, remaining=0, reset_in_s=7.0, now=1.0)
+    budget.throttled(reset_in_s=7.0, now=1.0)
+    assert budget.delay_s(Priority.CANCEL, 3.0) == 5.0
 
 
 def test_too_many_requests_cuts_the_share_which_then_grows_back() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
+from services.common.adapter.budget import Priority
 from services.common.domain.errors import (
     NotFound,
     OutcomeUnknown,
@@ -165,3 +166,9 @@ async def test_the_last_check_stops_a_cancel() -> None:
     with pytest.raises(Refused):
         await desk.cancels.cancel(CLIENT_ID, refuses)
     assert desk.venue.sent("DELETE") == []
+
+
+async def test_the_look_up_before_a_cancel_is_as_urgent_as_the_cancel() -> None:
+    desk = Desk(lambda asked: Reply(204) if asked.method == "DELETE" else Reply(200, order_json()))
+    await desk.cancels.cancel(CLIENT_ID, passes)
+    assert desk.pace.taken[0] is Priority.CANCEL
