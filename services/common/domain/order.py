@@ -303,15 +303,19 @@ class Order:
             )
 
     def _signaled(self, old: Placement, event: PlacementSignaled, status: OrderStatus) -> Placement:
+        order_qty = old.order_qty
+        if old.replaces and event.order_qty is not None:
+            order_qty = min(order_qty, event.order_qty)
         reported = old.reported_cum_qty
         if event.cum_qty is not None:  # a cumulative quantity only grows; older news has less
             reported = max(reported or ZERO, event.cum_qty)
         if status is OrderStatus.FILLED:  # "filled" says how much even where no figure came
-            reported = max(reported or ZERO, old.order_qty)
+            reported = max(reported or ZERO, order_qty)
         stale = status is old.status and old.status not in IN_FLIGHT
         return replace(
             old,
             status=status,
+            order_qty=order_qty,
             venue_order_id=event.venue_order_id or old.venue_order_id,
             raw_status=old.raw_status if stale else event.raw_status or old.raw_status,
             reported_cum_qty=reported,

@@ -62,7 +62,11 @@ class PlacementPlanned:
 
 @dataclass(frozen=True, slots=True)
 class PlacementSignaled:
-    """Somebody's word on a placement: the adapter's on the send, or the venue's on the order."""
+    """Somebody's word on a placement: the adapter's on the send, or the venue's on the order.
+
+    `order_qty` is the venue's own quantity of a revision, which can be less than was sent: what
+    the old order has filled meanwhile is not in it.
+    """
 
     placement_id: str
     signal: Signal
@@ -70,6 +74,7 @@ class PlacementSignaled:
     raw_status: str = ""
     cum_qty: Decimal | None = None
     cause: Cause | None = None
+    order_qty: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class Intake:
             raw_status=report.raw_status,
             cum_qty=report.cum_qty,
             cause=report.cause,
+            order_qty=report.order_qty if _is_revision(entry, placement_id) else None,
         )
         try:
             _check_terms(report, entry, placement_id)
@@ -239,6 +240,11 @@ class Intake:
         self._journal.record(record, alert)
 
 
+def _is_revision(entry: OrderEntry, placement_id: str) -> bool:
+    placement = entry.order.placement(placement_id)
+    return placement is not None and bool(placement.replaces)
+
+
 def _check_terms(report: OrderReport, entry: OrderEntry, placement_id: str) -> None:
     """The venue must speak of the order that we sent: instrument, side and quantity."""
     spec, placement = entry.order.spec, entry.order.placement(placement_id)
@@ -247,7 +253,9 @@ def _check_terms(report: OrderReport, entry: OrderEntry, placement_id: str) -> N
     is_combo = isinstance(spec.instrument, OptionCombo)
     if report.side is not None and report.side is not spec.side and not is_combo:
         raise IllegalEvent(f"the venue's order is a {report.side.value}")
-    if report.order_qty is not None and placement and report.order_qty != placement.order_qty:
+    if report.order_qty is None or placement is None or report.order_qty == placement.order_qty:
+        return
+    if not placement.replaces or report.order_qty > placement.order_qty:
         raise IllegalEvent(f"the venue's order is for a quantity of {report.order_qty}")
 
 

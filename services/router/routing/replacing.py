@@ -197,10 +197,11 @@ class Replacing:
     def _revision(self, key: OrderKey, asked: Asked, old: Placement) -> Placement:
         order = self._books.orders[key].order
         change = old.change.then(asked.change)
+        total_qty = order.spec.changed_by(change).order_qty
         return Placement(
             placement_id=str(next_revision(order, old)),
             venue=old.venue,
-            order_qty=order.spec.changed_by(change).order_qty,
+            order_qty=sub(total_qty, order.cum_qty),  # earlier placements may have fills
             attempted_at=self._tools.clock.now(),
             session_id=self._link(key, old).view().session_id,
             change=change,

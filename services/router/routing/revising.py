@@ -125,7 +125,7 @@ class ReplaceWork:
             return await self.link.port.replace(
                 self.old.placement_id,
                 revision.placement_id,
-                self.asked.change,
+                self._change_of(revision),
                 self.link.claim(),
                 revision.session_id,
             )
@@ -134,6 +134,12 @@ class ReplaceWork:
         except Exception as fault:  # noqa: BLE001 - whatever it is, the change may be out
             _log.error("replace_fault", placement_id=revision.placement_id, exc_info=fault)
             return OutcomeUnknown(f"a fault while the replace was sent: {fault!r}")
+
+    def _change_of(self, revision: Placement) -> OrderChange:
+        """What the venue is asked to change: a quantity is what this placement is to have."""
+        if self.asked.change.order_qty is None:
+            return self.asked.change
+        return replace(self.asked.change, order_qty=revision.order_qty)
 
     def _last_check(self, revision: Placement) -> None:
         """Raise Refused, effect NONE, if the change may not be sent by now."""

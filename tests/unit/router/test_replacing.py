@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,10 @@ async def test_an_order_with_fills_is_canceled_and_what_is_left_placed_anew(
             4,
             6,
         )
+        await change(running, MORE, "r-2")
+        revision = OrderChange(order_qty=Decimal(16))
+        assert running.alpaca.replaced == [(ANEW, "o-1~al~2.1", revision)], "20 less what is filled"
+        assert running.order().order.leaves_sum == 16
 
 
 @virtual
@@ -248,6 +253,27 @@ async def test_a_fill_that_raced_the_replace_is_alarmed_and_the_excess_canceled(
         await until(lambda: port.canceled)
         assert port.canceled == [REVISED]
         assert running.core.books.trading_state("main") is TradingState.REDUCING
+
+
+@virtual
+async def test_a_venue_that_takes_the_raced_fill_off_the_revision_is_right(tmp_path: Path) -> None:
+    def races(port: ScriptedPort, placement_id: str, revision_id: str, terms: OrderChange) -> Any:
+        port.fill(placement_id, "e-1", "4", "4")
+        takes_replace(port, placement_id, revision_id, terms)
+        port.knows[revision_id] = replace(port.knows[revision_id], order_qty=Decimal(6))
+        return port.knows[revision_id]
+
+    port = ScriptedPort("alpaca", on_replace=races)
+    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
+        await running.submit(spec())
+        await change(running)
+        await until(lambda: running.order().order.cum_qty)
+        order = running.order().order
+        assert (order.status, order.leaves_qty) == (OrderStatus.PARTIALLY_FILLED, 6)
+        port.fill(REVISED, "e-2", "6", "6", px="8.50")
+        await until(lambda: running.order().order.status is OrderStatus.FILLED)
+        assert running.kinds() == []
+        assert running.core.books.trading_state("main") is TradingState.ACTIVE
 
 
 @virtual
