@@ -242,6 +242,7 @@ class RouterCore:
         self.meters.tell(self.watching.reader_count)
 
     def drain(self) -> None:
-        """Take nothing new; end the event streams, which can be resumed elsewhere."""
+        """Take nothing new; end the streams, which can be opened again elsewhere."""
         self.desk.drain()
         self.watching.close()
+        self.broker.drain()

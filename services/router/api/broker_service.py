@@ -8,21 +8,19 @@ from typing import Any
 from services.common.contract.convert import (
     check_known_fields,
     instrument_from_wire,
-    market_clock_to_wire,
     optional_timestamp_from_wire,
-    quote_to_wire,
     spec_from_wire,
     timestamp_to_wire,
 )
 from services.common.contract.pb import broker_service_pb2 as pb
-from services.common.contract.pb import broker_service_pb2_grpc, types_pb2
-from services.common.domain.errors import InvalidRequest, NotFound, Reason, Refused, Unavailable
-from services.common.domain.order_spec import OrderSpec
-from services.common.domain.order_terms import OrderClass
+from services.common.contract.pb import broker_service_pb2_grpc
+from services.common.domain.errors import InvalidRequest
 from services.common.runtime.clock import Clock
 from services.common.runtime.telemetry import current_traceparent
 from services.router.api.balances import read_account
+from services.router.api.capabilities import KnownCapabilities, require_routable
 from services.router.api.changes_service import ChangesServicer
+from services.router.api.market_service import MarketServicer
 from services.router.api.not_served import BROKER_METHODS, not_served
 from services.router.api.paging import page_of
 from services.router.api.requests import refuse_fence
@@ -35,7 +33,6 @@ from services.router.api.views import (
     count_quarantined,
     link_to_wire,
     order_filter,
-    served_methods,
     strictest_gate,
 )
 from services.router.api.watch import watch_events
@@ -52,13 +49,13 @@ from services.router.books.watching import Watching
 from services.router.journal.journal import Journal
 from services.router.routing.accounts import AccountLinks
 from services.router.routing.desk import Desk
-from services.router.routing.link import VenueLink
-
-_QUOTES_MAX = 100
+from services.router.routing.quote_stream import QuoteStreams, QuoteStreamSettings
 
 
 @not_served(*BROKER_METHODS)
-class BrokerServicer(ChangesServicer, broker_service_pb2_grpc.BrokerServiceServicer):
+class BrokerServicer(
+    ChangesServicer, MarketServicer, broker_service_pb2_grpc.BrokerServiceServicer
+):
     """The contract, served from the books. Errors are raised; the server translates them."""
 
     def __init__(
@@ -76,6 +73,12 @@ class BrokerServicer(ChangesServicer, broker_service_pb2_grpc.BrokerServiceServi
         self._watching = watching
         self._clock = clock
         self._version = version
+        self._capabilities = KnownCapabilities(clock.monotonic)
+        self._quote_streams = QuoteStreams(clock, QuoteStreamSettings())
+
+    def drain(self) -> None:
+        """End the streams of quotes: this process is stopping."""
+        self._quote_streams.close()
 
     # -- orders ------------------------------------------------------------------------------
 
@@ -84,7 +87,7 @@ class BrokerServicer(ChangesServicer, broker_service_pb2_grpc.BrokerServiceServi
         refuse_fence(request)
         account_id = self._desk.required_account(request.account_id).account_id
         spec = spec_from_wire(request.order)
-        _require_routable(spec)
+        require_routable(spec)
         entry = await self._desk.submit(
             account_id,
             spec,
@@ -226,20 +229,6 @@ class BrokerServicer(ChangesServicer, broker_service_pb2_grpc.BrokerServiceServi
 
     # -- venues ------------------------------------------------------------------------------
 
-    async def GetCapabilities(self, request: pb.GetCapabilitiesRequest, context: Any) -> Any:
-        account = self._desk.required_account(request.account_id)
-        venues = [
-            pb.VenueCapabilities(
-                venue=types_pb2.Venue(name=link.name, account_tag=link.account_tag),
-                order_types=[types_pb2.ORDER_TYPE_MARKET, types_pb2.ORDER_TYPE_LIMIT],
-                times_in_force=[types_pb2.TIME_IN_FORCE_DAY, types_pb2.TIME_IN_FORCE_GTC],
-                order_classes=[types_pb2.ORDER_CLASS_SIMPLE, types_pb2.ORDER_CLASS_MULTI_LEG],
-                methods=served_methods(),
-            )
-            for link in account.links
-        ]
-        return pb.GetCapabilitiesResponse(venues=venues, server_version=self._version)
-
     async def GetStatus(self, request: pb.GetStatusRequest, context: Any) -> Any:
         accounts = self._accounts_of(request.account_id)
         ids = [account.account_id for account in accounts]
@@ -260,42 +249,6 @@ class BrokerServicer(ChangesServicer, broker_service_pb2_grpc.BrokerServiceServi
             accounts=[account_to_wire(account) for account in self._desk.accounts.values()]
         )
 
-    async def GetQuotes(self, request: pb.GetQuotesRequest, context: Any) -> Any:
-        link = self._data_link(request.account_id, request.venue)
-        if not 1 <= len(request.instruments) <= _QUOTES_MAX:
-            raise InvalidRequest("instruments", f"must be 1 to {_QUOTES_MAX}")
-        wanted = {
-            instrument.key: message
-            for i, message in enumerate(request.instruments)
-            for instrument in [instrument_from_wire(message, f"instruments[{i}]")]
-        }
-        asked = [instrument_from_wire(m, "instruments") for m in wanted.values()]
-        quotes = await link.port.quotes(asked)
-        found = {quote.instrument.key for quote in quotes}
-        return pb.GetQuotesResponse(
-            quotes=map(quote_to_wire, quotes),
-            missing=[message for key, message in wanted.items() if key not in found],
-            venue=link.name,
-        )
-
-    async def GetMarketClock(self, request: pb.GetMarketClockRequest, context: Any) -> Any:
-        link = self._data_link(request.account_id, request.venue)
-        return market_clock_to_wire(await link.port.market_clock(), link.name)
-
-    def _data_link(self, account_id: str, venue: str) -> VenueLink:
-        """The venue named, else the preferred one that answers."""
-        account = self._desk.required_account(account_id)
-        if venue:
-            link = account.link(venue)
-            if link is None:
-                raise NotFound(Reason.VENUE_NOT_FOUND, f"venue: no venue {venue!r} here")
-            return link
-        for link in account.links:
-            if link.is_fenced:
-                return link
-        why = "; ".join(f"{link.name}: {link.view().why_not}" for link in account.links)
-        raise Unavailable(Reason.VENUE_UNAVAILABLE, f"no venue can be asked: {why}")
-
     # -- events ------------------------------------------------------------------------------
 
     async def WatchEvents(self, request: pb.WatchEventsRequest, context: Any) -> AsyncIterator[Any]:
@@ -310,14 +263,3 @@ class BrokerServicer(ChangesServicer, broker_service_pb2_grpc.BrokerServiceServi
         if account_id:
             return [self._desk.account(account_id)]
         return list(self._desk.accounts.values())
-
-
-def _require_routable(spec: OrderSpec) -> None:
-    """Orders with exits, or by amount, are an adapter's to take until the books know them."""
-    if spec.order_class not in (OrderClass.SIMPLE, OrderClass.MULTI_LEG):
-        what = f"order.order_class: {spec.order_class.value}"
-    elif spec.notional is not None:
-        what = "order.notional"
-    else:
-        return
-    raise Refused(Reason.NOT_IMPLEMENTED, f"{what} is not routed by this release")

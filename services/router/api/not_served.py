@@ -12,15 +12,7 @@ from services.common.contract.status import unimplemented
 
 Servicer = TypeVar("Servicer", bound=type)
 
-BROKER_METHODS = (
-    "PreviewOrder",
-    "EstimateCost",
-    "GetBars",
-    "ListOptionContracts",
-    "GetOptionSnapshots",
-    "GetMarketCalendar",
-    "StreamQuotes",
-)
+BROKER_METHODS = ("EstimateCost",)
 OPERATIONS_METHODS = (
     "SetVenueState",
     "GetLimits",
@@ -41,7 +33,7 @@ OPERATIONS_METHODS = (
     "VerifyJournal",
     "ExportJournal",
 )
-_STREAMS = frozenset({"StreamQuotes", "ExportJournal"})
+_STREAMS = frozenset({"ExportJournal"})
 
 
 def not_served(*methods: str) -> Any:

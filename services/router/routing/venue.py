@@ -9,8 +9,6 @@ from typing import Protocol
 
 from services.common.domain.activities import Activity
 from services.common.domain.executions import Execution
-from services.common.domain.instruments import Instrument
-from services.common.domain.market import MarketClock, Quote
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
@@ -22,6 +20,7 @@ from services.common.domain.reports import (
     VenueStatus,
 )
 from services.router.journal.records import InstructionIntended
+from services.router.routing.market import MarketPort
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class VenueView:
     session_id: str
 
 
-class VenuePort(Protocol):
+class VenuePort(MarketPort, Protocol):
     """One venue account behind its adapter.
 
     Mutations answer with the venue's word (a report, rejections included), raise an error whose
@@ -121,12 +120,6 @@ class VenuePort(Protocol):
 
     async def positions(self) -> Sequence[VenuePosition]:
         """All positions at the venue, as it states them."""
-
-    async def quotes(self, instruments: Sequence[Instrument]) -> Sequence[Quote]:
-        """Latest quotes; an instrument without one is left out."""
-
-    async def market_clock(self) -> MarketClock:
-        """The venue's clock."""
 
     async def status(self) -> VenueStatus:
         """The adapter's own word on its venue."""

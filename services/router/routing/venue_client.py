@@ -20,11 +20,9 @@ from services.common.contract.convert import (
     instruction_from_wire,
     instrument_to_wire,
     lookup_from_wire,
-    market_clock_from_wire,
     optional_decimal_to_wire,
     optional_timestamp_to_wire,
     position_from_wire,
-    quote_from_wire,
     report_from_wire,
     spec_to_wire,
     venue_status_from_wire,
@@ -41,8 +39,6 @@ from services.common.contract.status import from_rpc_error
 from services.common.domain.activities import Activity
 from services.common.domain.errors import ReadFailed, Reason, Unavailable
 from services.common.domain.executions import Execution
-from services.common.domain.instruments import Instrument
-from services.common.domain.market import MarketClock, Quote
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
@@ -55,6 +51,7 @@ from services.common.domain.reports import (
 )
 from services.router.journal.records import Instruction, InstructionIntended
 from services.router.routing.venue import Claim, Fenced, Pulse, VenueNews
+from services.router.routing.venue_data import VenueData
 
 _log = structlog.stdlib.get_logger(__name__)
 _PAGE_SIZE = 500
@@ -73,7 +70,7 @@ class ClientSettings:
     silence_max_s: float = 6.0
 
 
-class VenueClient:
+class VenueClient(VenueData):
     """One venue account behind the adapter on `channel`, under the logical `account_id`."""
 
     def __init__(
@@ -224,17 +221,6 @@ class VenueClient:
             if not reply.next_page_token:
                 return found
             page.page_token = reply.next_page_token
-
-    async def quotes(self, instruments: Sequence[Instrument]) -> Sequence[Quote]:
-        request = broker_service_pb2.GetQuotesRequest(
-            account_id=self._account_id, instruments=map(instrument_to_wire, instruments)
-        )
-        reply = await self._read(self._broker.GetQuotes, request)
-        return [quote_from_wire(quote) for quote in reply.quotes]
-
-    async def market_clock(self) -> MarketClock:
-        request = broker_service_pb2.GetMarketClockRequest(account_id=self._account_id)
-        return market_clock_from_wire(await self._read(self._broker.GetMarketClock, request))
 
     async def status(self) -> VenueStatus:
         request = broker_service_pb2.GetStatusRequest(account_id=self._account_id)

@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from services.common.domain.activities import Activity
 from services.common.domain.amounts import Money
 from services.common.domain.errors import Cause, ReadFailed, Reason, TandemError, Unavailable
 from services.common.domain.executions import ExecSource, Execution, RecordTimes
-from services.common.domain.instruments import Equity, Instrument, OptionContract
-from services.common.domain.market import MarketClock, Quote
+from services.common.domain.instruments import Equity, OptionContract
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.order_terms import OrderChange
@@ -35,8 +34,8 @@ from services.common.domain.reports import (
 from services.router.journal.records import InstructionIntended
 from services.router.routing.venue import Claim, Fenced, Pulse, VenueNews
 from tests.unit.domain.orders import spec
+from tests.unit.router.scripted_market import NOW, ScriptedMarket
 
-NOW = datetime(2024, 11, 4, 15, 0, tzinfo=UTC)
 Answer = Callable[[OrderSpec], OrderReport | TandemError]
 
 
@@ -107,7 +106,7 @@ def fails_replace(error: TandemError) -> OnReplace:
 
 
 @dataclass
-class ScriptedPort:
+class ScriptedPort(ScriptedMarket):
     """`VenuePort` by script. `log` is shared with a file layer to see the order of things."""
 
     name: str
@@ -117,7 +116,6 @@ class ScriptedPort:
     held: list[VenuePosition] = field(default_factory=list)
     state: VenueState = VenueState.UP
     session_id: str = "session-1"
-    reachable: bool = True
     knows: dict[str, OrderReport] = field(default_factory=dict)
     fills: list[Execution] = field(default_factory=list)
     happened: list[Activity] = field(default_factory=list)
@@ -240,16 +238,6 @@ class ScriptedPort:
     async def positions(self) -> Sequence[VenuePosition]:
         self._require()
         return self.held
-
-    async def quotes(self, instruments: Sequence[Instrument]) -> Sequence[Quote]:
-        self._require()
-        return []
-
-    async def market_clock(self) -> MarketClock:
-        self._require()
-        return MarketClock(
-            NOW, is_open=True, next_open=NOW, next_close=NOW, trading_date=NOW.date()
-        )
 
     async def status(self) -> VenueStatus:
         self._require()
