@@ -229,6 +229,25 @@ async def test_a_cut_connection_is_told_as_a_gap_and_mended(alpaca: RunningAlpac
         await eventually(lambda: moves() and any(t.after_gap for t in told))
 
 
+async def test_a_stream_that_has_gone_mute_is_found_out(alpaca: RunningAlpaca) -> None:
+    quick = {"quotes": {**FAST_STREAMS["quotes"], "silence_s": 0.2}}
+    async with rig(settings_for(alpaca.url, **quick)) as it, reading(it, SPY) as told:
+        moved = 0
+
+        def moves() -> int:
+            nonlocal moved
+            moved += 1
+            quote(alpaca, "SPY", "400", f"{401 + moved}")
+            return len(told)
+
+        await eventually(lambda: moves() >= 3)
+        alpaca.control("POST", "/do/data_streams_mute", {"muted": True})
+        await eventually(lambda: moves() and any(t.after_gap for t in told))
+        told.clear()
+        alpaca.control("POST", "/do/data_streams_mute", {"muted": False})
+        await eventually(lambda: moves() >= 3)
+
+
 async def test_a_stream_that_the_account_may_not_have_gives_way(alpaca: RunningAlpaca) -> None:
     wanted = settings_for(alpaca.url, stock_feed="sip", **FAST_STREAMS)
     async with rig(wanted) as it, reading(it, SPY) as told:
