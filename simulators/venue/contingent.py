@@ -6,8 +6,9 @@ A follower of the desk: when one of them has changed, the others change at once,
 from collections.abc import Callable
 from datetime import datetime
 
+from simulators.venue.combos import ratio_of
 from simulators.venue.order_desk import OrderDesk
-from simulators.venue.orders import FOLLOWS, Order, OrderClass, OrderStatus
+from simulators.venue.orders import FOLLOWS, UNSENT, Order, OrderClass, OrderStatus
 
 _GAVE_UP = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 _AT_MARKET = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
@@ -19,6 +20,16 @@ def lets_go(parent: Order) -> bool:
     if parent.asked.order_class in _ENTRIES:
         return parent.status is OrderStatus.FILLED
     return parent.status in _AT_MARKET
+
+
+def waits(order: Order, desk: OrderDesk) -> bool:
+    """Whether an exit may not trade yet, also while a cancel or replace of it is pending."""
+    if order.links.parent_id is None or order.is_combo_leg:
+        return False
+    parent = desk.get(order.links.parent_id)
+    if parent.asked.order_class in _ENTRIES:
+        return parent.status is not OrderStatus.FILLED
+    return parent.status in UNSENT
 
 
 class Contingencies:
@@ -49,6 +60,9 @@ class Contingencies:
     def _carry_to_legs(self, order: Order) -> None:
         for leg_id in order.links.leg_ids:
             leg = self._desk.get(leg_id)
+            wanted = order.asked.order_qty * ratio_of(leg)
+            if leg.is_open and leg.asked.order_qty != wanted:
+                leg = self._desk.restate(leg, wanted, self._now())
             if order.status in FOLLOWS[leg.status] and order.status is not leg.status:
                 self._desk.change(leg, order.status, self._now())
 

@@ -1,6 +1,6 @@
 """How orders come in: checked, numbered, with all that belongs to them; replaced, canceled."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -16,6 +16,7 @@ from simulators.venue.orders import (
     CANCELABLE,
     Fate,
     Links,
+    NewLeg,
     NewOrder,
     Order,
     OrderClass,
@@ -94,30 +95,32 @@ class OrderEntry:
             for order in self._desk.open_orders(old.account_id)
             if order.claim != old.claim and order.links.parent_id != old.venue_order_id
         ]
-        status = OrderStatus.PENDING_NEW
-        links = replace(
-            old.links, claim=old.claim, replaces=old.venue_order_id, leg_ids=(), replaced_by=None
-        )
-        legs: list[Order] = []
         if asked.legs:
             self._check_combo(asked, others)
-            acceptance = self._acceptance(asked, old.instrument, old.position_intent, status, links)
-            new = self._desk.draw_up(asked, acceptance)
-            legs = [
-                self._combo_leg(new, leg.position_intent, i) for i, leg in enumerate(asked.legs)
-            ]
         else:
-            checks.check_form(asked, old.instrument, self._floor.now)
-            if changes.stop_price is not None:
-                order_rules.check_prices(replace(asked, exits=None), self._quote(asked.symbol))
-            if old.status is not OrderStatus.HELD:
-                self._check_means(asked, old.instrument, old.position_intent, others)
-            acceptance = self._acceptance(asked, old.instrument, old.position_intent, status, links)
-            new = replace(self._desk.draw_up(asked, acceptance), hwm=old.hwm)
+            self._check_anew(asked, old, changes, others)
         self._check_unique(asked)
-        entered = self._floor.replacements.begin(old, new, legs, self._floor.now, fate)
+        links = replace(old.links, claim=old.claim, replaces=old.venue_order_id, leg_ids=())
+        new = self._desk.draw_up(
+            asked,
+            self._acceptance(
+                asked, old.instrument, old.position_intent, OrderStatus.PENDING_NEW, links
+            ),
+        )
+        legs = self._combo_legs(new, old.links.leg_ids) if new.is_combo else []
+        now = self._floor.now
+        entered = self._floor.replacements.begin(old, replace(new, hwm=old.hwm), legs, now, fate)
         self._floor.expect_replacement(entered)
         return entered
+
+    def _check_anew(
+        self, asked: NewOrder, old: Order, changes: Changes, others: list[Order]
+    ) -> None:
+        checks.check_form(asked, old.instrument, self._floor.now)
+        if changes.stop_price is not None:
+            order_rules.check_prices(replace(asked, exits=None), self._quote(asked.symbol))
+        if old.status is not OrderStatus.HELD:
+            self._check_means(asked, old.instrument, old.position_intent, others)
 
     def _quote(self, symbol: str) -> Quote | None:
         return self._floor.quotes.find(symbol)
@@ -172,14 +175,14 @@ class OrderEntry:
         self._check_combo(asked, open_orders)
         if self._settings.unique_client_order_ids == "last":
             self._check_unique(asked)
-        first = asked.legs[0]
-        assert first.contract is not None
+        contracts = [leg.contract for leg in asked.legs if leg.contract is not None]
+        # The one that ends first stands for all: the order ends with it.
+        first = min(contracts, key=lambda contract: contract.expiry)
         acceptance = self._acceptance(
-            asked, first.contract, first.position_intent, self._first_status(asked), Links()
+            asked, first, asked.legs[0].position_intent, self._first_status(asked), Links()
         )
         order = self._desk.draw_up(asked, acceptance)
-        legs = [self._combo_leg(order, leg.position_intent, i) for i, leg in enumerate(asked.legs)]
-        return order, legs
+        return order, self._combo_legs(order)
 
     def _check_combo(self, asked: NewOrder, open_orders: list[Order]) -> None:
         account = self._accounts[asked.account_id]
@@ -191,9 +194,16 @@ class OrderEntry:
         combo_checks.check_positions(asked, account, open_orders)
         combo_checks.check_means(asked, account, open_orders, self._floor.quotes)
 
-    def _combo_leg(self, parent: Order, intent: PositionIntent, index: int) -> Order:
-        leg = parent.asked.legs[index]
+    def _combo_legs(self, parent: Order, replaced: Sequence[str] = ()) -> list[Order]:
+        """The orders of its legs, drawn up; each may replace one of an older order."""
+        legs = [self._combo_leg(parent, leg, i) for i, leg in enumerate(parent.asked.legs)]
+        if not replaced:
+            return legs
+        return [leg.linked(replaces=old) for leg, old in zip(legs, replaced, strict=True)]
+
+    def _combo_leg(self, parent: Order, leg: NewLeg, index: int) -> Order:
         assert leg.contract is not None
+        intent = leg.position_intent
         asked = replace(
             parent.asked,
             symbol=leg.symbol,

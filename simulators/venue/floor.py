@@ -12,7 +12,7 @@ from simulators.venue import combos
 from simulators.venue import trading_calendar as calendar
 from simulators.venue.accounts import Account
 from simulators.venue.clock import MarketClock
-from simulators.venue.contingent import lets_go
+from simulators.venue.contingent import lets_go, waits
 from simulators.venue.instruments import Catalog
 from simulators.venue.matching import followed, is_worked, marketable_px, partial_qty
 from simulators.venue.order_desk import OrderDesk
@@ -236,7 +236,7 @@ class Floor:
         """Trades what can be traded now; what a partial fill leaves is tried again later."""
         if order.status not in WORKING or order.venue_order_id in self._stalled:
             return
-        if order.is_combo_leg or not is_worked(order, self.now):
+        if order.is_combo_leg or not is_worked(order, self.now) or waits(order, self._desk):
             return
         if order.is_combo:
             self._match_combo(order)

@@ -139,7 +139,7 @@ class OrderDesk:
         """
         changed = order.became(status, at)
         self._keep(changed)
-        self._publish(kind or EventKind(status.value), changed, at)
+        self._publish(kind or _kind_of(status), changed, at)
         self._changed(changed)
         return changed
 
@@ -152,6 +152,7 @@ class OrderDesk:
         changed = order.resized(order_qty, at)
         self._keep(changed)
         self._publish(EventKind.RESTATED, changed, at)
+        self._changed(changed)
         return changed
 
     def note(self, order: Order) -> Order:
@@ -222,3 +223,10 @@ class OrderDesk:
         self._ledger.event(event)
         for listener in self._listeners:
             listener(event)
+
+
+def _kind_of(status: OrderStatus) -> EventKind:
+    """What is told of a status; being partly filled again is none of the fills' events."""
+    if status is OrderStatus.PARTIALLY_FILLED:
+        return EventKind.RESTATED
+    return EventKind(status.value)

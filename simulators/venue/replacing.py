@@ -164,10 +164,14 @@ class Replacements:
     def _take_place(self, old: Order, new: Order, at: datetime) -> Order:
         """The old order ends, and what hung on it hangs on the new one from now on."""
         new_id, old_id = new.venue_order_id, old.venue_order_id
-        if old.links.leg_ids and not old.is_combo:
+        if old.is_combo:
+            for leg_id, new_leg_id in zip(old.links.leg_ids, new.links.leg_ids, strict=True):
+                self._desk.note(self._desk.get(leg_id).linked(replaced_by=new_leg_id))
+        elif old.links.leg_ids:
             for leg_id in old.links.leg_ids:
                 self._desk.note(self._desk.get(leg_id).linked(parent_id=new_id))
             new = self._desk.note(new.linked(leg_ids=old.links.leg_ids))
+            old = old.linked(leg_ids=())
         if old.links.parent_id is not None:
             parent = self._desk.get(old.links.parent_id)
             ids = tuple(new_id if leg == old_id else leg for leg in parent.links.leg_ids)

@@ -13,7 +13,7 @@ from simulators.venue import combos, refusals
 from simulators.venue import trading_calendar as calendar
 from simulators.venue.accounts import Account
 from simulators.venue.clock import MarketClock
-from simulators.venue.contingent import Contingencies
+from simulators.venue.contingent import Contingencies, waits
 from simulators.venue.entry import OrderEntry
 from simulators.venue.floor import Floor, NextTime
 from simulators.venue.ids import Ids, RandomIds
@@ -223,7 +223,8 @@ class Venue:
         self.advance()
         order = self.desk.get(venue_order_id)
         left = order.asked.order_qty - order.cum_qty
-        if not order.is_open and not (even_if_ended and left):
+        is_late = even_if_ended and left > 0
+        if waits(order, self.desk) or not (order.is_open or is_late):
             raise refusals.NotCancelable(order.status.value)
         last_qty = left if qty is None else qty
         if not 0 < last_qty <= left:
