@@ -213,3 +213,13 @@ def test_whatever_is_sent_is_answered_and_booked_right(seed: int) -> None:
     trader.desk.simulated.control.advance_clock(86400 * 9)
     check(trader.desk)
     trader.desk.simulated.control.ledger(with_entries=True)
+
+
+def test_the_same_seed_gives_the_same_books() -> None:
+    books = []
+    for _ in range(2):
+        trader = Trader(7)
+        for _ in range(STEPS):
+            trader.step()
+        books.append(trader.desk.simulated.control.ledger(with_entries=True))
+    assert books[0] == books[1]

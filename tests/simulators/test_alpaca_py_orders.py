@@ -217,6 +217,7 @@ async def test_the_stream_tells_of_replaces_brackets_and_spreads(alpaca: Running
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+        await stream.close()
     assert all(isinstance(update.order, Order) for update in heard)
     replaced = next(update for update in heard if update.event == "replaced")
     assert replaced.order.replaced_by is not None
