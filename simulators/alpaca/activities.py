@@ -9,12 +9,8 @@ from simulators.alpaca.problems import invalid
 from simulators.alpaca.router import Call
 from simulators.alpaca.wire_values import cents, nanoseconds, plain, read_time, wire_time
 from simulators.venue import trading_calendar as calendar
-from simulators.venue.account_events import (
-    OPTION_EVENTS,
-    AccountEvent,
-    AccountEventKind,
-    AccountEvents,
-)
+from simulators.venue.account_events import AccountEvents
+from simulators.venue.ledger import OPTION_EVENTS, AccountEvent, AccountEventKind
 from simulators.venue.orders import Execution, OrderEvent
 from simulators.venue.randomness import fixed_uuid
 from simulators.venue.venue import Venue

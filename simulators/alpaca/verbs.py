@@ -9,9 +9,9 @@ from simulators.alpaca.market import Market
 from simulators.alpaca.wire_values import cents
 from simulators.control.control import BadRequest, Verb
 from simulators.control.truth import account_event_record
-from simulators.venue.account_events import AccountEvent, AccountEventKind
 from simulators.venue.accounts import Account
 from simulators.venue.instruments import Instrument, parse_instrument
+from simulators.venue.ledger import AccountEvent, AccountEventKind
 
 _LARGEST = Decimal("1e9")
 

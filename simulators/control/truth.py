@@ -6,9 +6,8 @@ from enum import Enum
 from fractions import Fraction
 from typing import Any
 
-from simulators.venue.account_events import AccountEvent
 from simulators.venue.accounts import Account, Position
-from simulators.venue.ledger import CashMovement, LedgerEntry
+from simulators.venue.ledger import AccountEvent, CashMovement, LedgerEntry
 from simulators.venue.orders import Execution, Order, OrderEvent
 from simulators.venue.venue import Venue
 

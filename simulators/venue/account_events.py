@@ -5,62 +5,15 @@ together, such as an exercise and the shares that it brings, share a group.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 
 from simulators.venue.accounts import Account
 from simulators.venue.instruments import Catalog, Equity, Instrument, OptionContract, Right
-from simulators.venue.ledger import CashMovement, Ledger
+from simulators.venue.ledger import AccountEvent, AccountEventKind, CashMovement, Ledger
 from simulators.venue.randomness import Randomness
 
 _ZERO = Decimal(0)
-
-
-class AccountEventKind(Enum):
-    """What happened."""
-
-    ASSIGNED = "assigned"
-    EXERCISED = "exercised"
-    EXPIRED = "expired"
-    OPTION_TRADE = "option_trade"
-    FEE = "fee"
-    DIVIDEND = "dividend"
-    DEPOSIT = "deposit"
-    WITHDRAWAL = "withdrawal"
-    POSITION = "position"
-
-
-OPTION_EVENTS = frozenset(
-    {
-        AccountEventKind.ASSIGNED,
-        AccountEventKind.EXERCISED,
-        AccountEventKind.EXPIRED,
-        AccountEventKind.OPTION_TRADE,
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class AccountEvent:
-    """One change. `qty` is what the position changed by, `net_amount` what the cash did.
-
-    price: per share, None where there is none. group_id: the same for both halves of a pair.
-    on_qty: how many shares a dividend was paid on.
-    """
-
-    event_no: int
-    at: datetime
-    account_id: str
-    kind: AccountEventKind
-    symbol: str
-    qty: Decimal
-    price: Decimal | None
-    net_amount: Decimal
-    group_id: str
-    sub_type: str = ""
-    on_qty: Decimal = _ZERO
 
 
 AccountListener = Callable[[AccountEvent], None]

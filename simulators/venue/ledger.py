@@ -4,12 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Union
 
 from simulators.venue.orders import Execution, Order, OrderEvent
-
-if TYPE_CHECKING:
-    from simulators.venue.account_events import AccountEvent
 
 
 class EntryKind(Enum):
@@ -33,7 +29,52 @@ class CashMovement:
     exec_id: str | None = None
 
 
-Record = Union[Order, OrderEvent, Execution, CashMovement, "AccountEvent"]
+class AccountEventKind(Enum):
+    """What happened."""
+
+    ASSIGNED = "assigned"
+    EXERCISED = "exercised"
+    EXPIRED = "expired"
+    OPTION_TRADE = "option_trade"
+    FEE = "fee"
+    DIVIDEND = "dividend"
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+    POSITION = "position"
+
+
+OPTION_EVENTS = frozenset(
+    {
+        AccountEventKind.ASSIGNED,
+        AccountEventKind.EXERCISED,
+        AccountEventKind.EXPIRED,
+        AccountEventKind.OPTION_TRADE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountEvent:
+    """One change. `qty` is what the position changed by, `net_amount` what the cash did.
+
+    price: per share, None where there is none. group_id: the same for both halves of a pair.
+    on_qty: how many shares a dividend was paid on.
+    """
+
+    event_no: int
+    at: datetime
+    account_id: str
+    kind: AccountEventKind
+    symbol: str
+    qty: Decimal
+    price: Decimal | None
+    net_amount: Decimal
+    group_id: str
+    sub_type: str = ""
+    on_qty: Decimal = Decimal(0)
+
+
+Record = Order | OrderEvent | Execution | CashMovement | AccountEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +106,11 @@ class Ledger:
         return tuple(self._executions)
 
     @property
-    def account_events(self) -> "tuple[AccountEvent, ...]":
+    def account_events(self) -> tuple[AccountEvent, ...]:
         """All that changed accounts without a trade, in order."""
         return tuple(self._account_events)
 
-    def account_event(self, event: "AccountEvent") -> None:
+    def account_event(self, event: AccountEvent) -> None:
         self._account_events.append(event)
         self._append(event.at, EntryKind.ACCOUNT_EVENT, event)
 

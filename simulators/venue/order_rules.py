@@ -4,7 +4,7 @@ Rules: Alpaca's documents on orders, on extended hours, on fractional trading an
 they don't say in so many words is what its users were told by its errors.
 """
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 from simulators.venue import refusals
@@ -29,7 +29,7 @@ _RESTING = (TimeInForce.DAY, TimeInForce.GTC)
 _PLAIN = (OrderType.MARKET, OrderType.LIMIT)
 _EVENING = time(19, 0)
 _LAST_ENTRY = {TimeInForce.OPG: time(9, 28), TimeInForce.CLS: time(15, 50)}
-_STOPS_OPENING = time(15, 30)
+_CLOSING_ONLY = timedelta(minutes=30)
 
 
 def check_kind(asked: NewOrder, instrument: Instrument, at: datetime) -> None:
@@ -116,11 +116,10 @@ def check_opening(asked: NewOrder, instrument: Instrument, intent: PositionInten
 
 
 def check_last_day(contract: OptionContract, intent: PositionIntent, at: datetime) -> None:
-    """On its last afternoon a contract is only to be closed."""
-    local = at.astimezone(calendar.NEW_YORK)
+    """In its last half hour of trading a contract is only to be closed."""
     if intent.closes:
         return
-    if local.date() == contract.expiry and local.time() >= _STOPS_OPENING:
+    if at >= calendar.last_trading(contract.expiry) - _CLOSING_ONLY:
         raise refusals.BadOrder(
             f'contract "{contract.symbol}" expires soon, unable to open new positions'
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.simulators.markets import new_york
 from tests.simulators.rest import PUT, Api
 
 MODELLED = "SPY241129P00380000"
@@ -93,6 +94,14 @@ def test_nothing_is_told_of_the_future() -> None:
     assert told["next_page_token"] is None
     months = all_bars(api, "SPY", timeframe="1Month", start="2024-09-01", feed="iex")["SPY"]
     assert [bar["t"][:7] for bar in months] == ["2024-09", "2024-10", "2024-11"]
+
+
+def test_a_minute_is_told_once_it_is_over() -> None:
+    api = Api(start=new_york("2024-11-04", "10:00:30"))
+    query: dict[str, Any] = {"symbols": "SPY", "timeframe": "1Min", "feed": "iex"}
+    assert bars(api, **query)["bars"]["SPY"][-1]["t"] == "2024-11-04T14:59:00Z"
+    api.wait(30)
+    assert bars(api, **query)["bars"]["SPY"][-1]["t"] == "2024-11-04T15:00:00Z"
 
 
 def test_weeks_begin_on_monday() -> None:

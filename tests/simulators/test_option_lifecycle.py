@@ -237,6 +237,14 @@ def test_opening_orders_are_refused_on_the_last_afternoon() -> None:
     assert closing["position_intent"] == "buy_to_close"
 
 
+def test_the_last_half_hour_is_earlier_on_a_short_day() -> None:
+    account, put = Account(), "SPY241129P00380000"
+    account.at("12:29:00", "2024-11-29")
+    account.order(symbol=put, limit_price="20")
+    account.at("12:30:00", "2024-11-29")
+    assert "expires soon" in account.order(422, symbol=put, limit_price="21")["message"]
+
+
 def test_the_owner_of_a_short_position_can_be_assigned_early() -> None:
     account = Account()
     account.hold(PUT, "-3")
