@@ -89,6 +89,8 @@ _K = Kind
 TABLE: Final = (
     _Row(401, None, _K.CREDENTIALS, _R.CREDENTIALS_REFUSED),
     _Row(403, 40310100, _K.REFUSED, _R.MARGIN_PROTECTION),
+    # It shows a cost_basis like a lack of money does, and is about too small an amount.
+    _Row(403, 40310000, _K.REFUSED, _R.INVALID_QTY, r"minimal amount"),
     _Row(
         403,
         40310000,
