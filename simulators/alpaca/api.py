@@ -3,6 +3,7 @@
 import base64
 import binascii
 from email.utils import format_datetime
+from typing import Protocol
 
 from simulators.alpaca.account_routes import AccountRoutes
 from simulators.alpaca.activities import Activities
@@ -54,6 +55,13 @@ _FOR_LATER = (
 )
 
 
+class Routes(Protocol):
+    """A part that has endpoints."""
+
+    def add_to(self, router: Router) -> None:
+        """Adds them."""
+
+
 class AlpacaApi:
     """Answers requests at once; whatever takes time is the business of who calls it."""
 
@@ -85,10 +93,17 @@ class AlpacaApi:
         DataCodes().add_to(self._router)
         for part in (MarketRoutes, ContractRoutes, StockData, OptionData):
             part(market).add_to(self._router)
-        self.endpoints = self._router.routes
-        """Method and path template of all that is built."""
         for template in _FOR_LATER:
             self._router.add("GET", template, _answer_not_built)
+
+    @property
+    def endpoints(self) -> list[tuple[str, str]]:
+        """Method and path template of all that is built."""
+        return [route for route in self._router.routes if route[1] not in _FOR_LATER]
+
+    def add(self, part: Routes) -> None:
+        """Adds endpoints that are made after it."""
+        part.add_to(self._router)
 
     @staticmethod
     def _limit(venue: Venue, settings: AlpacaSettings) -> RateLimit:

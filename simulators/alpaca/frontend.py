@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from simulators.alpaca.api import AlpacaApi
 from simulators.alpaca.data_session import DataSession
 from simulators.alpaca.data_stream import DataStreams
+from simulators.alpaca.event_feed import EventFeed
 from simulators.alpaca.faulty_replies import FATES, error_reply, spoiled, without_answer
 from simulators.alpaca.http import HttpRequest, HttpResponse, NoAnswer, PartialAnswer, Reply
 from simulators.alpaca.trade_updates import StreamSession, TradeUpdates
@@ -53,6 +54,7 @@ class Frontend:
         api: AlpacaApi,
         updates: TradeUpdates,
         data: DataStreams,
+        feed: EventFeed,
         faults: FaultBook,
         log: RequestLog,
         driver: Driver,
@@ -61,6 +63,7 @@ class Frontend:
         self._api = api
         self._updates = updates
         self._data = data
+        self._feed = feed
         self._faults = faults
         self._log = log
         self._driver = driver
@@ -134,6 +137,10 @@ class Frontend:
             self._data.disconnected(session)
             for task in tasks:
                 task.cancel()
+
+    def read_events(self, query: dict[str, str]) -> AsyncIterator[bytes]:
+        """What a client of the server-sent events gets, chunk by chunk; ends with the streams."""
+        return self._feed.read(query)
 
     def _own(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         task = asyncio.get_running_loop().create_task(work)

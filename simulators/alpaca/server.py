@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 
 from aiohttp import WSMsgType, web
 
 from simulators.alpaca.data_stream import PATHS as DATA_PATHS
+from simulators.alpaca.event_feed import EVENT_STREAM
 from simulators.alpaca.frontend import Frontend
 from simulators.alpaca.http import (
     Ending,
@@ -70,6 +72,8 @@ async def _rest(frontend: Frontend, request: web.Request) -> web.StreamResponse:
     )
     reply = await frontend.exchange(asked)
     if isinstance(reply, HttpResponse):
+        if reply.headers.get("Content-Type") == EVENT_STREAM["Content-Type"]:
+            return await _events(frontend.read_events(dict(asked.query)), reply, request)
         return _response(reply)
     if isinstance(reply, PartialAnswer):
         return await _part_of(reply, request)
@@ -82,6 +86,22 @@ def _headers(request: web.Request) -> dict[str, str]:
 
 def _response(reply: HttpResponse) -> web.Response:
     return web.Response(status=reply.status, headers=reply.headers, body=reply.body or None)
+
+
+async def _events(
+    chunks: AsyncIterator[bytes], reply: HttpResponse, request: web.Request
+) -> web.StreamResponse:
+    """Writes server-sent events until there are no more or the client leaves."""
+    response = web.StreamResponse(status=reply.status, headers=reply.headers)
+    await response.prepare(request)
+    try:
+        async for chunk in chunks:
+            async with asyncio.timeout(_SEND_S):
+                await response.write(chunk)
+    except (ConnectionError, TimeoutError):
+        logger.info("a client of the server-sent events is gone or does not read")
+        _end(request, abort=True)
+    return response
 
 
 async def _part_of(reply: PartialAnswer, request: web.Request) -> web.StreamResponse:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from simulators.alpaca.api import AlpacaApi
 from simulators.alpaca.data_stream import DataStreams
+from simulators.alpaca.event_feed import EventFeed
 from simulators.alpaca.frontend import Frontend
 from simulators.alpaca.market import Market, build_market, read_prices
 from simulators.alpaca.order_verbs import order_verbs
@@ -59,8 +60,10 @@ def build(
     log, driver = RequestLog(), Driver(venue)
     api = AlpacaApi(market, settings.account_number, settings)
     updates = TradeUpdates(venue, settings.account_number, faults, api.is_key)
+    feed = EventFeed(updates)
+    api.add(feed)
     data = DataStreams(market, api.is_key)
-    frontend = Frontend(venue, api, updates, data, faults, log, driver)
+    frontend = Frontend(venue, api, updates, data, feed, faults, log, driver)
     options = _options(market, api)
     verbs = {
         **AlpacaVerbs(market, settings.account_number).verbs(),

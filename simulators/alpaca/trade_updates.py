@@ -17,6 +17,9 @@ _TRADE_UPDATES = "trade_updates"
 _UNTOLD = (EventKind.HELD, EventKind.ACCEPTED_FOR_BIDDING, EventKind.PENDING_REVIEW)
 
 
+Follower = Callable[[OrderEvent, dict[str, Any]], None]
+
+
 class StreamSession:
     """One client of the stream: give it what the client sends, send the client what is `outgoing`.
 
@@ -107,7 +110,12 @@ class TradeUpdates:
         self._sessions: dict[StreamSession, None] = {}
         self._held: list[bytes] = []
         self._reordered: list[bytes] = []
+        self._followers: list[tuple[Follower, Callable[[], None]]] = []
         venue.subscribe(self._heard)
+
+    def follow(self, follower: Follower, disconnected: Callable[[], None]) -> None:
+        """Calls the first with each event and its content, the second when all are cut off."""
+        self._followers.append((follower, disconnected))
 
     @property
     def session_count(self) -> int:
@@ -137,6 +145,8 @@ class TradeUpdates:
         sessions = list(self._sessions)
         for session in sessions:
             self.disconnected(session)
+        for _, disconnected in self._followers:
+            disconnected()
         return len(sessions)
 
     def release(self) -> int:
@@ -150,7 +160,10 @@ class TradeUpdates:
     def _heard(self, event: OrderEvent) -> None:
         if event.order.account_id != self._account_id or not _is_told(event):
             return
-        frame = to_json({"stream": _TRADE_UPDATES, "data": self._update(event)})
+        update = self._update(event)
+        for follower, _ in self._followers:
+            follower(event, update)
+        frame = to_json({"stream": _TRADE_UPDATES, "data": update})
         incident = Incident(
             Place.EVENT, client_order_id=event.order.client_order_id, event=event.kind.value
         )
