@@ -69,7 +69,8 @@ def main(
 
 
 @asynccontextmanager
-async def _stand_at(server: Server, venue: str, control: str) -> AsyncIterator[Stand]:
+async def _stand_at(server: Server, venue: str, control: str, alone: bool) -> AsyncIterator[Stand]:
+    del alone  # it is as it is
     if not control:
         yield Stand(server, venue, server.account_tag)
         return

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from services.common.contract.pb import broker_service_pb2 as pb
 from tests.conformance.bench import CALL_S, Bench
+from tests.conformance.control import VenueOrder
 from tests.conformance.hearing import eventually, has_ended
 from tests.conformance.scene import (
     BTC,
@@ -108,8 +109,10 @@ async def listed(b: Bench, name: str, field: str, **given: Any) -> list[Any]:
             return items
 
 
-async def leave_flat(b: Bench) -> bool:
+async def leave_flat(b: Bench) -> None:
     """End what the card began through the server itself: its orders, then its positions."""
+    if b.stand.control is not None:
+        await b.venue.clear_faults()
     await b.ready()
     for ticket in b.tickets:
         found = await b.find(ticket)
@@ -119,7 +122,6 @@ async def leave_flat(b: Bench) -> bool:
     touched = {symbol_of(ticket.spec.instrument) for ticket in b.tickets}
     for symbol in sorted(touched - {""}):
         await _close(b, symbol)
-    return True
 
 
 async def _end(b: Bench, ticket: Ticket) -> None:
@@ -164,7 +166,12 @@ async def over_a_gap(b: Bench) -> None:
 
 
 async def live_prices(b: Bench, ticket: Ticket) -> str:
-    """The limit prices of what is live of an order at the venue."""
-    live = ("new", "accepted", "pending_new", "partially_filled", "pending_replace")
-    orders = await b.venue.orders(ticket.base)
+    """The limit prices of what is live of an order at the venue, once it has made up its mind."""
+
+    async def settled() -> list[VenueOrder]:
+        orders = list(await b.venue.orders(ticket.base))
+        return orders if not any(o.status.startswith("pending") for o in orders) else []
+
+    live = ("new", "accepted", "partially_filled")
+    orders = await b.eventually(settled, "the venue's mind")
     return ", ".join(str(order.limit_price) for order in orders if order.status in live)

@@ -16,67 +16,42 @@ from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.contract.pb import orders_pb2, types_pb2
 from services.common.contract.pb.adapter_service_pb2_grpc import AdapterServiceStub
 from services.common.contract.pb.broker_service_pb2_grpc import BrokerServiceStub
+from tests.conformance.answers import (
+    Answer,
+    fence_words,
+    found_words,
+    is_replace_rejected,
+    label_of,
+    status_name,
+    words_of,
+)
 from tests.conformance.card import Card
 from tests.conformance.control import VenueControl
-from tests.conformance.failures import Failure, read_failure
+from tests.conformance.failures import read_failure
 from tests.conformance.hearing import PATIENCE_S, Hearing, eventually, has_ended, once
+from tests.conformance.requests import Requests
 from tests.conformance.scene import Prices, Scene, Ticket, instrument, spec
 from tests.conformance.server import Role, ServerProcess, Stand
 from tests.conformance.story import Story
 
 CALL_S: Final = 25.0
 _POLL_S: Final = 0.02
-_STATUS: Final = "ORDER_STATUS_"
 
 
-class Answer:
-    """What a call came to: an order or another reply, or a failure."""
-
-    def __init__(self, reply: Any = None, failure: Failure | None = None) -> None:
-        self._reply = reply
-        self._failure = failure
-
-    @property
-    def reply(self) -> Any:
-        """The reply; the call must have been answered."""
-        assert self._failure is None, f"it failed: {self._failure}"
-        return self._reply
-
-    @property
-    def order(self) -> orders_pb2.Order:
-        """The order in the reply."""
-        order: orders_pb2.Order = self.reply.order
-        return order
-
-    @property
-    def failure(self) -> Failure:
-        """The failure; the call must have failed."""
-        assert self._failure is not None, f"it was answered: {self._reply}"
-        return self._failure
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether it is a failure."""
-        return self._failure is not None
-
-
-class Bench:
+class Bench(Requests):
     """Calls of one server for one card. Made by `at`.
 
     Calls of a kind that has an own method are told to the story by themselves; others by `note`.
     """
 
     def __init__(self, stand: Stand, scene: Scene, run: str, card: Card) -> None:
+        super().__init__(stand.server)
         self.stand = stand
-        self.server = stand.server
         self.scene = scene
         self.story = Story(card.expects)
         self.tickets: list[Ticket] = []
-        self.epoch = 1
         self._prefix = f"{run}-{card.card_id.replace('-', '').lower()}"
         self._prices: dict[str, Prices] = {}
-        self._session_id = ""
-        self._changes = 0
         self.was_reopened = False
         """Whether the stream was left and taken up again: what was told may be told again."""
         self._channel = grpc.aio.insecure_channel(stand.server.address, options=_FAST_RECONNECT)
@@ -100,11 +75,6 @@ class Bench:
     # -- what it stands on -------------------------------------------------------------------
 
     @property
-    def account_id(self) -> str:
-        """The account."""
-        return self.server.account_id
-
-    @property
     def venue(self) -> VenueControl:
         """The venue's control; a card that asks for it says so in its `control`."""
         assert self.stand.control is not None, "this card needs control of the venue"
@@ -115,11 +85,6 @@ class Bench:
         """The server's process; a card that asks for it is marked RESTARTS."""
         assert self.stand.process is not None, "this card needs the server's process"
         return self.stand.process
-
-    @property
-    def session_id(self) -> str:
-        """The venue session when the server was last found ready."""
-        return self._session_id
 
     def note(self, step: str) -> None:
         """Tell the story what was seen."""
@@ -134,7 +99,7 @@ class Bench:
         while True:
             told = (await self.broker.GetStatus(self._status(), timeout=CALL_S)).venues
             if told and all(venue.ready for venue in told):
-                self._session_id = told[0].session_id
+                self.session_id = told[0].session_id
                 venue: types_pb2.Venue = told[0].venue
                 return venue
             assert time.monotonic() < ends_at, f"the server takes no orders: {told}"
@@ -146,23 +111,6 @@ class Bench:
         request = adapter_pb.FenceRequest(fence=self.fence())
         reply: adapter_pb.FenceResponse = await self.adapter.Fence(request, timeout=CALL_S)
         return reply
-
-    def fence(self, epoch: int | None = None) -> pb.Fence:
-        """The claim that changes carry."""
-        return pb.Fence(
-            journal_id="conformance",
-            generation=1,
-            epoch=self.epoch if epoch is None else epoch,
-            head_sequence=1,
-            head_hash=bytes(32),
-        )
-
-    def claim(self, *, with_session: bool = True, epoch: int | None = None) -> dict[str, Any]:
-        """The fields by which a change is allowed here: none unless it is fenced."""
-        if not self.server.fenced:
-            return {}
-        session = {"expected_session_id": self._session_id} if with_session else {}
-        return {"fence": self.fence(epoch), **session}
 
     async def prices(self, symbol: str) -> Prices:
         """Where the market of an instrument stands; asked once in a card."""
@@ -186,15 +134,13 @@ class Bench:
         base = base or f"{self._prefix}-{len(self.tickets) + 1}"
         made.client_order_id = self.placement(base)
         made.instrument.SetInParent() if made.HasField("instrument") else None
-        ticket = Ticket(base, made.client_order_id, made, _label(made))
+        ticket = Ticket(base, made.client_order_id, made, label_of(made))
         self.tickets.append(ticket)
         return ticket
 
-    def placement(self, base: str, number: int = 1, revision: int = 0) -> str:
-        """The id by which this server is told of an order."""
-        if not self.server.fenced:
-            return base
-        return f"{base}~{self.server.account_tag}~{number}.{revision}"
+    def key(self, name: str) -> str:
+        """A key of this card's own, for what is no order."""
+        return f"{self._prefix}-{name}"
 
     def at_venue(self, ticket: Ticket) -> str:
         """The client id by which the venue knows an order, as far as it can be foretold here."""
@@ -205,18 +151,13 @@ class Bench:
     async def submit(self, ticket: Ticket, **changed: Any) -> Answer:
         """Send an order; `changed` are fields of the request."""
         answer = await self.call(self.broker.SubmitOrder, self.submit_request(ticket, **changed))
-        self.note(f"submit {ticket.label}: {_words(answer)}")
+        self.note(f"submit {ticket.label}: {words_of(answer)}")
         return answer
-
-    def submit_request(self, ticket: Ticket, **changed: Any) -> pb.SubmitOrderRequest:
-        """The request by which an order is sent."""
-        fields = {"account_id": self.account_id, "order": ticket.spec, **self.claim(), **changed}
-        return pb.SubmitOrderRequest(**fields)
 
     async def works(self, ticket: Ticket) -> Answer:
         """Send an order, wait until it is told as working and is at market; one step for all."""
         answer = await self.call(self.broker.SubmitOrder, self.submit_request(ticket))
-        self.note(f"submit {ticket.label}: {_words(answer)}")
+        self.note(f"submit {ticket.label}: {words_of(answer)}")
         wanted = (types_pb2.ORDER_STATUS_ACCEPTED, types_pb2.ORDER_STATUS_SUSPENDED)
         await self._told(ticket, lambda order: order.status in wanted, "working", after=0)
         if self.stand.control is not None:
@@ -226,18 +167,8 @@ class Bench:
     async def cancel(self, ticket: Ticket, **changed: Any) -> Answer:
         """Ask for the end of an order."""
         answer = await self.call(self.broker.CancelOrder, self.cancel_request(ticket, **changed))
-        self.note(f"cancel: {_words(answer)}")
+        self.note(f"cancel: {words_of(answer)}")
         return answer
-
-    def cancel_request(self, ticket: Ticket, **changed: Any) -> pb.CancelOrderRequest:
-        """The request by which an order is canceled."""
-        fields = {
-            "account_id": self.account_id,
-            "client_order_id": ticket.current_id,
-            **self.claim(with_session=False),
-            **changed,
-        }
-        return pb.CancelOrderRequest(**fields)
 
     async def replace(self, ticket: Ticket, **given: Any) -> Answer:
         """Ask for other terms; amounts as text. Each call has a replace_id of its own."""
@@ -247,35 +178,9 @@ class Bench:
             ticket.revisions.append(request.replace_id)
         if self.is_router and not answer.has_failed:
             ticket.changes += 1
-        rejected = " replace rejected" if _is_rejected(answer) else ""
-        self.note(f"replace: {_words(answer)}{rejected}")
+        rejected = " replace rejected" if is_replace_rejected(answer) else ""
+        self.note(f"replace: {words_of(answer)}{rejected}")
         return answer
-
-    def replace_request(self, ticket: Ticket, **given: Any) -> pb.ReplaceOrderRequest:
-        """The request by which an order is changed."""
-        request = pb.ReplaceOrderRequest(
-            account_id=self.account_id,
-            client_order_id=ticket.current_id,
-            replace_id=given.pop("replace_id", self.next_revision(ticket)),
-            **self.claim(),
-        )
-        for name in ("order_qty", "limit_price", "stop_price", "trail_amount", "trail_percent"):
-            if (text := given.pop(name, None)) is not None:
-                getattr(request, name).value = text
-        for name, value in given.items():
-            if hasattr(value, "DESCRIPTOR"):
-                getattr(request, name).CopyFrom(value)
-            else:
-                setattr(request, name, value)
-        return request
-
-    def next_revision(self, ticket: Ticket) -> str:
-        """The id of the next revision of an order, or the key of the next change."""
-        number = len(ticket.revisions) + 1
-        if self.server.fenced:
-            return self.placement(ticket.base, revision=number)
-        self._changes += 1
-        return f"{ticket.base}-r{self._changes}"
 
     async def revised(self, ticket: Ticket, *, limit_price: str = "", **given: str) -> None:
         """Wait until a look-up shows the order live with these terms."""
@@ -297,13 +202,13 @@ class Bench:
     async def look_up(self, ticket: Ticket) -> Answer:
         """Look an order up."""
         answer = await self.find(ticket)
-        self.note(f"look-up: {_found(answer)}")
+        self.note(f"look-up: {found_words(answer)}")
         return answer
 
     async def looked_up(self, ticket: Ticket, client_id: str) -> str:
         """What a look-up of one of its revisions finds, in words. Without revisions of its own at
         this server it is the order that is looked up."""
-        return _found(await self.find(ticket, client_id if self.server.fenced else ""))
+        return found_words(await self.find(ticket, client_id if self.server.fenced else ""))
 
     async def find(self, ticket: Ticket, client_id: str = "") -> Answer:
         """Look an order up without a step."""
@@ -312,12 +217,13 @@ class Bench:
         )
         return await self.call(self.broker.GetOrder, request)
 
-    async def read(self, name: str, request: Any) -> Answer:
-        """Make a reading call; only a failure is a step, and for a read it has no effect."""
+    async def refused(self, name: str, request: Any) -> Answer:
+        """Make a reading call that must fail; a failed read has no effect to be told."""
         answer = await self.call(getattr(self.broker, name), request)
-        if answer.has_failed:
-            failure = answer.failure
-            self.note(f"{name}: refused {failure.reason or failure.code.name}")
+        if not answer.has_failed:
+            self.note(f"{name}: answered")
+        failure = answer.failure
+        self.note(f"{name}: refused {failure.reason or failure.code.name}")
         return answer
 
     async def fence_order(self, ticket: Ticket, **changed: Any) -> Answer:
@@ -329,7 +235,7 @@ class Bench:
             if not settles or time.monotonic() > ends_at:
                 break
             await asyncio.sleep(max(answer.reply.retry_after_s, _POLL_S))
-        self.note(f"fence order: {_fenced(answer)}")
+        self.note(f"fence order: {fence_words(answer)}")
         return answer
 
     async def try_fence_order(self, ticket: Ticket, **changed: Any) -> Answer:
@@ -337,7 +243,7 @@ class Bench:
         fields = {
             "account_id": self.account_id,
             "placement_id": ticket.current_id,
-            "session_id": self._session_id,
+            "session_id": self.session_id,
             "fence": self.fence(),
             **changed,
         }
@@ -356,11 +262,11 @@ class Bench:
 
     async def told(self, ticket: Ticket, *statuses: str, after: int = 0) -> orders_pb2.Order:
         """Wait until the stream tells of one of these statuses."""
-        wanted = {types_pb2.OrderStatus.Value(_STATUS + name) for name in statuses}
+        wanted = {types_pb2.OrderStatus.Value("ORDER_STATUS_" + name) for name in statuses}
         order = await self._told(
             ticket, lambda told: told.status in wanted, " or ".join(statuses), after=after
         )
-        self.note(f"told: {_name(order.status)}")
+        self.note(f"told: {status_name(order.status)}")
         return order
 
     async def path(self, ticket: Ticket) -> orders_pb2.Order:
@@ -368,8 +274,8 @@ class Bench:
         order = await self._told(ticket, has_ended, "the end", after=0)
         names: list[str] = []
         for told in self.hearing.orders(ticket):
-            if not names or names[-1] != _name(told.status):
-                names.append(_name(told.status))
+            if not names or names[-1] != status_name(told.status):
+                names.append(status_name(told.status))
         self.note(f"path: {' > '.join(names)}")
         return order
 
@@ -475,51 +381,5 @@ _FAST_RECONNECT: Final = [
 ]
 
 
-def _is_rejected(answer: Answer) -> bool:
-    return not answer.has_failed and answer.order.replace_rejected
-
-
 def _amounts(executions: Any) -> list[tuple[Decimal, Decimal]]:
     return [(Decimal(e.last_qty.value), Decimal(e.last_px.value)) for e in executions]
-
-
-def _label(made: orders_pb2.OrderSpec) -> str:
-    order_class = types_pb2.OrderClass.Name(made.order_class).removeprefix("ORDER_CLASS_")
-    tif = types_pb2.TimeInForce.Name(made.time_in_force).removeprefix("TIME_IN_FORCE_")
-    order_type = types_pb2.OrderType.Name(made.order_type).removeprefix("ORDER_TYPE_")
-    kinds = [order_type] if order_class in ("UNSPECIFIED", "SIMPLE") else [order_class]
-    if tif != "DAY":
-        kinds.append(tif)
-    return " ".join(kinds).lower()
-
-
-def _name(status: int) -> str:
-    return types_pb2.OrderStatus.Name(status).removeprefix(_STATUS)  # type: ignore[arg-type]
-
-
-def _words(answer: Answer) -> str:
-    if answer.has_failed:
-        return answer.failure.words
-    order = answer.order
-    cause = order.cause.reason
-    if order.status == types_pb2.ORDER_STATUS_REJECTED:
-        from services.common.contract.pb import errors_pb2
-
-        return f"REJECTED {errors_pb2.ErrorReason.Name(cause).removeprefix('ERROR_REASON_')}"
-    return _name(order.status)
-
-
-def _fenced(answer: Answer) -> str:
-    if answer.has_failed:
-        return answer.failure.words
-    name = adapter_pb.FenceOutcome.Name(answer.reply.outcome)
-    return name.removeprefix("FENCE_OUTCOME_")
-
-
-def _found(answer: Answer) -> str:
-    if answer.has_failed:
-        return answer.failure.words
-    lookup = pb.OrderLookup.Name(answer.reply.lookup).removeprefix("ORDER_LOOKUP_")
-    if answer.reply.lookup != pb.ORDER_LOOKUP_FOUND:
-        return lookup
-    return f"{lookup} {_name(answer.reply.order.status)}"

@@ -67,6 +67,8 @@ class Mark(Enum):
     """About what a router asks of an adapter."""
     IN_DOUBT = "in doubt"
     """Ends or passes through a doubt, which the router resolves by the order-safety issue."""
+    STAND_ALONE = "stand-alone"
+    """About what an adapter does for clients of its own, and leaves to the router behind one."""
     RESTARTS = "restarts"
     """Ends the server and starts it again."""
     SPOILS = "spoils"

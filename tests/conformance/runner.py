@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Final
 
+from tests.conformance.acts import leave_flat
 from tests.conformance.bench import Bench
 from tests.conformance.card import Card, Mark
 from tests.conformance.matrix.claims import Matrix, why_not
@@ -25,7 +26,10 @@ IN_DOUBT_AT_ROUTER: Final = (
 NO_CONTROL: Final = "a real account can't be made to {}"
 NO_PROCESS: Final = "the server at an address can't be ended from here"
 
-OpenStand = Callable[[], AbstractAsyncContextManager[Stand]]
+LEFT_TO_THE_ROUTER: Final = "a fenced adapter leaves this to its router"
+
+OpenStand = Callable[[bool], AbstractAsyncContextManager[Stand]]
+"""Opens a stand; with True an adapter in it stands alone, for clients of its own."""
 
 
 def skip_reason(card: Card, stand: Stand, matrix: Matrix) -> str:
@@ -35,6 +39,8 @@ def skip_reason(card: Card, stand: Stand, matrix: Matrix) -> str:
             return "only a router asks this, and only of an adapter"
         if card.is_marked(Mark.IN_DOUBT):
             return IN_DOUBT_AT_ROUTER
+    elif card.is_marked(Mark.STAND_ALONE) and stand.server.fenced:
+        return LEFT_TO_THE_ROUTER
     for need in card.needs:
         if reason := why_not(matrix, need):
             return reason
@@ -59,6 +65,8 @@ async def act(card: Card, stand: Stand, scene: Scene, run: str) -> Result:
                 check_rules(bench)
             finally:
                 steps = tuple(bench.story.steps)
+                if _is_left_by_its_own_means(stand):
+                    await leave_flat(bench)
     except Exception as error:  # noqa: BLE001 - a card must not take the others with it
         took_s = time.monotonic() - began
         return Result(card, Outcome.FAILED, took_s, _words(error, steps), steps)
@@ -85,7 +93,7 @@ class Runner:
     async def run(self, cards: Sequence[Card], workers: int = 1) -> list[Result]:
         """Act all cards; results in the order of the cards."""
         # What spoils its stand comes last: until then stands are shared.
-        waiting = sorted(cards, key=lambda card: card.is_marked(Mark.SPOILS))
+        waiting = sorted(cards, key=lambda card: (_alone(card), card.is_marked(Mark.SPOILS)))
         results: dict[str, Result] = {}
         async with asyncio.TaskGroup() as group:
             for _ in range(min(workers, len(cards))):
@@ -107,13 +115,24 @@ class Runner:
         """Cards with stands that are as new."""
         while waiting:
             async with AsyncExitStack() as opened:
-                stand = await opened.enter_async_context(self._open_stand())
-                while waiting:
+                alone = _alone(waiting[0])
+                stand = await opened.enter_async_context(self._open_stand(alone))
+                while waiting and _alone(waiting[0]) is alone:
                     card = waiting.pop(0)
                     skipped = bool(skip_reason(card, stand, self._matrix))
                     yield card, stand
                     if not skipped and not await _is_as_new(card, stand):
                         break
+
+
+def _is_left_by_its_own_means(stand: Stand) -> bool:
+    """Whether orders and positions of a card are to be ended through the server itself: on a real
+    account, and at a router, which books only what comes through it."""
+    return stand.control is None or stand.server.role is Role.ROUTER
+
+
+def _alone(card: Card) -> bool:
+    return card.is_marked(Mark.STAND_ALONE)
 
 
 async def _is_as_new(card: Card, stand: Stand) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import zip_longest
 
-_ALTERNATIVES = re.compile(r"[A-Z_]+(?:\|[A-Z_]+)+")
+_ALTERNATIVES = re.compile(r"[A-Za-z_]+(?:\|[A-Za-z_]+)+")
 
 
 class UnexpectedStory(AssertionError):

@@ -231,7 +231,8 @@ async def refused_for_its_own_money(b: Bench) -> None:
     await b.submit(ticket)
     await b.submit(ticket)
     (order,) = await b.venue.orders(ticket.base)
-    b.note(f"placed: 1, {'live' if order.status in ('new', 'accepted') else order.status}")
+    is_live = order.status in ("new", "pending_new")
+    b.note(f"placed: 1, {'live' if is_live else order.status}")
 
 
 @DECK.card(

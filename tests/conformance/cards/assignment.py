@@ -8,7 +8,8 @@ from typing import Any
 from services.common.contract.pb import accounts_pb2
 from services.common.contract.pb import broker_service_pb2 as pb
 from tests.conformance.acts import EXPIRY, clock, held, hold, holds, listed, short
-from tests.conformance.bench import Answer, Bench
+from tests.conformance.answers import Answer
+from tests.conformance.bench import Bench
 from tests.conformance.card import Deck, Group, Mark
 from tests.conformance.control import Can, Sends
 from tests.conformance.scene import instrument, symbol_of
@@ -35,13 +36,12 @@ async def _arrived(b: Bench, kind: str, symbol: str) -> accounts_pb2.Activity:
     return activity
 
 
-async def _exercise(b: Bench, key: str, symbol: str) -> Answer:
-    claim = b.claim(with_session=True)
+async def _exercise(b: Bench, symbol: str) -> Answer:
     request = pb.ExerciseOptionRequest(
         account_id=b.account_id,
-        client_order_id=b.placement(key),
+        client_order_id=b.key("exercise"),
         instrument=instrument(symbol),
-        **claim,
+        **b.claim(),
     )
     return await b.call(b.broker.ExerciseOption, request)
 
@@ -69,7 +69,7 @@ async def put_is_assigned(b: Bench) -> None:
     await b.venue.assign(b.scene.put, "1")
     await holds(b, b.scene.put, "0")
     await holds(b, b.scene.share, "100")
-    b.note(f"paid {before - await b.venue.cash():f}")
+    b.note(f"paid {(before - await b.venue.cash()).normalize():f}")
 
 
 @DECK.card(
@@ -169,7 +169,7 @@ async def a_part_is_assigned(b: Bench) -> None:
 async def call_is_exercised(b: Bench) -> None:
     """Exercise a long call."""
     await hold(b, b.scene.call, "1")
-    b.note(f"exercise: {_outcome(await _exercise(b, 'exercise-6', b.scene.call))}")
+    b.note(f"exercise: {_outcome(await _exercise(b, b.scene.call))}")
     await holds(b, b.scene.call, "0")
     await holds(b, b.scene.share, "100")
 
@@ -183,7 +183,7 @@ async def call_is_exercised(b: Bench) -> None:
 )
 async def nothing_to_exercise(b: Bench) -> None:
     """Exercise a call that isn't held."""
-    outcome = _outcome(await _exercise(b, "exercise-7", b.scene.call))
+    outcome = _outcome(await _exercise(b, b.scene.call))
     assert outcome == "REJECTED" or "effect NONE" in outcome, outcome
     b.note("exercise: refused or rejected")
     await holds(b, b.scene.call, "0")
@@ -203,7 +203,7 @@ async def exercise_in_doubt(b: Bench) -> None:
     """Let the venue exercise and answer 500."""
     await hold(b, b.scene.call, "2")
     await b.venue.error_after(Sends.EXERCISE)
-    b.note(f"exercise: {_outcome(await _exercise(b, 'exercise-8', b.scene.call))}")
+    b.note(f"exercise: {_outcome(await _exercise(b, b.scene.call))}")
     await holds(b, b.scene.share, "200")
     b.note(f"requests: {await b.venue.sends('', Sends.EXERCISE)}")
 
@@ -282,7 +282,7 @@ async def not_exercised(b: Bench) -> None:
     await hold(b, b.scene.call, "1")
     request = pb.DoNotExerciseRequest(
         account_id=b.account_id,
-        client_order_id=b.placement("not-exercised"),
+        client_order_id=b.key("keep"),
         instrument=instrument(b.scene.call),
         **b.claim(),
     )

@@ -7,13 +7,15 @@ from typing import Any
 
 from services.common.contract.pb import broker_service_pb2 as pb
 from tests.conformance.acts import hold, holds, listed, short
-from tests.conformance.bench import CALL_S, Answer, Bench
+from tests.conformance.answers import Answer
+from tests.conformance.bench import CALL_S, Bench
 from tests.conformance.card import Deck, Group, Mark
 from tests.conformance.control import Can, Reads
 from tests.conformance.scene import BUY, DAY, LIMIT, MARKET, SELL, Ticket, amount, instrument
 
 DECK = Deck(Group.POSITIONS, given="the market is open")
 _CLOSE = ("rpc.ClosePosition", "rpc.GetPosition", "type.market")
+_ALONE = (Mark.STAND_ALONE,)
 
 
 async def _close(b: Bench, symbol: str, **given: Any) -> tuple[Ticket, Answer]:
@@ -87,9 +89,9 @@ async def failing(b: Bench) -> None:
     await hold(b, b.scene.share, "1")
     await b.venue.fail_reads(Reads.POSITIONS)
     one = pb.GetPositionRequest(account_id=b.account_id, instrument=instrument(b.scene.share))
-    assert (await b.read("GetPosition", one)).has_failed
+    await b.refused("GetPosition", one)
     request = pb.ListPositionsRequest(account_id=b.account_id)
-    assert (await b.read("ListPositions", request)).has_failed
+    await b.refused("ListPositions", request)
 
 
 @DECK.card(
@@ -98,6 +100,7 @@ async def failing(b: Bench) -> None:
     needs=_CLOSE,
     control=(Can.TRUTH,),
     given="two shares are held",
+    marks=_ALONE,
     expects=("close: sent", "fills: 2", "position: 0", "ordered as ours"),
 )
 async def close_long(b: Bench) -> None:
@@ -115,6 +118,7 @@ async def close_long(b: Bench) -> None:
     "A short option position is bought back",
     needs=_CLOSE,
     given="one put is short",
+    marks=_ALONE,
     expects=("close: sent", "fills: 1", "position: 0"),
 )
 async def close_short(b: Bench) -> None:
@@ -130,6 +134,7 @@ async def close_short(b: Bench) -> None:
     "A part of a position, at a limit",
     needs=(*_CLOSE, "type.limit"),
     given="three shares are held",
+    marks=_ALONE,
     expects=("close: sent", "fills: 1", "position: 2"),
 )
 async def close_a_part(b: Bench) -> None:
@@ -149,6 +154,7 @@ async def close_a_part(b: Bench) -> None:
     needs=_CLOSE,
     control=(Can.TRUTH,),
     given="one share is held",
+    marks=_ALONE,
     expects=("close: refused *, effect NONE", "position: 1", "orders at the venue: 0"),
 )
 async def close_too_much(b: Bench) -> None:
@@ -164,6 +170,7 @@ async def close_too_much(b: Bench) -> None:
     "What isn't held can't be closed",
     needs=_CLOSE,
     control=(Can.TRUTH,),
+    marks=_ALONE,
     expects=("close: refused POSITION_NOT_FOUND|INTENT_MISMATCH, effect NONE", "sent: 0"),
 )
 async def close_nothing(b: Bench) -> None:
@@ -195,7 +202,7 @@ async def preview(b: Bench) -> None:
     "Open exits hold what they sell: a close takes what is left",
     needs=(*_CLOSE, "type.limit"),
     control=(Can.TRUTH,),
-    marks=(Mark.ADAPTER_ONLY,),
+    marks=(*_ALONE, Mark.ADAPTER_ONLY),
     given="three shares are held",
     expects=("close: sent", "fills: 2", "position: 1"),
 )

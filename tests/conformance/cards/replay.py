@@ -251,7 +251,7 @@ async def heartbeats_follow(b: Bench) -> None:
     needs=("rpc.WatchEvents",),
     control=(Can.PLACE_BY_HAND, Can.TRUTH),
     marks=(Mark.ADAPTER_ONLY,),
-    expects=("told as EXTERNAL, FILLED", "its fill is told"),
+    expects=("told as EXTERNAL|UNSPECIFIED, FILLED", "its fill is told"),
 )
 async def placed_by_hand(b: Bench) -> None:
     """Buy a share at the venue itself."""

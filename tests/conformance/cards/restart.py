@@ -7,7 +7,8 @@ import asyncio
 from services.common.contract.pb import adapter_service_pb2 as adapter_pb
 from services.common.contract.pb import broker_service_pb2 as pb
 from tests.conformance.acts import listed, resting
-from tests.conformance.bench import CALL_S, Answer, Bench
+from tests.conformance.answers import Answer
+from tests.conformance.bench import CALL_S, Bench
 from tests.conformance.card import Deck, Group, Mark
 from tests.conformance.control import Can, Sends
 from tests.conformance.scene import BUY, LIMIT, MARKET

@@ -244,7 +244,7 @@ async def fills_in_parts(b: Bench) -> None:
     """Send an order that is not matched, fill one, then two."""
     await b.venue.stall()
     ticket = b.ticket(b.scene.share, BUY, MARKET, qty="3")
-    await b.works(ticket)
+    await b.submit(ticket)
     await b.venue.fill(b.at_venue(ticket), "1", "400.00")
     await b.told(ticket, "PARTIALLY_FILLED")
     await b.venue.fill(b.at_venue(ticket), "2", "400.05")
@@ -265,7 +265,7 @@ async def average_price_is_exact(b: Bench) -> None:
     """Fill one at 400 and one at 400.01, then look the order up."""
     await b.venue.stall()
     ticket = b.ticket(b.scene.share, BUY, MARKET, qty="2")
-    await b.works(ticket)
+    await b.submit(ticket)
     for price in ("400.00", "400.01"):
         await b.venue.fill(b.at_venue(ticket), "1", price)
     await b.fills(ticket, "2")

@@ -53,7 +53,7 @@ async def close_from_long(b: Bench) -> None:
 
 @DECK.card(
     "SLM-003",
-    "Short from zero",
+    "Short from zero: touched, and sold within the limit",
     needs=(*_NEEDS, "short_shares"),
     control=(Can.QUOTES,),
     expects=("submit stop_limit: ACCEPTED", "fills: 2", "position: -2"),
@@ -69,7 +69,7 @@ async def short_from_zero(b: Bench) -> None:
 
 @DECK.card(
     "SLM-004",
-    "Close from short",
+    "Close from short: touched, and bought back within the limit",
     needs=(*_NEEDS, "short_shares"),
     control=(Can.QUOTES, Can.TRUTH),
     given="two shares are short",

@@ -74,8 +74,9 @@ _QUICK: Final[dict[str, Any]] = {
 
 
 @asynccontextmanager
-async def sabotaged_stand(sabotage: Sabotage) -> AsyncIterator[Stand]:
+async def sabotaged_stand(sabotage: Sabotage, alone: bool) -> AsyncIterator[Stand]:
     """An adapter with this bug, and its simulator."""
+    assert not alone, "no sabotage needs it"
     folder = Path(tempfile.mkdtemp(prefix="tandem-sabotage-"))
     async with AsyncExitStack() as owned:
         owned.callback(shutil.rmtree, folder, ignore_errors=True)

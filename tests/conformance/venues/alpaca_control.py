@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from tests.conformance.control import Body, Can, Reads, Sends
@@ -43,11 +44,9 @@ class AlpacaControl(ControlApi):
     async def sends(self, of: str, change: Sends = Sends.SUBMIT) -> int:
         """How often this change of such orders was asked for."""
         wanted = _CHANGES[change]
-        prefix = wanted["path"].rstrip("*")
         return sum(
             entry["method"] == wanted["method"]
-            and (entry["path"] == prefix or wanted["path"].endswith("*"))
-            and entry["path"].startswith(prefix)
+            and fnmatchcase(entry["path"], wanted["path"])
             and entry["client_order_id"].startswith(of)
             for entry in await self.requests()
         )

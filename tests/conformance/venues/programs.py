@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,13 +66,13 @@ _ROUTER: Final = {
 
 
 @asynccontextmanager
-async def running_stand(venue: str) -> AsyncIterator[Stand]:
+async def running_stand(venue: str, alone: bool) -> AsyncIterator[Stand]:
     """Start everything of a stand on free ports; end all of it, whatever happens."""
     broker = BROKERS[venue]
     folder = Path(tempfile.mkdtemp(prefix="tandem-conformance-"))
     async with AsyncExitStack() as owned:
         owned.callback(shutil.rmtree, folder, ignore_errors=True)
-        made = _Made(broker, folder)
+        made = _Made(broker, folder, alone=alone and venue != "router")
         parts = [made.simulator, made.adapter] + ([made.router] if venue == "router" else [])
         for part in parts:
             owned.push_async_callback(part.end)
@@ -86,11 +87,12 @@ async def running_stand(venue: str) -> AsyncIterator[Stand]:
 class _Made:
     """The programs of one stand, on ports of their own."""
 
-    def __init__(self, broker: Broker, folder: Path) -> None:
+    def __init__(self, broker: Broker, folder: Path, *, alone: bool) -> None:
         for path in (programs.state_of(broker, folder), folder / "router", folder / "logs"):
             path.mkdir(parents=True, exist_ok=True)
         own = VenuePorts(adapter=free_port(), simulator=free_port(), control=free_port())
         self._broker = broker
+        self._alone = alone
         self._folder = folder
         self._own = own
         self._ports = Ports(
@@ -121,7 +123,7 @@ class _Made:
             f"127.0.0.1:{self._own.adapter}",
             programs.ACCOUNT_ID,
             Role.ADAPTER,
-            fenced=True,
+            fenced=not self._alone,
             account_tag=self._venue.account_tag,
         )
         process = PartProcess(self.adapter, programs.state_of(self._broker, self._folder))
@@ -137,7 +139,11 @@ class _Made:
         own = _ALPACA if self._broker is ALPACA else _IB
         quick = {f"TANDEM_{section}_{name}": value for name, value in own.items()}
         inherited = {**scrubbed(), **quick}
-        return programs.adapter(self._venue, inherited, self._ports, self._folder)
+        program = programs.adapter(self._venue, inherited, self._ports, self._folder)
+        if not self._alone:
+            return program
+        alone = {**program.environment, f"TANDEM_{section}_STAND_ALONE": "true"}
+        return replace(program, environment=alone)
 
     def _router(self) -> Program:
         quick = {f"TANDEM_ROUTER_{name}": value for name, value in _ROUTER.items()}
