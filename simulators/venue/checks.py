@@ -35,6 +35,7 @@ from simulators.venue.reservations import (
 
 ZERO = Decimal(0)
 _COMPLEX = (OrderClass.BRACKET, OrderClass.OCO, OrderClass.OTO, OrderClass.MLEG)
+_LONGS_FROM_LEVEL = 2
 _SPREADS_FROM_LEVEL = 3
 _UNCOVERED = "account not eligible to trade uncovered option contracts"
 
@@ -233,8 +234,10 @@ def _check_option_opening(
     quotes: QuoteBook,
 ) -> None:
     is_long = intent is PositionIntent.BUY_TO_OPEN
-    if account.options_level < (2 if is_long else 1):
-        raise refusals.NotEligible("account not eligible to trade options at this level")
+    if account.options_level < 1:
+        raise refusals.NotEligible("account not authorized to trade options")
+    if is_long and account.options_level < _LONGS_FROM_LEVEL:
+        raise refusals.NotEligible("account not eligible to trade long option contracts")
     if is_long:
         required = asked.order_qty * asked_price(asked, quotes) * contract.multiplier
     elif contract.right is Right.PUT:

@@ -98,11 +98,12 @@ def test_shares_are_bought_with_margin_up_to_the_multiplier() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "side", "symbol"), [(0, "sell", PUT), (0, "buy", PUT), (1, "buy", PUT)]
+    ("level", "side", "reason"),
+    [(0, "sell", "not authorized"), (0, "buy", "not authorized"), (1, "buy", "long option")],
 )
-def test_the_options_level_decides_what_may_be_opened(level: int, side: str, symbol: str) -> None:
-    with pytest.raises(refusals.NotEligible):
-        Market(level=level).send(side, symbol)
+def test_the_options_level_decides_what_may_be_opened(level: int, side: str, reason: str) -> None:
+    with pytest.raises(refusals.NotEligible, match=reason):
+        Market(level=level).send(side, PUT)
 
 
 def test_level_one_sells_cash_secured_puts() -> None:
