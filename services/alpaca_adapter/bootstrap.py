@@ -37,7 +37,7 @@ async def start(lifecycle: Lifecycle) -> None:
     address = await serve(
         host,
         gateway,
-        partial(_capabilities, settings),
+        partial(_capabilities, gateway),
         probe_interval_s=settings.rest.probe_interval_s,
     )
     _log.info(
@@ -71,12 +71,12 @@ def _gateway(host: Host, settings: AlpacaSettings) -> AlpacaGateway:
     return gateway
 
 
-def _capabilities(settings: AlpacaSettings) -> Capabilities:
+def _capabilities(gateway: AlpacaGateway) -> Capabilities:
     return Capabilities(
         order_types=tuple(OrderType),
         times_in_force=tuple(TimeInForce),
         order_classes=tuple(OrderClass),
         enforces_unique_ids=True,
         fractional_quantities=True,
-        entitlements=(f"stock_feed={settings.stock_feed}", f"option_feed={settings.option_feed}"),
+        entitlements=gateway.entitlements,
     )

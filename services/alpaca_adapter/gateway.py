@@ -23,7 +23,7 @@ from services.alpaca_adapter.mutations import Mutations
 from services.alpaca_adapter.previews import Previews
 from services.alpaca_adapter.quote_streams import QuoteStreams
 from services.alpaca_adapter.reads import Reader
-from services.alpaca_adapter.rest import AlpacaRest
+from services.alpaca_adapter.rest import AlpacaRest, Api
 from services.alpaca_adapter.trade_updates import TradeUpdates
 from services.alpaca_adapter.unproven import Unproven
 from services.alpaca_adapter.venue_reads import VenueReads
@@ -163,6 +163,12 @@ class AlpacaGateway(VenueGateway):
     def session_id(self) -> str:
         """The current session, empty while there is none."""
         return self._updates.session_id
+
+    @property
+    def entitlements(self) -> tuple[str, ...]:
+        """Which feeds of market data are asked, as far as Alpaca gives them."""
+        feeds = self._parts.market_data.feeds_in_use()
+        return (f"stock_feed={feeds[Api.STOCKS]}", f"option_feed={feeds[Api.OPTIONS]}")
 
     async def admit(self) -> None:
         """Ask which account this is, and open or shut the way for orders by the answer.

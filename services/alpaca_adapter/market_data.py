@@ -32,6 +32,7 @@ SNAPSHOTS_PAGE: Final = 100
 # Option bars are not of a feed that one can choose; they are of OPRA's trades.
 OPTION_BARS_FEED: Final = "opra"
 
+_QUOTES: Final = {Api.STOCKS: "/stocks/quotes/latest", Api.OPTIONS: "/options/quotes/latest"}
 _HOUR_S: Final = 3600.0
 _LONG_BARS: Final = {DAY_S: "1Day", WEEK_S: "1Week", MONTH_S: "1Month"}
 
@@ -45,15 +46,19 @@ class MarketData:
         self._venue = venue
         self._feeds = feeds
 
+    def feeds_in_use(self) -> dict[Api, str]:
+        """The feed that the next quotes will be asked of, by what Alpaca has refused so far."""
+        return {api: self._feeds.to_ask(api, path)[0] for api, path in _QUOTES.items()}
+
     async def quotes(self, instruments: Sequence[Instrument]) -> list[Quote]:
         """The latest quotes in the order asked for; without one, left out."""
         options = [i for i in instruments if isinstance(i, OptionContract)]
         shares = [i for i in instruments if not isinstance(i, OptionContract)]
         found: dict[str, Quote] = {}
         if shares:
-            found |= await self._quotes(Api.STOCKS, "/stocks/quotes/latest", shares)
+            found |= await self._quotes(Api.STOCKS, shares)
         if options:
-            found |= await self._quotes(Api.OPTIONS, "/options/quotes/latest", options)
+            found |= await self._quotes(Api.OPTIONS, options)
         return [found[i.key] for i in dict.fromkeys(instruments) if i.key in found]
 
     async def snapshots(self, contracts: Sequence[OptionContract]) -> list[OptionSnapshot]:
@@ -97,10 +102,8 @@ class MarketData:
         bars = [b for b in found if query.end is None or b.start_time < query.end]
         return Bars(feed, tuple(sorted(bars, key=lambda bar: bar.start_time)))
 
-    async def _quotes(
-        self, api: Api, path: str, instruments: Sequence[Instrument]
-    ) -> dict[str, Quote]:
-        until = self._reader.list_until()
+    async def _quotes(self, api: Api, instruments: Sequence[Instrument]) -> dict[str, Quote]:
+        path, until = _QUOTES[api], self._reader.list_until()
 
         async def read(feed: str) -> dict[str, Quote]:
             found: dict[str, Quote] = {}

@@ -175,6 +175,7 @@ def test_the_defaults_are_paper_at_alpaca() -> None:
     access = settings.access()
     assert (access.trading_url, access.data_url) == (PAPER_URL, DATA_URL)
     assert stream_url(access.trading_url) == "wss://paper-api.alpaca.markets/stream"
+    assert settings.quote_stream_url(access) == "wss://stream.data.alpaca.markets"
     assert settings.identity(access).mode is PAPER
 
 
@@ -182,6 +183,19 @@ def test_a_simulator_serves_everything_from_its_own_host() -> None:
     access = loaded(BASE_URL="http://127.0.0.1:8081").access()
     assert (access.trading_url, access.data_url) == ("http://127.0.0.1:8081",) * 2
     assert stream_url(access.trading_url) == "ws://127.0.0.1:8081/stream"
+    assert loaded().quote_stream_url(access) == "ws://127.0.0.1:8081"
+
+
+def test_quotes_can_be_streamed_from_another_host() -> None:
+    access = loaded().access()
+    for given, used in (
+        ("wss://quotes.test/", "wss://quotes.test"),
+        ("ws://127.0.0.1:9", "ws://127.0.0.1:9"),
+    ):
+        assert loaded(DATA_STREAM_URL=given).quote_stream_url(access) == used
+    for refused in ("ws://quotes.test", "https://quotes.test"):
+        with pytest.raises(SettingsError, match="TANDEM_ALPACA_DATA_STREAM_URL"):
+            loaded(DATA_STREAM_URL=refused).quote_stream_url(access)
 
 
 def test_no_repr_shows_the_secret() -> None:

@@ -11,6 +11,7 @@ import pytest
 from services.alpaca_adapter.feeds import Feeds
 from services.alpaca_adapter.market_data import MarketData, timeframe
 from services.alpaca_adapter.reads import NotEntitled
+from services.alpaca_adapter.rest import Api
 from services.alpaca_adapter.translate_market import read_quote
 from services.common.adapter.port import BarQuery
 from services.common.domain.errors import InvalidRequest, ReadFailed, Reason
@@ -124,12 +125,14 @@ def feeds_asked(desk: Desk) -> list[str]:
 async def test_a_refused_feed_gives_way_to_the_free_one_and_is_tried_again_later() -> None:
     desk = entitled_to("iex", "indicative", refusal=NO_OPRA)
     market = market_data(desk, "sip", "opra")
+    assert market.feeds_in_use() == {Api.STOCKS: "sip", Api.OPTIONS: "opra"}
     for _ in range(2):
         (found,) = await market.quotes([PUT])
         assert (found.feed, found.quality) == ("indicative", QuoteQuality.INDICATIVE)
     (found,) = await market.quotes([SPY])
     assert (found.feed, found.quality) == ("iex", QuoteQuality.REALTIME)
     assert feeds_asked(desk) == ["opra", "indicative", "indicative", "sip", "iex"]
+    assert market.feeds_in_use() == {Api.STOCKS: "iex", Api.OPTIONS: "indicative"}
     desk.clock.at += 3600.0
     desk.venue.answers = entitled_to("opra").venue.answers
     (found,) = await market.quotes([PUT])

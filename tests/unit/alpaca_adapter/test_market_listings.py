@@ -112,6 +112,12 @@ async def test_what_has_expired_is_listed_too_if_its_day_is_asked_for() -> None:
     assert [(o.contract.expiry.day, o.tradable) for o in found] == [(1, False), (15, True)]
 
 
+async def test_what_is_not_active_is_not_tradable_whatever_else_is_said() -> None:
+    desk = lists(contract_json(status="inactive", tradable=True))
+    (found,) = await listings(desk).option_contracts(ContractQuery("SPY"))
+    assert not found.tradable
+
+
 async def test_a_contract_tells_all_its_terms() -> None:
     desk = lists(contract_json(style="european"))
     (found,) = await listings(desk).option_contracts(ContractQuery("SPY"))
@@ -188,6 +194,7 @@ async def test_trading_days_are_in_new_yorks_hours_short_ones_included() -> None
     found = await listings(desk).days(date(2024, 11, 1), date(2024, 11, 30))
     assert [day.day for day in found] == [date(2024, 11, 1), date(2024, 11, 29)]
     assert found[0].open_time == datetime(2024, 11, 1, 13, 30, tzinfo=UTC)  # summer time
+    assert found[0].open_time.tzinfo is UTC
     assert found[1].open_time == datetime(2024, 11, 29, 14, 30, tzinfo=UTC)
     assert found[1].close_time == datetime(2024, 11, 29, 18, 0, tzinfo=UTC)
     (asked,) = desk.venue.asked

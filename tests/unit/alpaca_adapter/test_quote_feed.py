@@ -16,9 +16,11 @@ import pytest
 from services.alpaca_adapter.feeds import Feeds
 from services.alpaca_adapter.market_data import MarketData
 from services.alpaca_adapter.quote_feed import FeedTerms, QuoteFeed
+from services.alpaca_adapter.quote_readers import QuoteReaders
 from services.alpaca_adapter.quote_streams import QuoteStreams
 from services.alpaca_adapter.rest import Api
 from services.alpaca_adapter.stream import StreamListener
+from services.common.adapter.conflated import ConflatedQuotes
 from services.common.domain.errors import ReadFailed, Reason, TandemError, Unavailable
 from services.common.domain.instruments import Equity, Instrument
 from services.common.domain.market import QuoteQuality, StreamedQuote
@@ -262,6 +264,34 @@ async def test_alpacas_own_symbol_limit_ends_those_that_are_over_it() -> None:
         await first.has(1)
         assert socket.changes == [("subscribe", {"QQQ"})]
         assert socket.dropped == 0
+
+
+async def test_a_reader_that_was_ended_holds_no_symbols_however_slowly_it_leaves() -> None:
+    readers = QuoteReaders(
+        1, too_many=lambda: Unavailable(Reason.BUDGET_EXHAUSTED, "no"), on_change=int
+    )
+    with readers.joined(ConflatedQuotes([SPY]), [SPY]):
+        readers.fail(ReadFailed("gone"), {"QQQ"})
+        assert set(readers.wanted) == {"SPY"}
+        readers.fail(ReadFailed("gone"))
+        assert set(readers.wanted) == set()
+        with readers.joined(ConflatedQuotes([QQQ]), [QQQ]):
+            assert set(readers.wanted) == {"QQQ"}
+
+
+async def test_a_quote_that_waited_for_its_reader_is_older() -> None:
+    async with scene() as s:
+        s.latest = {"SPY": 400}
+        stream = s.streams.stream([SPY])
+        assert (await anext(stream)).quote.age_s is not None
+        socket = await s.socket()
+        socket.connects()
+        socket.quotes("SPY", 401)
+        s.desk.clock.at += 30.0
+        age_s = (await anext(stream)).quote.age_s
+        assert age_s is not None
+        assert age_s > 30.0
+        await stream.aclose()  # type: ignore[attr-defined]
 
 
 async def test_an_interruption_is_told_with_the_next_quote_of_each() -> None:
