@@ -16,6 +16,8 @@ from simulators.venue import trading_calendar as calendar
 from simulators.venue.bars import Frame, Unit
 
 _RECENT = timedelta(minutes=15)
+_DAY = timedelta(days=1)
+_TICK = timedelta(microseconds=1)
 _LIMIT_DEFAULT, _LIMIT_MAX = 1000, 10_000
 _SYMBOL = re.compile(r"[A-Z0-9.]{1,21}")
 _STOCK_FEEDS = ("", "iex", "sip", "delayed_sip")
@@ -134,9 +136,10 @@ def _time(call: Call, name: str) -> datetime | None:
     nanos = read_time(text)
     if nanos is None:
         raise DataProblem(400, f"invalid {name}: {text}")
-    return datetime.fromtimestamp(nanos // 10**9, UTC) + timedelta(
-        microseconds=nanos % 10**9 // 1000
-    )
+    at = datetime.fromtimestamp(nanos // 10**9, UTC)
+    if name == "end" and len(text) == len("2024-11-04"):
+        return at + _DAY - _TICK  # a day is meant whole
+    return at + timedelta(microseconds=nanos % 10**9 // 1000)
 
 
 def frame_of(call: Call) -> Frame:
@@ -185,10 +188,9 @@ def page_of(
 
 
 def _behind(span: Span, at: datetime) -> Span:
-    tick = timedelta(microseconds=1)
     if span.descending:
-        return replace(span, last=min(span.last, at - tick))
-    return replace(span, first=max(span.first, at + tick))
+        return replace(span, last=min(span.last, at - _TICK))
+    return replace(span, first=max(span.first, at + _TICK))
 
 
 def _read_token(call: Call) -> tuple[str, datetime] | None:

@@ -104,6 +104,12 @@ def test_a_minute_is_told_once_it_is_over() -> None:
     assert bars(api, **query)["bars"]["SPY"][-1]["t"] == "2024-11-04T15:00:00Z"
 
 
+def test_an_end_without_a_time_is_the_end_of_its_day() -> None:
+    query = {"start": "2024-10-31", "end": "2024-10-31", "timeframe": "1Hour"}
+    hours = all_bars(Api(), "SPY", **query)["SPY"]
+    assert [bar["t"][11:13] for bar in hours] == ["13", "14", "15", "16", "17", "18", "19"]
+
+
 def test_weeks_begin_on_monday() -> None:
     weeks = all_bars(Api(), "SPY", timeframe="1Week", start="2024-10-14", feed="iex")["SPY"]
     assert [bar["t"][:10] for bar in weeks] == [
