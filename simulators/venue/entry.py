@@ -98,7 +98,7 @@ class OrderEntry:
         if asked.legs:
             self._check_combo(asked, others)
         else:
-            self._check_anew(asked, old, changes, others)
+            self._check_anew(asked, old, changes, others, fate)
         self._check_unique(asked)
         links = replace(old.links, claim=old.claim, replaces=old.venue_order_id, leg_ids=())
         new = self._desk.draw_up(
@@ -114,13 +114,16 @@ class OrderEntry:
         return entered
 
     def _check_anew(
-        self, asked: NewOrder, old: Order, changes: Changes, others: list[Order]
+        self, asked: NewOrder, old: Order, changes: Changes, others: list[Order], fate: Fate
     ) -> None:
         checks.check_form(asked, old.instrument, self._floor.now)
         if changes.stop_price is not None:
             order_rules.check_prices(replace(asked, exits=None), self._quote(asked.symbol))
-        if old.status is not OrderStatus.HELD:
-            self._check_means(asked, old.instrument, old.position_intent, others)
+        if old.status is OrderStatus.HELD or fate is Fate.OVERFILLED:
+            return  # a held exit needs nothing yet; the fault is to strike exits, too
+        if self._settings.refuses_wash_trades:
+            checks.check_wash_trade(asked, others)
+        self._check_means(asked, old.instrument, old.position_intent, others)
 
     def _quote(self, symbol: str) -> Quote | None:
         return self._floor.quotes.find(symbol)

@@ -240,3 +240,24 @@ def test_a_cancel_can_be_turned_down_or_forgotten_by_a_fault() -> None:
     assert desk.heard("mine")[2:] == ["pending_cancel", "order_cancel_rejected"]
     desk.price("389")
     assert desk.get(order)["status"] == "filled"
+
+
+def test_a_replace_that_could_trade_with_an_own_order_is_a_wash_trade() -> None:
+    desk = OrderDesk()
+    desk.long()
+    selling = desk.spy(side="sell", type="limit", limit_price="405")
+    buying = resting(desk)
+    refusal = desk.patch(buying, 403, limit_price="405")
+    assert refusal["existing_order_id"] == selling["id"]
+    assert desk.patch(buying, limit_price="399")["status"] == "pending_new"
+
+
+def test_a_fault_can_overfill_an_exit_into_a_short_position() -> None:
+    desk = OrderDesk()
+    desk.long()
+    order = desk.spy(side="sell", type="limit", limit_price="405", client_order_id="exit")
+    desk.wait()
+    desk.simulated.control.fill("exit", Decimal(4))
+    replaced_with(desk, Fate.OVERFILLED, order, limit_price="399")
+    desk.wait()
+    assert desk.json("GET", "/v2/positions/SPY")["qty"] == "-4"
