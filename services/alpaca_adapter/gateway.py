@@ -7,20 +7,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
-from services.alpaca_adapter import translate_account
 from services.alpaca_adapter.account_mode import Admission
 from services.alpaca_adapter.activity_poll import ActivityPoll
 from services.alpaca_adapter.activity_reads import ActivityReads
-from services.alpaca_adapter.errors import Kind, classify
-from services.alpaca_adapter.exchange import Answer
 from services.alpaca_adapter.market_data import MarketData
 from services.alpaca_adapter.market_listings import MarketListings
 from services.alpaca_adapter.mutations import Mutations
 from services.alpaca_adapter.previews import Previews
+from services.alpaca_adapter.probe import Probe, judged, judged_account
 from services.alpaca_adapter.quote_streams import QuoteStreams
 from services.alpaca_adapter.reads import Reader
 from services.alpaca_adapter.rest import AlpacaRest, Api
@@ -28,7 +26,6 @@ from services.alpaca_adapter.trade_updates import TradeUpdates
 from services.alpaca_adapter.unproven import Unproven
 from services.alpaca_adapter.venue_reads import VenueReads
 from services.alpaca_adapter.venue_watch import VenueWatch
-from services.alpaca_adapter.wire_fields import Unreadable
 from services.common.adapter.port import (
     ActivityQuery,
     BarQuery,
@@ -113,15 +110,6 @@ class _Hearing:
         self._sink.publish(*events)
 
 
-@dataclass(frozen=True, slots=True)
-class _Probe:
-    """What the last probe found: a state as far as the venue goes, and why."""
-
-    state: VenueState
-    reason: str
-    took_s: float | None = None
-
-
 class AlpacaGateway(VenueGateway):
     """One Alpaca account. Used on the event loop's thread only."""
 
@@ -144,7 +132,7 @@ class AlpacaGateway(VenueGateway):
         self._account_id = account_id
         self._mode = mode
         self._probe_s = probe_s
-        self._probe = _Probe(VenueState.UNKNOWN, "not probed yet")
+        self._probe = Probe(VenueState.UNKNOWN, "not probed yet")
         self._shown = (VenueState.UNKNOWN, "")
         self._since: datetime = clock.now()
         self._updates = make_updates(_Hearing(sink, parts), self.admit, self._session_changed)
@@ -176,7 +164,8 @@ class AlpacaGateway(VenueGateway):
         Raises Refused WRONG_ACCOUNT_MODE and Unavailable CREDENTIALS_REFUSED, which no reconnect
         mends, and ReadFailed for what may pass. Done at each connect of the stream as well.
         """
-        self._probe = self._judged_account(await self._parts.admission.check(), None)
+        account = await self._parts.admission.check()
+        self._probe = judged_account(account, self._venue, self._mode, self._clock.now())
 
     async def run(self) -> None:
         """Keep the session until canceled.
@@ -207,10 +196,11 @@ class AlpacaGateway(VenueGateway):
         except ReadFailed as error:
             # Without a request for the probe nothing new is known.
             if error.reason is not Reason.BUDGET_EXHAUSTED:
-                self._probe = _Probe(VenueState.DOWN, error.message)
+                self._probe = Probe(VenueState.DOWN, error.message)
         else:
             took_s = self._clock.monotonic() - began
-            self._probe = self._judged(answer, took_s)
+            now = self._clock.now()
+            self._probe = judged(answer, self._venue, self._mode, now, took_s)
         return self._status()
 
     async def balance(self) -> Balance:
@@ -327,26 +317,6 @@ class AlpacaGateway(VenueGateway):
         self._status()
         if self.session_id:
             self._parts.activity_poll.soon()
-
-    def _judged(self, answer: Answer, took_s: float) -> _Probe:
-        if not answer.ok or not answer.is_json:
-            problem = classify(answer)
-            limited = problem.kind is Kind.RATE_LIMITED
-            state = VenueState.DEGRADED if limited else VenueState.DOWN
-            return _Probe(state, str(problem), took_s)
-        return self._judged_account(answer.content, took_s)
-
-    def _judged_account(self, account: Any, took_s: float | None) -> _Probe:
-        now = self._clock.now()
-        try:
-            balance = translate_account.read_balance(account, self._venue, self._mode, now)
-        except Unreadable as error:
-            return _Probe(VenueState.DOWN, f"the account can't be read: {error}", took_s)
-        blocked = translate_account.blocked_because(balance)
-        if blocked:
-            return _Probe(VenueState.DRAINED, blocked, took_s)
-        level = "unknown" if balance.options_level is None else balance.options_level
-        return _Probe(VenueState.UP, f"account {balance.raw_status}, options level {level}", took_s)
 
     def _state(self) -> tuple[VenueState, str]:
         admission, probe = self._parts.admission, self._probe

@@ -268,7 +268,7 @@ async def test_alpacas_own_symbol_limit_ends_those_that_are_over_it() -> None:
 
 async def test_a_reader_that_was_ended_holds_no_symbols_however_slowly_it_leaves() -> None:
     readers = QuoteReaders(
-        1, too_many=lambda: Unavailable(Reason.BUDGET_EXHAUSTED, "no"), on_change=int
+        1, too_many=lambda: Unavailable(Reason.BUDGET_EXHAUSTED, "no"), on_change=lambda: None
     )
     with readers.joined(ConflatedQuotes([SPY]), [SPY]):
         readers.fail(ReadFailed("gone"), {"QQQ"})
