@@ -1,7 +1,8 @@
-"""A small server and a client of it."""
+"""A small server, a client of it, and the command against it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
@@ -15,7 +16,9 @@ from tandem_client import (
     TimeInForce,
     parse_symbol,
 )
+from tandem_client.command import main
 
+from tests.unit.client.running import Ran, Tandem
 from tests.unit.client.small_server import SYMBOL, SmallBroker, SmallServer
 
 
@@ -50,3 +53,21 @@ def spec() -> OrderSpec:
         time_in_force=TimeInForce.DAY,
         limit_price=Decimal("8.50"),
     )
+
+
+@pytest.fixture
+def tandem(
+    server: SmallServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Tandem:
+    """Run the command in a thread of its own, with the addresses in the environment."""
+    monkeypatch.setenv("TANDEM_ADDRESS", server.address)
+    monkeypatch.setenv("TANDEM_OPERATIONS_ADDRESS", server.address)
+    monkeypatch.delenv("TANDEM_ACCOUNT", raising=False)
+
+    async def run(*arguments: str) -> Ran:
+        capsys.readouterr()
+        code = await asyncio.to_thread(main, arguments)
+        out, err = capsys.readouterr()
+        return Ran(code, out, err)
+
+    return run

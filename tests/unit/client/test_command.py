@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import io
-import json
 import socket
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from google.rpc import code_pb2  # type: ignore[import-untyped, unused-ignore]
 from rich.console import Console
-from tandem_client.command import main, tables
+from tandem_client.command import tables
 from tandem_client.pb import (
     accounts_pb2,
     broker_service_pb2,
@@ -25,6 +21,7 @@ from tandem_client.pb import (
 )
 from tandem_client.wire.events import read_status
 
+from tests.unit.client.running import Tandem
 from tests.unit.client.small_server import (
     ACCOUNT,
     SYMBOL,
@@ -37,39 +34,6 @@ from tests.unit.client.small_server import (
 )
 
 SUBMIT = ["submit", "sell", "1", SYMBOL, "--limit", "8.50", "--intent", "open"]
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        (line,) = self.out.splitlines()
-        return json.loads(line)
-
-
-Tandem = Callable[..., Awaitable[Ran]]
-
-
-@pytest.fixture
-def tandem(
-    server: SmallServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Tandem:
-    """Run the command in a thread of its own, with the addresses in the environment."""
-    monkeypatch.setenv("TANDEM_ADDRESS", server.address)
-    monkeypatch.setenv("TANDEM_OPERATIONS_ADDRESS", server.address)
-    monkeypatch.delenv("TANDEM_ACCOUNT", raising=False)
-
-    async def run(*arguments: str) -> Ran:
-        capsys.readouterr()
-        code = await asyncio.to_thread(main, arguments)
-        out, err = capsys.readouterr()
-        return Ran(code, out, err)
-
-    return run
 
 
 def refusing(status: Any) -> Any:

@@ -16,7 +16,16 @@ from tandem_client.accounts import (
     VenueBalance,
 )
 from tandem_client.amounts import AmountError, Money, format_decimal, parse_decimal
-from tandem_client.client import DEFAULT_ADDRESS, TandemClient
+from tandem_client.base import DEFAULT_ADDRESS
+from tandem_client.changes import (
+    CancelAll,
+    Instruction,
+    NotCanceled,
+    OrderChange,
+    PositionClose,
+    Preview,
+)
+from tandem_client.client import TandemClient
 from tandem_client.enums import (
     AccountMode,
     ActivityType,
@@ -73,6 +82,17 @@ from tandem_client.instruments import (
     parse_occ,
     parse_symbol,
 )
+from tandem_client.market import (
+    Bar,
+    Greeks,
+    ListedOption,
+    MarketCalendar,
+    MarketClock,
+    MarketDay,
+    OptionSnapshot,
+    OptionSnapshots,
+    StreamedQuote,
+)
 from tandem_client.operations import DEFAULT_OPERATIONS_ADDRESS, OperationsClient
 from tandem_client.orders import (
     SETTLED,
@@ -109,6 +129,8 @@ __all__ = [
     "AlertSeverity",
     "AlreadyExists",
     "AmountError",
+    "Bar",
+    "CancelAll",
     "CurrencyTotal",
     "Effect",
     "Equity",
@@ -118,20 +140,30 @@ __all__ = [
     "Execution",
     "ExerciseStyle",
     "Fee",
+    "Greeks",
     "Happening",
     "Heartbeat",
+    "Instruction",
     "Instrument",
     "InvalidRequest",
+    "ListedOption",
     "Listing",
     "MalformedReply",
+    "MarketCalendar",
+    "MarketClock",
+    "MarketDay",
     "Money",
+    "NotCanceled",
     "NotFound",
     "OperationsClient",
     "Option",
     "OptionRight",
+    "OptionSnapshot",
+    "OptionSnapshots",
     "Order",
     "OrderAnswer",
     "OrderCause",
+    "OrderChange",
     "OrderClass",
     "OrderFilter",
     "OrderLeg",
@@ -145,8 +177,10 @@ __all__ = [
     "Pages",
     "Placement",
     "Position",
+    "PositionClose",
     "PositionIntent",
     "PositionSource",
+    "Preview",
     "QuarantineRecord",
     "Quote",
     "QuoteQuality",
@@ -160,6 +194,7 @@ __all__ = [
     "Side",
     "StatusReport",
     "StopLoss",
+    "StreamedQuote",
     "SymbolError",
     "TandemClient",
     "TandemError",

@@ -6,31 +6,25 @@ import functools
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
 
-from tandem_client.accounts import Account, AccountFigures, Position, Quotes
-from tandem_client.connection import Connection
-from tandem_client.enums import OrderFilter
-from tandem_client.errors import InvalidRequest
+from tandem_client.accounts import AccountFigures, Activity, Position
+from tandem_client.base import read_page, write_span
+from tandem_client.change_calls import ChangeCalls
+from tandem_client.enums import ActivityType, OrderFilter
 from tandem_client.events import Event, StatusReport
 from tandem_client.instruments import Instrument
+from tandem_client.market_calls import MarketCalls
 from tandem_client.orders import Execution, Order, OrderAnswer, OrderSpec
-from tandem_client.pages import Page, Pages
+from tandem_client.pages import Pages
+from tandem_client.pb import accounts_pb2, types_pb2
 from tandem_client.pb import broker_service_pb2 as pb
-from tandem_client.pb import types_pb2
-from tandem_client.pb.broker_service_pb2_grpc import BrokerServiceStub
-from tandem_client.tracing import Traceparent
 from tandem_client.waiting import submit_and_wait
 from tandem_client.watching import DEFAULT_WATCH, Watch, WatchOptions
 from tandem_client.wire import accounts, events, orders, values
 from tandem_client.wire.instruments import write_instrument
 
-DEFAULT_ADDRESS = "127.0.0.1:50050"
-_PAGE_SIZE = 500
 
-
-class TandemClient:
+class TandemClient(ChangeCalls, MarketCalls):
     """Speaks to one BrokerService for one account. Made inside a running event loop.
 
     `async with TandemClient() as client:` closes it. Without `account_id` the server's only
@@ -44,58 +38,6 @@ class TandemClient:
     Each call (not a watch) carries the trace it belongs to: what `traceparent` gives when it is
     made, or else OpenTelemetry's current span, if that library is installed.
     """
-
-    def __init__(
-        self,
-        address: str = DEFAULT_ADDRESS,
-        *,
-        account_id: str | None = None,
-        deadline_s: float = 10.0,
-        connect_timeout_s: float = 2.0,
-        traceparent: Traceparent | None = None,
-    ) -> None:
-        self._connection = Connection(
-            address,
-            deadline_s=deadline_s,
-            connect_timeout_s=connect_timeout_s,
-            traceparent=traceparent,
-        )
-        self._stub: Any = BrokerServiceStub(self._connection.channel)
-        self._account_id = account_id
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connection. Orders go on."""
-        await self._connection.close()
-
-    async def accounts(self) -> tuple[Account, ...]:
-        """The accounts served there."""
-        return await self._connection.read(
-            self._stub.ListAccounts,
-            pb.ListAccountsRequest(),
-            lambda reply: tuple(accounts.read_account(account) for account in reply.accounts),
-            asked="accounts",
-        )
-
-    async def account_id(self) -> str:
-        """The account that this client trades: the given one, or the server's only one."""
-        if not self._account_id:
-            served = [account.account_id for account in await self.accounts()]
-            if len(served) != 1:
-                names = ", ".join(served) or "none"
-                raise InvalidRequest.unsent("account_id", f"say which account (served: {names})")
-            self._account_id = served[0]
-        return self._account_id
 
     async def status(self) -> StatusReport:
         """Whether orders can be sent now: venues and trading state."""
@@ -179,14 +121,14 @@ class TandemClient:
         )
         if instrument is not None:
             request.instrument.CopyFrom(write_instrument(instrument, "instrument"))
-        _write_span(request, after, before)
-        read = functools.partial(_read_page, "orders", orders.read_order)
+        write_span(request, after, before)
+        read = functools.partial(read_page, "orders", orders.read_order)
         return self._pages(self._stub.ListOrders, request, read, "orders")
 
     def positions(self, *, venue: str = "") -> Pages[Position]:
         """Open positions, one per instrument and venue."""
         request = pb.ListPositionsRequest(venue=venue)
-        read = functools.partial(_read_page, "positions", accounts.read_position)
+        read = functools.partial(read_page, "positions", accounts.read_position)
         return self._pages(self._stub.ListPositions, request, read, "positions")
 
     def executions(
@@ -199,9 +141,26 @@ class TandemClient:
     ) -> Pages[Execution]:
         """Executions, newest first; of one order if named."""
         request = pb.ListExecutionsRequest(client_order_id=client_order_id, venue=venue)
-        _write_span(request, after, before)
-        read = functools.partial(_read_page, "executions", orders.read_execution)
+        write_span(request, after, before)
+        read = functools.partial(read_page, "executions", orders.read_execution)
         return self._pages(self._stub.ListExecutions, request, read, "executions")
+
+    def activities(
+        self,
+        kinds: Iterable[ActivityType] = (),
+        *,
+        after: datetime | None = None,
+        before: datetime | None = None,
+        venue: str = "",
+    ) -> Pages[Activity]:
+        """Assignments, fees, dividends and the like, newest first; of these kinds if given."""
+        request = pb.ListActivitiesRequest(
+            activity_types=[values.write_enum(accounts_pb2.ActivityType, kind) for kind in kinds],
+            venue=venue,
+        )
+        write_span(request, after, before)
+        read = functools.partial(read_page, "activities", accounts.read_activity)
+        return self._pages(self._stub.ListActivities, request, read, "activities")
 
     async def account(self) -> AccountFigures:
         """Balances as each venue states them, and their sums per currency."""
@@ -210,15 +169,6 @@ class TandemClient:
             pb.GetAccountRequest(account_id=await self.account_id()),
             accounts.read_figures,
             asked="account",
-        )
-
-    async def quotes(self, instruments: Iterable[Instrument], *, venue: str = "") -> Quotes:
-        """Latest quotes of 1 to 100 instruments, from `venue` or the preferred one that is up."""
-        request = pb.GetQuotesRequest(account_id=await self.account_id(), venue=venue)
-        for position, instrument in enumerate(instruments):
-            request.instruments.append(write_instrument(instrument, f"instruments[{position}]"))
-        return await self._connection.read(
-            self._stub.GetQuotes, request, accounts.read_quotes, asked="quotes"
         )
 
     async def watch_token(self, *, deadline_s: float | None = None) -> str:
@@ -250,26 +200,3 @@ class TandemClient:
         async with aclosing(watch.events()) as stream:
             async for event in stream:
                 yield event
-
-    def _pages(self, method: Any, request: Any, read: Any, asked: str) -> Pages[Any]:
-        async def fetch(page_token: str) -> Page[Any]:
-            request.account_id = await self.account_id()
-            request.page.page_size, request.page.page_token = _PAGE_SIZE, page_token
-            return await self._connection.read(method, request, read, asked=asked)
-
-        return Pages(fetch)
-
-
-def _write_span(request: Any, after: datetime | None, before: datetime | None) -> None:
-    for name, moment in (("after", after), ("before", before)):
-        if moment is not None:
-            getattr(request, name).CopyFrom(values.write_time(moment, name))
-
-
-def _read_page(field: str, read: Any, reply: Any) -> Page[Any]:
-    return Page(
-        items=tuple(read(item) for item in getattr(reply, field)),
-        next_page_token=reply.next_page_token,
-        as_of=values.time_or_none(reply, "as_of"),
-        watch_token=reply.watch_token,
-    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tandem_client.command import looking, operating, outcomes, trading
+from tandem_client.command import changing, looking, market, operating, outcomes, trading
 from tandem_client.command.session import shared_options
 
 _EXIT_CODES = """\b
@@ -33,7 +33,10 @@ def _tandem(**_options: Any) -> None:
 
 for _command in (
     *(looking.status, trading.submit, trading.cancel, trading.order, trading.orders),
-    *(trading.executions, looking.positions, looking.account, looking.quotes, looking.watch),
+    *(trading.executions, looking.positions, looking.account, looking.activities),
+    *(changing.preview, changing.replace, changing.cancel_all, changing.close),
+    *(changing.exercise, market.quotes, market.bars, market.chain, market.snapshot),
+    *(market.clock, market.calendar, looking.watch),
     *(operating.halt, operating.reduce, operating.resume, operating.quarantine),
 ):
     _tandem.add_command(_command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -41,8 +41,23 @@ def _aware(text: str) -> datetime:
     return moment
 
 
+def _span(text: str) -> timedelta:
+    number, unit = text[:-1], text[-1:]
+    if not number.isdecimal() or int(number) == 0 or unit not in _UNITS:
+        raise ValueError(f"{text!r} is not a length such as 1m, 15m, 1h, 1d, 1w")
+    return int(number) * _UNITS[unit]
+
+
+_UNITS: Final = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
 PRICE: Final = _Read("price", parse_decimal)
 QUANTITY: Final = _Read("quantity", _positive)
 SYMBOL: Final = _Read("symbol", parse_symbol)
 MOMENT: Final = _Read("time", _aware)
+DAY: Final = _Read("date", date.fromisoformat)
+SPAN: Final = _Read("length", _span)
 SECONDS: Final = click.FloatRange(min=0, min_open=True)

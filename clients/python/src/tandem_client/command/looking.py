@@ -1,18 +1,22 @@
-"""The commands that only look: status, account, positions, quotes, watch."""
+"""The commands that only look: status, account, positions, activities, watch."""
 
 from __future__ import annotations
 
 from contextlib import aclosing
+from datetime import datetime
+from typing import Final
 
 import click
 
 from tandem_client.command import documents, outcomes, tables, words
-from tandem_client.command.arguments import SYMBOL
+from tandem_client.command.arguments import MOMENT
 from tandem_client.command.documents import listing_document
 from tandem_client.command.session import Session, command
+from tandem_client.enums import ActivityType
 from tandem_client.events import Event
-from tandem_client.instruments import Instrument
 from tandem_client.watching import WatchOptions
+
+_KINDS: Final = [name.lower() for name in ActivityType.__members__ if name != "UNSPECIFIED"]
 
 
 @click.command("status")
@@ -46,17 +50,25 @@ async def positions(session: Session, *, venue: str) -> int:
     return outcomes.DONE
 
 
-@click.command("quotes")
-@click.argument("symbols", type=SYMBOL, nargs=-1, required=True)
-@click.option("--venue", default="", help="Ask this venue.")
+@click.command("activities")
+@click.option("--kind", "kinds", type=click.Choice(_KINDS), multiple=True, help="Only these.")
+@click.option("--after", type=MOMENT, metavar="TIME", help="At or after this.")
+@click.option("--before", type=MOMENT, metavar="TIME", help="Before this.")
+@click.option("--venue", default="", help="Only this venue.")
 @command
-async def quotes(session: Session, *, symbols: tuple[Instrument, ...], venue: str) -> int:
-    """Show the latest quotes."""
+async def activities(
+    session: Session,
+    *,
+    kinds: tuple[str, ...],
+    after: datetime | None,
+    before: datetime | None,
+    venue: str,
+) -> int:
+    """List assignments, exercises, fees, dividends and the like, newest first."""
+    wanted = [ActivityType[kind.upper()] for kind in kinds]
     async with session.client() as client:
-        answer = await client.quotes(symbols, venue=venue)
-    session.show(answer, lambda: tables.quotes(answer.quotes))
-    for instrument in answer.missing:
-        session.complain(f"no quote: {words.symbol(instrument)}")
+        listing = await client.activities(wanted, after=after, before=before, venue=venue).all()
+    session.show(listing_document("activities", listing), lambda: tables.activities(listing.items))
     return outcomes.DONE
 
 

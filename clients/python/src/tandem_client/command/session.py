@@ -11,7 +11,8 @@ from typing import Any, Concatenate, Final, ParamSpec
 import click
 from rich.console import RenderableType
 
-from tandem_client.client import DEFAULT_ADDRESS, TandemClient
+from tandem_client.base import DEFAULT_ADDRESS
+from tandem_client.client import TandemClient
 from tandem_client.command import documents, outcomes, tables
 from tandem_client.errors import TandemError
 from tandem_client.operations import DEFAULT_OPERATIONS_ADDRESS, OperationsClient

@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tandem_client.accounts import AccountFigures, Position, Quote, VenueBalance
+from tandem_client.accounts import AccountFigures, Activity, Position, Quote, VenueBalance
 from tandem_client.command import words
 from tandem_client.command.words import figure, moment, money, plain, price, symbol
 from tandem_client.enums import AccountMode, OrderStatus, TradingState, VenueState
@@ -76,7 +76,8 @@ def styled(state: OrderStatus | VenueState | TradingState) -> Text:
     return Text(state.name, style=_STYLES.get(state, ""))
 
 
-def _or_none(made: Table, nothing: str) -> RenderableType:
+def or_none(made: Table, nothing: str) -> RenderableType:
+    """The table, or a word for one without rows."""
     return made if made.row_count else Text(nothing, style=_QUIET)
 
 
@@ -96,7 +97,7 @@ def orders(listed: Iterable[Order]) -> RenderableType:
         ]
         for order in listed
     ]
-    return _or_none(table(columns, rows), "no orders")
+    return or_none(table(columns, rows), "no orders")
 
 
 def _updated(shown: Order) -> datetime | None:
@@ -163,7 +164,7 @@ def executions(listed: Iterable[Execution], title: str = "") -> RenderableType:
         for execution in listed
     ]
     columns = ["time", "order", "side", ">quantity", "symbol", ">price", "venue", "execution"]
-    return _or_none(table(columns, rows, title), "no executions")
+    return or_none(table(columns, rows, title), "no executions")
 
 
 def positions(listed: Iterable[Position]) -> RenderableType:
@@ -184,7 +185,26 @@ def positions(listed: Iterable[Position]) -> RenderableType:
     ]
     columns = ["symbol", "venue", ">quantity", ">entry", ">multiplier"]
     values = [">price", ">value", ">unrealised", ">realised"]
-    return _or_none(table(columns + values, rows), "no positions")
+    return or_none(table(columns + values, rows), "no positions")
+
+
+def activities(listed: Iterable[Activity]) -> RenderableType:
+    """Activities, one a line."""
+    rows = [
+        [
+            moment(activity.times.venue_time),
+            words.activity_kind(activity),
+            symbol(activity.instrument),
+            figure(activity.qty),
+            price(activity.price),
+            money(activity.net_amount),
+            plain(activity.venue),
+            plain(activity.description),
+        ]
+        for activity in listed
+    ]
+    columns = ["time", "kind", "symbol", ">quantity", ">price", ">amount", "venue", "description"]
+    return or_none(table(columns, rows), "no activities")
 
 
 def account(figures: AccountFigures) -> RenderableType:
@@ -240,7 +260,7 @@ def quotes(listed: Iterable[Quote], title: str = "") -> RenderableType:
         for quote in listed
     ]
     columns = ["symbol", ">bid size", ">bid", ">ask", ">ask size", "source", "quality", "time"]
-    return _or_none(table(columns, rows, title), "no quotes")
+    return or_none(table(columns, rows, title), "no quotes")
 
 
 def status(report: StatusReport) -> RenderableType:
@@ -294,7 +314,7 @@ def quarantine(records: Iterable[QuarantineRecord]) -> RenderableType:
         for record in records
     ]
     columns = ["record", "venue", "what", "reason", "since", "state"]
-    return _or_none(table(columns, rows), "nothing in quarantine")
+    return or_none(table(columns, rows), "nothing in quarantine")
 
 
 def _subject(record: QuarantineRecord) -> str:

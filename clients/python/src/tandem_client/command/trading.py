@@ -4,123 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from decimal import Decimal
-from typing import Final
+from typing import Any
 
 import click
 
 from tandem_client.command import outcomes, tables, words
-from tandem_client.command.arguments import MOMENT, PRICE, QUANTITY, SECONDS, SYMBOL
+from tandem_client.command.arguments import MOMENT, SECONDS, SYMBOL
 from tandem_client.command.documents import listing_document
+from tandem_client.command.order_options import id_for, order_terms, spec_of
 from tandem_client.command.session import Session, command
-from tandem_client.enums import (
-    OrderFilter,
-    OrderLookup,
-    OrderStatus,
-    OrderType,
-    PositionIntent,
-    Side,
-    TimeInForce,
-)
+from tandem_client.enums import OrderFilter, OrderLookup, OrderStatus
 from tandem_client.errors import TandemError, WaitTimeout
-from tandem_client.instruments import Instrument, Option
-from tandem_client.orders import Order, OrderSpec, new_client_order_id
-
-_INTENTS: Final = {
-    ("buy", "open"): PositionIntent.BUY_TO_OPEN,
-    ("buy", "close"): PositionIntent.BUY_TO_CLOSE,
-    ("sell", "open"): PositionIntent.SELL_TO_OPEN,
-    ("sell", "close"): PositionIntent.SELL_TO_CLOSE,
-}
-_TIMES: Final = [name.lower() for name in TimeInForce.__members__ if name != "UNSPECIFIED"]
+from tandem_client.instruments import Instrument
+from tandem_client.orders import Order, OrderSpec
 
 
 @click.command("submit")
-@click.argument("side", type=click.Choice(["buy", "sell"]))
-@click.argument("quantity", type=QUANTITY)
-@click.argument("symbol", type=SYMBOL)
-@click.option("--limit", type=PRICE, metavar="PRICE", help="At this price or better.")
-@click.option("--stop", type=PRICE, metavar="PRICE", help="Only once this price is touched.")
-@click.option("--market", is_flag=True, help="At whatever price; must be said.")
-@click.option("--intent", type=click.Choice(["open", "close"]), help="Required for options.")
-@click.option("--tif", type=click.Choice(_TIMES), default="day", show_default=True)
+@order_terms
 @click.option("--id", "client_order_id", help="Your id of the order; one is made if missing.")
 @click.option("--wait", "wait_s", type=SECONDS, metavar="SECONDS", help="Wait for the end of it.")
-@click.option("--venue", default="", help="Only this venue may get it.")
-@click.option("--prefer", default="", help="Try this venue first.")
-@click.option("--strategy", default="", help="A label of yours.")
-@click.option("--not-after", type=MOMENT, metavar="TIME", help="It must not leave after this.")
-@click.option("--extended-hours", is_flag=True, help="May work outside regular hours.")
 @command
 async def submit(
-    session: Session,
-    *,
-    side: str,
-    quantity: Decimal,
-    symbol: Instrument,
-    limit: Decimal | None,
-    stop: Decimal | None,
-    market: bool,
-    intent: str | None,
-    tif: str,
-    client_order_id: str | None,
-    wait_s: float | None,
-    venue: str,
-    prefer: str,
-    strategy: str,
-    not_after: datetime | None,
-    extended_hours: bool,
+    session: Session, /, *, client_order_id: str | None, wait_s: float | None, **terms: Any
 ) -> int:
     """Send an order, once.
 
     \b
     tandem submit sell 1 SPY241115P00400000 --limit 8.50 --intent open --id my-1
     tandem submit buy 10 SPY --market --wait 30
+    tandem submit sell 10 SPY --trail-percent 2 --tif gtc
+    tandem submit buy 10 SPY --limit 580 --take-profit 600 --stop-loss 570
 
     Sending the same order under the same id again is safe. After exit code 3 look it up first:
     tandem order ID.
     """
-    order_type = _order_type(limit, stop, market=market)
-    if intent is None and isinstance(symbol, Option):
-        raise click.UsageError("an option needs --intent open or --intent close")
-    spec = OrderSpec(
-        client_order_id=_id_for(session, client_order_id),
-        instrument=symbol,
-        side=Side[side.upper()],
-        order_qty=quantity,
-        order_type=order_type,
-        time_in_force=TimeInForce[tif.upper()],
-        position_intent=_INTENTS[side, intent] if intent else PositionIntent.UNSPECIFIED,
-        limit_price=limit,
-        stop_price=stop,
-        venue_pin=venue,
-        venue_preference=prefer,
-        strategy_tag=strategy,
-        not_after=not_after,
-        extended_hours=extended_hours,
-    )
+    spec = spec_of(terms, lambda: id_for(session, client_order_id))
     return await _send(session, spec, wait_s)
-
-
-def _id_for(session: Session, given: str | None) -> str:
-    """The given id, or a new one, told before anything is sent."""
-    if given is not None:
-        return given
-    minted = new_client_order_id()
-    session.complain(f"client_order_id {minted}")
-    return minted
-
-
-def _order_type(limit: Decimal | None, stop: Decimal | None, *, market: bool) -> OrderType:
-    if market and (limit is not None or stop is not None):
-        raise click.UsageError("--market goes with neither --limit nor --stop")
-    if market:
-        return OrderType.MARKET
-    if limit is None and stop is None:
-        raise click.UsageError("say --limit PRICE, --stop PRICE or --market")
-    if stop is None:
-        return OrderType.LIMIT
-    return OrderType.STOP if limit is None else OrderType.STOP_LIMIT
 
 
 async def _send(session: Session, spec: OrderSpec, wait_s: float | None) -> int:
@@ -128,8 +47,8 @@ async def _send(session: Session, spec: OrderSpec, wait_s: float | None) -> int:
     try:
         async with session.client() as client:
             if wait_s is None:
-                return _told(session, await client.submit(spec))
-            return _told(session, await client.submit_and_wait(spec, wait_s))
+                return told(session, await client.submit(spec))
+            return told(session, await client.submit_and_wait(spec, wait_s))
     except WaitTimeout as error:
         last = error.order
         session.show(last, lambda: words.order_line(last))
@@ -141,7 +60,8 @@ async def _send(session: Session, spec: OrderSpec, wait_s: float | None) -> int:
         raise
 
 
-def _told(session: Session, order: Order) -> int:
+def told(session: Session, order: Order) -> int:
+    """Show an order that was sent, and give the exit code for how it stands."""
     session.show(order, lambda: words.order_line(order))
     name = order.client_order_id
     if order.status is OrderStatus.IN_DOUBT:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from tandem_client.accounts import Activity, Position
+from tandem_client.accounts import Activity, Position, Quote
 from tandem_client.amounts import Money, format_decimal
-from tandem_client.enums import OrderType, PositionIntent
+from tandem_client.enums import ActivityType, OrderType, PositionIntent
 from tandem_client.events import (
     Alert,
     Event,
@@ -18,6 +18,7 @@ from tandem_client.events import (
     VenueStatus,
 )
 from tandem_client.instruments import Instrument
+from tandem_client.market import MarketClock
 from tandem_client.orders import Execution, Order, OrderCause, OrderSpec
 from tandem_client.reasons import Reason
 
@@ -68,7 +69,19 @@ def terms(spec: OrderSpec) -> str:
     prices = [p for p in (spec.limit_price, spec.stop_price, spec.trail_amount) if p is not None]
     if spec.order_type is OrderType.STOP_LIMIT:
         prices = [p for p in (spec.stop_price, spec.limit_price) if p is not None]
-    return " ".join([spec.order_type.name, *map(price, prices), spec.time_in_force.name])
+    shown = [price(p) for p in prices]
+    if spec.trail_percent is not None:
+        shown.append(f"{figure(spec.trail_percent)}%")
+    return " ".join([spec.order_type.name, *shown, spec.time_in_force.name, *_exits(spec)])
+
+
+def _exits(spec: OrderSpec) -> list[str]:
+    exits = []
+    if spec.take_profit_price is not None:
+        exits.append(f"take profit {price(spec.take_profit_price)}")
+    if spec.stop_loss is not None:
+        exits.append(f"stop loss {price(spec.stop_loss.stop_price)}")
+    return exits
 
 
 def what(spec: OrderSpec) -> str:
@@ -140,7 +153,7 @@ def event_words(event: Event) -> tuple[str, str]:
             held = f"{figure(position.qty)} {symbol(position.instrument)}"
             return "position", f"{held} @ {price(position.avg_entry_price)} at {position.venue}"
         case Activity() as activity:
-            about = f"{activity.activity_type.name} {symbol(activity.instrument)}"
+            about = f"{activity_kind(activity)} {symbol(activity.instrument)}"
             return "activity", f"{about} {money(activity.net_amount)} {plain(activity.description)}"
         case VenueStatus() as venue:
             ready = "takes orders" if venue.ready else "takes no orders"
@@ -160,3 +173,31 @@ def trading_words(change: TradingStateChange) -> str:
     why = f": {plain(change.reason)}" if change.reason else ""
     who = f" ({plain(change.actor)})" if change.actor else ""
     return f"{change.state.name} for {scope}{why}{who}"
+
+
+def activity_kind(activity: Activity) -> str:
+    """What an activity is; by the venue's own word if it has no name of ours."""
+    if activity.activity_type is ActivityType.UNSPECIFIED:
+        return plain(activity.raw_type) or NOTHING
+    return activity.activity_type.name
+
+
+def quote_line(quote: Quote) -> str:
+    """A quote on one line."""
+    bid = f"{figure(quote.bid_qty)} x {price(quote.bid_price)}"
+    ask = f"{price(quote.ask_price)} x {figure(quote.ask_qty)}"
+    source = f"{plain(quote.venue)} {plain(quote.feed)}".strip()
+    return (
+        f"{moment(quote.venue_time)}  {symbol(quote.instrument)}  {bid} | {ask}  "
+        f"{source} {quote.quality.name}"
+    )
+
+
+def clock_line(clock: MarketClock) -> str:
+    """A market clock on one line."""
+    state = (
+        f"open until {moment(clock.next_close)}"
+        if clock.is_open
+        else f"closed until {moment(clock.next_open)}"
+    )
+    return f"{plain(clock.venue)}  {moment(clock.venue_time)}  {state}"

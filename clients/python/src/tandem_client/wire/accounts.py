@@ -122,13 +122,14 @@ def read_activity(message: accounts_pb2.Activity) -> Activity:
 def read_quotes(message: broker_service_pb2.GetQuotesResponse) -> Quotes:
     """Read the answer to a request for quotes."""
     return Quotes(
-        quotes=tuple(_read_quote(quote) for quote in message.quotes),
+        quotes=tuple(read_quote(quote) for quote in message.quotes),
         missing=tuple(read_instrument(instrument) for instrument in message.missing),
         venue=message.venue,
     )
 
 
-def _read_quote(message: market_pb2.Quote) -> Quote:
+def read_quote(message: market_pb2.Quote) -> Quote:
+    """Read a quote."""
     return Quote(
         instrument=read_instrument(message.instrument),
         venue=message.venue,

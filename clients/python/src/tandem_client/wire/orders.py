@@ -238,7 +238,7 @@ def read_execution(message: orders_pb2.Execution) -> Execution:
         last_qty=values.read_decimal(message.last_qty),
         last_px=values.read_decimal(message.last_px),
         cum_qty=decimal_or_none(message, "cum_qty"),
-        fees=tuple(_read_fee(fee) for fee in message.fees),
+        fees=tuple(read_fee(fee) for fee in message.fees),
         source=read_enum(ExecSource, orders_pb2.ExecSource, message.source),
         late=message.late,
         times=read_times(message.times),
@@ -247,7 +247,8 @@ def read_execution(message: orders_pb2.Execution) -> Execution:
     )
 
 
-def _read_fee(message: orders_pb2.Fee) -> Fee:
+def read_fee(message: orders_pb2.Fee) -> Fee:
+    """Read a fee."""
     amount = values.money_or_none(message, "amount")
     if amount is None:
         raise MalformedReply("a reply holds a fee without an amount")
