@@ -91,12 +91,12 @@ def run_schedule(schedule: Schedule, *, verbose: bool = False) -> Outcome:
     outcome = Outcome(schedule.seed, venues=schedule.venues)
     # alpaca-py and others draw from the module's own generator.
     random.seed(schedule.seed)
-    with tempfile.TemporaryDirectory(prefix="tandem-simulation-") as folder, _no_collector():
+    with tempfile.TemporaryDirectory(prefix="tandem-simulation-") as folder, no_collector():
         loop = VirtualLoop()
         asyncio.set_event_loop(loop)  # ib_insync asks the policy for its loop, also inside of one
         acting = Acting(schedule, outcome, Path(folder))
         try:
-            with _logs(shown=verbose):
+            with logs(shown=verbose):
                 loop.run_until_complete(acting.act())
         except Exception as error:  # noqa: BLE001 - a run that breaks is a finding of its seed
             shown = "".join(traceback.format_exception(error))
@@ -106,7 +106,7 @@ def run_schedule(schedule: Schedule, *, verbose: bool = False) -> Outcome:
             for unhandled in loop.unhandled:
                 outcome.findings.append(Finding(Kind.NOISE, f"unhandled: {unhandled}"))
             acting.close()
-            with _logs(shown=False):
+            with logs(shown=False):
                 loop.close()
             asyncio.set_event_loop(None)
     return outcome
@@ -193,7 +193,7 @@ class Acting:
         for (_, client_order_id), entry in router.core.books.orders.items():
             order = entry.order
             self._exposure.router_order(
-                client_order_id, order.spec.order_qty, order.cum_qty, order.leaves_qty
+                client_order_id, order.asked_qty, order.cum_qty, order.leaves_qty
             )
 
     def _on_submit(self, placement_id: str) -> None:
@@ -205,7 +205,7 @@ class Acting:
 
     def _asked_qty(self, client_order_id: str) -> Decimal | None:
         order = self._trader.asked.get(client_order_id)
-        return None if order is None else Decimal(order.qty)
+        return None if order is None else Decimal(order.asked_qty)
 
     async def _quiet(self) -> None:
         """Wait until nothing changes any more and every venue was read since; not for ever."""
@@ -323,8 +323,10 @@ def _strangers(ledgers: dict[str, Any]) -> dict[str, Stranger]:
 
 
 @contextlib.contextmanager
-def _no_collector() -> Iterator[None]:
-    """Finalisers at the collector's pleasure would make two runs differ.
+def no_collector() -> Iterator[None]:
+    """No garbage collection meanwhile.
+
+    Finalisers at the collector's pleasure would make two runs differ.
 
     What was there before is frozen meanwhile: looking through all of it would take longer than
     the run.
@@ -334,15 +336,15 @@ def _no_collector() -> Iterator[None]:
     try:
         yield
     finally:
-        with _logs(shown=False):
+        with logs(shown=False):
             gc.collect()
         gc.unfreeze()
         gc.enable()
 
 
 @contextlib.contextmanager
-def _logs(*, shown: bool) -> Iterator[None]:
-    """Show the product's log, or nothing of it."""
+def logs(*, shown: bool) -> Iterator[None]:
+    """Show the product's log meanwhile, or nothing of it."""
     before = structlog.get_config()
     if shown:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))

@@ -126,12 +126,24 @@ AT: Final[Mapping[str, tuple[str, ...]]] = {
 """Those of one kind of venue; one that stands twice comes twice as often."""
 
 
+AT_REPLACES: Final = (
+    "alpaca.lose_replace_reply",
+    "alpaca.lose_replace_request",
+    "alpaca.replace_error",
+    "alpaca.replace_error",
+    "alpaca.late_replace",
+)
+"""Those that hit a replace."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedOrder:
     """One order of the trader. `qty` is whole, `limit` a decimal in text or "" for a market order.
 
     `closes` names the entry that an exit closes: it is sent once that has filled. `cancel_at_s`
-    is 0 for none. `again_at_s` are the times at which the same order is sent once more.
+    is 0 for none. `again_at_s` are the times at which the same order is sent once more. At
+    `replace_at_s`, if not 0, other terms are asked for: `replace_limit`, and `replace_qty` if that
+    is not 0.
     """
 
     client_order_id: str
@@ -145,6 +157,14 @@ class PlannedOrder:
     closes: str = ""
     cancel_at_s: float = 0.0
     again_at_s: tuple[float, ...] = ()
+    replace_at_s: float = 0.0
+    replace_limit: str = ""
+    replace_qty: int = 0
+
+    @property
+    def asked_qty(self) -> int:
+        """The largest quantity that is ever asked for."""
+        return max(self.qty, self.replace_qty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +200,10 @@ def make_schedule(seed: int) -> Schedule:
     orders = _orders(rng, seed)
     faults = _faults(rng, venues, [order.at_s for order in orders])
     orders = _repeated_after_restart(rng, orders, faults)
+    # Of a stream of their own, so that they came into the schedules without changing the rest.
+    replaces = random.Random(f"{seed}/replaces")
+    orders = tuple(_replaced(replaces, order) for order in orders)
+    faults = (*faults, *_replace_faults(replaces, venues, orders))
     return Schedule(seed, venues, orders, faults, heal_at_s=_START_S + _ACTIVE_S + 8.0)
 
 
@@ -255,6 +279,33 @@ def _exit(rng: random.Random, client_order_id: str, entry: PlannedOrder) -> Plan
 
 def _canceled(rng: random.Random, order: PlannedOrder) -> PlannedOrder:
     return replace(order, cancel_at_s=order.at_s + rng.choice((0.05, 1.0, rng.uniform(0, 20))))
+
+
+def _replaced(rng: random.Random, order: PlannedOrder) -> PlannedOrder:
+    """Some get other terms: a better price, which may fill, and perhaps another quantity."""
+    rests = bool(order.cancel_at_s)
+    if not order.limit or rng.random() > (0.9 if rests else 0.3):
+        return order
+    cents = round(float(order.limit) * 100) + rng.choice((-1, 1, 5, 60))
+    return replace(
+        order,
+        replace_at_s=order.at_s + rng.choice((0.05, 0.6, 2.0, rng.uniform(0.0, 15.0))),
+        cancel_at_s=order.cancel_at_s + rng.choice((0.0, 3.0, 20.0)) if rests else 0.0,
+        replace_limit=f"{cents / 100:.2f}",
+        replace_qty=rng.choice((0, 0, order.qty + 1, max(order.qty - 1, 1))),
+    )
+
+
+def _replace_faults(
+    rng: random.Random, venues: tuple[str, ...], orders: tuple[PlannedOrder, ...]
+) -> Iterator[PlannedFault]:
+    """One replace in three goes wrong in a way of its own, where Alpaca is among the venues."""
+    alpacas = [venue for venue in venues if kind_name(venue) == "alpaca"]
+    for order in orders:
+        if alpacas and order.replace_at_s and rng.random() < 0.33:
+            at_s = max(order.replace_at_s - 0.2, 0.0)
+            kind, venue = rng.choice(AT_REPLACES), rng.choice(alpacas)
+            yield PlannedFault(at_s, kind, venue, rng.getrandbits(32))
 
 
 def _repeated(rng: random.Random, order: PlannedOrder) -> PlannedOrder:

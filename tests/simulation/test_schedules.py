@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.faults.kinds import KINDS
 from tests.simulation.run import run_seed
-from tests.simulation.schedule import ANYWHERE, AT, MIXES, make_schedule
+from tests.simulation.schedule import ANYWHERE, AT, AT_REPLACES, MIXES, make_schedule
 
 SEEDS = 100
 _A_TEST = 10
@@ -35,5 +35,6 @@ def test_every_schedule_has_orders_of_each_sort_and_faults() -> None:
 def test_the_first_hundred_have_every_kind_of_fault_and_every_mix_of_venues() -> None:
     schedules = [make_schedule(seed) for seed in range(SEEDS)]
     kinds = {fault.kind for schedule in schedules for fault in schedule.faults}
-    assert kinds == {*ANYWHERE, *(name for own in AT.values() for name in own)} == set(KINDS)
+    at_venues = {name for own in AT.values() for name in own}
+    assert kinds == {*ANYWHERE, *at_venues, *AT_REPLACES} == set(KINDS)
     assert {schedule.venues for schedule in schedules} == set(MIXES)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import grpc
 
-from services.common.contract.convert import spec_to_wire
+from services.common.contract.convert import decimal_to_wire, spec_to_wire
 from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.contract.pb import broker_service_pb2_grpc, types_pb2
 from services.common.domain.executions import Side
@@ -71,6 +71,8 @@ class Trader:
                 tasks.create_task(self._again(order, at_s))
             if order.cancel_at_s:
                 tasks.create_task(self._cancel(order))
+            if order.replace_at_s:
+                tasks.create_task(self._replace(order))
 
     async def _again(self, order: PlannedOrder, at_s: float) -> None:
         await self._until(at_s)
@@ -86,6 +88,18 @@ class Trader:
             account_id=ACCOUNT_ID, client_order_id=order.client_order_id
         )
         await self._persist(order, self._stub.CancelOrder, request)
+
+    async def _replace(self, order: PlannedOrder) -> None:
+        await self._until(order.replace_at_s)
+        request = pb.ReplaceOrderRequest(
+            account_id=ACCOUNT_ID,
+            client_order_id=order.client_order_id,
+            replace_id="r-1",
+            limit_price=decimal_to_wire(Decimal(order.replace_limit)),
+        )
+        if order.replace_qty:
+            request.order_qty.value = str(order.replace_qty)
+        await self._persist(order, self._stub.ReplaceOrder, request)
 
     async def _persist(self, order: PlannedOrder, method: Any, request: Any) -> None:
         """Call until there is a definite answer, or patience ends."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from services.common.domain.executions import ExecType, Execution, Side
 from services.common.domain.fills import leg_of
-from services.common.domain.order_events import IllegalEvent
+from services.common.domain.order_events import FeesReported, IllegalEvent
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OptionCombo, OrderType
 
@@ -40,6 +41,22 @@ def _check_price(execution: Execution, terms: OrderSpec) -> None:
     px = execution.last_px
     if px > limit if terms.side is Side.BUY else px < limit:
         raise IllegalEvent(f"a price of {px} beyond the limit {limit}")
+
+
+def costed(executions: tuple[Execution, ...], told: FeesReported) -> tuple[Execution, ...]:
+    """The executions with the fees that were told; as they were if those are known or none.
+
+    Raises IllegalEvent for an execution that is not among them, or that has other fees.
+    """
+    placed = {e.exec_id: e for e in executions if e.client_id == told.placement_id}
+    known = placed.get(told.exec_id)
+    if known is None:
+        raise IllegalEvent(f"fees of execution {told.exec_id}, which is not booked")
+    if not told.fees or known.fees == told.fees:
+        return executions
+    if any(not fee.estimated for fee in known.fees):
+        raise IllegalEvent(f"other fees of execution {told.exec_id} than are booked")
+    return tuple(replace(e, fees=told.fees) if e is known else e for e in executions)
 
 
 def is_same_execution(known: Execution, other: Execution) -> bool:

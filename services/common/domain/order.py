@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from services.common.domain import revisions
 from services.common.domain.amounts import add, sub, total
-from services.common.domain.booking import check_execution, is_same_execution, is_same_order
+from services.common.domain.booking import check_execution, costed, is_same_execution, is_same_order
 from services.common.domain.errors import Cause
 from services.common.domain.executions import Execution
 from services.common.domain.fills import average_px, begun_qty, filled_qty
@@ -75,9 +75,21 @@ class Order:
     @property
     def leaves_qty(self) -> Decimal:
         """Quantity that may still fill or turn out to be filled, anywhere."""
-        return total(
-            max(map(self.may_be_live, chain)) for chain in revisions.chains(self.placements)
-        )
+        return total(self._live_of(chain) for chain in self._chains())
+
+    def _live_of(self, chain: list[Placement]) -> Decimal:
+        """What may be live of a placement and its revisions, the largest of which counts.
+
+        A fill of the old order is off the new one's quantity, also before the venue has said so.
+        """
+        live = max(map(self.may_be_live, chain))
+        if len(chain) == 1 or not live:
+            return live
+        asked_qty = max(self.terms_of(p).order_qty for p in chain if self._counts(p))
+        return min(live, max(sub(asked_qty, self.cum_qty), ZERO))
+
+    def _chains(self) -> list[list[Placement]]:
+        return revisions.chains(self.placements)
 
     @property
     def leaves_sum(self) -> Decimal:
@@ -103,8 +115,19 @@ class Order:
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether more is filled and live than was asked for: a fill has raced a replace."""
-        return add(self.cum_qty, self.leaves_qty) > self.asked_qty
+        """Whether a replaced order's fills and its revision come to more than was asked for.
+
+        A fill had raced the replace, and the venue did not take it off; until the old order has
+        been replaced for sure, the venue may still do so.
+        """
+        live = total(max(map(self._live_once_replaced, c)) for c in self._chains())
+        return add(self.cum_qty, live) > self.asked_qty
+
+    def _live_once_replaced(self, placement: Placement) -> Decimal:
+        replaced = self.placement(placement.replaces)
+        if replaced is not None and replaced.status is not OrderStatus.REPLACED:
+            return ZERO
+        return self.may_be_live(placement)
 
     def terms_of(self, placement: Placement) -> OrderSpec:
         """The terms under which a placement works; its own quantity may be less."""
@@ -287,13 +310,7 @@ class Order:
             return changed, Verdict.CONTRADICTION
         if grown and old.status in TERMINAL:
             return changed, Verdict.LATE_FILL
-        return changed, self._unless_exceeded(changed)
-
-    def _unless_exceeded(self, changed: Order) -> Verdict:
-        """A fill that raced a replace can leave more live than was asked for: that is alarmed."""
-        if not any(p.replaces for p in self.placements) or self.is_exceeded:
-            return Verdict.CHANGED
-        return Verdict.OVERFILL if changed.is_exceeded else Verdict.CHANGED
+        return changed, Verdict.CHANGED
 
     def _check_identity(self, old: Placement, event: PlacementSignaled) -> None:
         if event.venue_order_id and old.venue_order_id not in ("", event.venue_order_id):
@@ -354,7 +371,7 @@ class Order:
             return booked, Verdict.OVERFILL
         if not is_same_order(placement.venue_order_id, its_order):
             return booked, Verdict.CONTRADICTION  # the venue works two orders for one
-        return booked, Verdict.LATE_FILL if late else self._unless_exceeded(booked)
+        return booked, Verdict.LATE_FILL if late else Verdict.CHANGED
 
     def booked(self, execution: Execution) -> Execution | None:
         """The same execution as booked, None if it is not; IllegalEvent if it is and differs."""
@@ -367,16 +384,9 @@ class Order:
         return known
 
     def _take_fees(self, event: FeesReported) -> tuple[Order, Verdict]:
-        placed = {e.exec_id: e for e in self.executions if e.client_id == event.placement_id}
-        known = placed.get(event.exec_id)
-        if known is None:
-            raise IllegalEvent(f"fees of execution {event.exec_id}, which is not booked")
-        if not event.fees or known.fees == event.fees:
+        executions = costed(self.executions, event)
+        if executions == self.executions:
             return self, Verdict.DUPLICATE
-        if any(not fee.estimated for fee in known.fees):
-            raise IllegalEvent(f"other fees of execution {event.exec_id} than are booked")
-        costed = replace(known, fees=event.fees)
-        executions = tuple(costed if e is known else e for e in self.executions)
         return replace(self, executions=executions), Verdict.CHANGED
 
     def _with(self, changed: Placement) -> Order:

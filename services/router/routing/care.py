@@ -83,6 +83,7 @@ class Care:
         self._cancels = Overdue(clock.monotonic, alarm_s=settings.alarm_s)
         self._missing = Overdue(clock.monotonic, alarm_s=settings.alarm_s)
         self._unshown = Overdue(clock.monotonic, alarm_s=settings.alarm_s)
+        self._excesses: set[str] = set()
 
     async def run(self, link: VenueLink) -> None:
         """Look after a venue at intervals and when nudged; ends only by cancellation."""
@@ -109,6 +110,8 @@ class Care:
         still_open = {p.placement_id for entry in entries for p in entry.order.placements}
         for overdue in (self._cancels, self._missing, self._unshown):
             overdue.keep_only(still_open)
+        for placement in self._intake.to_look_up(link.name):
+            await self._look_up_again(placement, link)
         for key, placement in self._placements(link):
             unsettled = (
                 placement.status in IN_FLIGHT
@@ -124,6 +127,12 @@ class Care:
                     placement_id=placement.placement_id,
                     error=error.message,
                 )
+
+    async def _look_up_again(self, placement: Placement, link: VenueLink) -> None:
+        try:
+            await self.look_up(placement, link)
+        except TandemError as error:
+            _log.warning("look_up_failed", placement_id=placement.placement_id, error=error.message)
 
     async def _look_after(
         self, key: OrderKey, placement: Placement, link: VenueLink, *, looks_up: bool
@@ -183,8 +192,7 @@ class Care:
         if self._unshown.is_to_be_alarmed(placement_id):
             why = found.reason or "it does not have it"
             text = f"{placement_id} worked when last heard of, and the venue says: {why}"
-            key = self._books.by_placement[placement_id]
-            where = key[0], link.name, key[1]
+            where = _where(self._books.by_placement[placement_id], link)
             self._alarm(AlertRaised("ORDER_NOT_SHOWN", Severity.CRITICAL, text, *where))
 
     async def _fetch_fills(self, key: OrderKey, placement_id: str, link: VenueLink) -> None:
@@ -201,7 +209,7 @@ class Care:
         self._missing.asked(placement_id)
         if self._missing.is_to_be_alarmed(placement_id):
             text = f"{placement_id}: the venue says that {missing} more is filled and lists no fill"
-            where = key[0], link.name, key[1]
+            where = _where(key, link)
             self._alarm(AlertRaised("FILLS_MISSING", Severity.CRITICAL, text, *where))
 
     async def _pass_cancel_on(self, key: OrderKey, placement_id: str, link: VenueLink) -> None:
@@ -209,17 +217,35 @@ class Care:
         placement = order.placement(placement_id)
         if placement is None or placement.status not in WORKING:
             return
-        # What a fill that raced a replace leaves too much is canceled as well.
-        is_excess = bool(placement.replaces) and order.is_exceeded
-        if not order.cancel_requested and not is_excess:
+        if not order.cancel_requested and not await self._is_excess(key, placement, link):
             return
         if self._cancels.is_to_be_alarmed(placement_id):
             text = f"{placement_id}: a cancel was asked for and the order has not ended"
-            where = key[0], link.name, key[1]
+            where = _where(key, link)
             self._alarm(AlertRaised("CANCEL_OVERDUE", Severity.CRITICAL, text, *where))
         pending = placement.status is OrderStatus.PENDING_CANCEL
         if not pending or await self._was_asked_in_vain(placement, link):
             await self.cancel(key, placement_id, link)
+
+    async def _is_excess(self, key: OrderKey, placement: Placement, link: VenueLink) -> bool:
+        """Whether a revision works more than is left, by the venue's present word: a fill has
+        raced the replace. That is alarmed, entries stop, and the revision is canceled."""
+        if not placement.replaces or not self._books.orders[key].order.is_exceeded:
+            return False
+        await self.look_up(placement, link)
+        order = self._books.orders[key].order
+        if not order.is_exceeded:
+            return False
+        if placement.placement_id not in self._excesses:
+            self._excesses.add(placement.placement_id)
+            text = (
+                f"{placement.placement_id}: the venue works {order.may_be_live(placement)} besides "
+                f"the {order.cum_qty} that are filled of {order.asked_qty}; it is canceled"
+            )
+            self._alarm(AlertRaised("REPLACE_EXCESS", Severity.CRITICAL, text, *_where(key, link)))
+            if self._journal.is_leading:
+                self._journal.record(*self._intake.reduced(key[0], text))
+        return True
 
     async def _was_asked_in_vain(self, placement: Placement, link: VenueLink) -> bool:
         """Whether a cancel that should be pending is not, by the venue's present word."""
@@ -273,6 +299,10 @@ class Care:
         except TandemError as error:
             return error
         return None
+
+
+def _where(key: OrderKey, link: VenueLink) -> tuple[str, str, str]:
+    return key[0], link.name, key[1]
 
 
 def doubt_orphans(books: Books, intake: Intake) -> None:

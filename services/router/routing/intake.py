@@ -17,13 +17,15 @@ from services.common.domain.order_events import (
     ExecutionReported,
     FeesReported,
     IllegalEvent,
+    Placement,
     PlacementSignaled,
     Verdict,
 )
 from services.common.domain.order_spec import PlacementId
-from services.common.domain.order_status import WORKING, OrderStatus, Signal
+from services.common.domain.order_status import TERMINAL, WORKING, OrderStatus, Signal
 from services.common.domain.order_terms import OptionCombo
 from services.common.domain.reports import OrderReport
+from services.common.domain.revisions import REFUSED
 from services.router.books.books import Books
 from services.router.books.entries import OrderEntry, OrderKey
 from services.router.journal.journal import Journal
@@ -53,6 +55,7 @@ class Intake:
         self._journal = journal
         self._books = books
         self._on_attention = on_attention
+        self._to_look_up: set[str] = set()
 
     def take_report(self, report: OrderReport) -> None:
         """Apply a venue's word on an order; quarantine it if it is not ours or does not fit."""
@@ -62,6 +65,8 @@ class Intake:
         if entry is None:
             if not self._is_leg(report):
                 self._quarantine_order(report, "an order that this router did not place")
+            return
+        if self._is_old_news(entry, placement_id, report):
             return
         signaled = PlacementSignaled(
             placement_id,
@@ -77,6 +82,28 @@ class Intake:
             self.take_signal(entry, signaled, report)
         except IllegalEvent as error:
             self._quarantine_order(report, f"{error} ({entry.order.client_order_id})")
+
+    def _is_old_news(self, entry: OrderEntry, placement_id: str, report: OrderReport) -> bool:
+        """A revision that was turned down had been shown as pending before: the stream's word of
+        that can come after the answer. It counts only once the old order has been replaced."""
+        order = entry.order
+        revision = order.placement(placement_id)
+        old = None if revision is None else order.placement(revision.replaces)
+        if revision is None or old is None or revision.status not in REFUSED:
+            return False
+        return report.status not in TERMINAL and old.status is not OrderStatus.REPLACED
+
+    def to_look_up(self, venue: str) -> list[Placement]:
+        """Placements at the venue that must be asked for, since what was said of them does not
+        fit: a revision was refused, and its order was replaced. Each is given once."""
+        found = []
+        for placement_id in list(self._to_look_up):
+            entry = self._books.orders[self._books.by_placement[placement_id]]
+            placement = entry.order.placement(placement_id)
+            if placement is not None and placement.venue == venue:
+                self._to_look_up.discard(placement_id)
+                found.append(placement)
+        return found
 
     def _is_leg(self, report: OrderReport) -> bool:
         """Whether it is a leg of a multi-leg order of ours, which says no more than its parent."""
@@ -115,7 +142,14 @@ class Intake:
         # Refused just now: asked again at once, it would be refused again, without an end.
         waits = signaled.signal is Signal.CANCEL_REJECTED
         pending = placement.status is OrderStatus.PENDING_CANCEL
-        if order.missing_fills(placement) > 0 or (stands and not pending and not waits):
+        if placement.status is OrderStatus.REPLACED:
+            self._to_look_up.update(
+                p.placement_id
+                for p in order.placements
+                if p.replaces == placement.placement_id and p.status in REFUSED
+            )
+        missing = order.missing_fills(placement) > 0 or bool(self._to_look_up)
+        if missing or order.is_exceeded or (stands and not pending and not waits):
             self._on_attention()
 
     def take_execution(self, execution: Execution) -> None:
@@ -141,6 +175,8 @@ class Intake:
         ]
         records += self._alerts(verdict, entry, placement_id, execution.exec_id)
         self._journal.record(*records)
+        if self._books.orders[entry.key].order.is_exceeded:
+            self._on_attention()
 
     def _take_fees(self, order: Order, placement_id: str, execution: Execution) -> None:
         """Book the fees of a known execution if they are news. Raises IllegalEvent."""
@@ -188,10 +224,10 @@ class Intake:
         )
         if verdict is Verdict.LATE_FILL:
             return [alert]
-        return [alert, *self._reduce(order.account_id, f"{kind} of {placement_id}")]
+        return [alert, *self.reduced(order.account_id, f"{kind} of {placement_id}")]
 
-    def _reduce(self, account_id: str, reason: str) -> list[Record]:
-        """A venue fault: no new entries until a person has looked."""
+    def reduced(self, account_id: str, reason: str) -> list[Record]:
+        """The records of a venue fault: no new entries until a person has looked."""
         if self._books.trading_state(account_id) is not TradingState.ACTIVE:
             return []
         return [TradingStateSet(account_id, TradingState.REDUCING, reason, "tandem")]

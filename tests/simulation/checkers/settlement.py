@@ -17,15 +17,18 @@ from typing import Any, Final
 from tests.simulation.checkers.finding import Finding, Kind
 
 # What the router may say of an order that is live at the venue, and of one that ended there.
-_LIVE: Final = frozenset({"ACCEPTED", "PARTIALLY_FILLED", "PENDING_CANCEL", "SUSPENDED"})
+_LIVE: Final = frozenset(
+    {"ACCEPTED", "PARTIALLY_FILLED", "PENDING_CANCEL", "PENDING_REPLACE", "SUSPENDED"}
+)
 _OPEN_AT_VENUE: Final = frozenset(
-    {"pending_new", "accepted", "new", "partially_filled", "pending_cancel"}
+    {"pending_new", "accepted", "new", "partially_filled", "pending_cancel", "pending_replace"}
 )
 _ENDED: Final = {
     "filled": "FILLED",
     "canceled": "CANCELED",
     "expired": "EXPIRED",
     "rejected": "REJECTED",
+    "replaced": "REPLACED",
 }
 _NEVER_THERE: Final = frozenset({"UNPLACED", "REJECTED", "IN_DOUBT"})
 
@@ -263,6 +266,8 @@ def _check_placement(
         yield Finding(Kind.WRONG, f"{what} as {placed.venue_order_id}, which it is not there")
     if order["status"] in _OPEN_AT_VENUE:
         yield from _check_live(booked, placed, order, what)
+    elif order["status"] == "rejected" and placed.status == "UNPLACED":
+        return  # a replace that was turned down: it has had no effect, which is what both say
     elif placed.status != ended[order["status"]]:
         kind = Kind.UNFINISHED if placed.status == "IN_DOUBT" else Kind.WRONG
         yield Finding(kind, f"{what}, at {placed.venue} it is {order['status']}")

@@ -9,6 +9,7 @@ from tests.simulation.faults.strike import Strike
 
 _POST: Final = {"method": "POST", "path": "/v2/orders"}
 _DELETE: Final = {"method": "DELETE", "path": "/v2/orders/*"}
+_PATCH: Final = {"method": "PATCH", "path": "/v2/orders/*"}
 _GET: Final = {"method": "GET", "path": "/v2/*"}
 _BY_CLIENT_ID: Final = {"method": "GET", "path": "/v2/orders:by_client_order_id"}
 
@@ -16,6 +17,17 @@ _BY_CLIENT_ID: Final = {"method": "GET", "path": "/v2/orders:by_client_order_id"
 def _error_after(s: Strike) -> None:
     status, body = s.rng.choice((500, 502, 503, 504)), s.rng.choice(("json", "html", "empty"))
     s.request(_POST, kind="status", status=status, when="after", body=body)
+
+
+def _replace_error(s: Strike) -> None:
+    """An error, which says nothing: the order is replaced all the same, or it is not."""
+    status, body = s.rng.choice((422, 500, 503, 504)), s.rng.choice(("json", "html", "empty"))
+    when = s.rng.choice(("before", "after", "after"))
+    s.request(_PATCH, kind="status", status=status, when=when, body=body)
+
+
+def _late_replace(s: Strike) -> None:
+    s.request(_PATCH, kind="delay", delay_before_s=s.rng.choice((0.5, 3.0, 9.0, 20.0)))
 
 
 def _refusal_after(s: Strike) -> None:
@@ -74,6 +86,10 @@ KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     "alpaca.spoiled_answers": _spoiled_answers,
     "alpaca.failing_reads": _failing_reads,
     "alpaca.lose_cancel_reply": lambda s: s.request(_DELETE, kind="drop_reply", ends=s.ends()),
+    "alpaca.lose_replace_reply": lambda s: s.request(_PATCH, kind="drop_reply", ends=s.ends()),
+    "alpaca.lose_replace_request": lambda s: s.request(_PATCH, kind="drop_request", ends=s.ends()),
+    "alpaca.replace_error": _replace_error,
+    "alpaca.late_replace": _late_replace,
     "alpaca.other_exec_ids": _other_exec_ids,
     "alpaca.odd_status": _odd_status,
     "alpaca.credentials_refused": _credentials,
