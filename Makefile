@@ -61,6 +61,14 @@ test-long: $(READY) ## Run the tests of properties with twenty-five times the ex
 simulate: $(READY) ## Act random schedules in virtual time (SEEDS=0:100, or SEED=7 to replay one)
 	@$(SCRUB) $(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
 
+.PHONY: conformance
+conformance: $(READY) ## Act the conformance cards (VENUE=alpaca, ib or router)
+	@$(SCRUB) $(BIN)/python -m tests.conformance --venue $(or $(VENUE),alpaca) $(ARGS)
+
+.PHONY: paper-check
+paper-check: $(READY) ## Trade one put on a real paper account, and compare with the simulator
+	@$(BIN)/python -m tests.conformance.paper_check --venue $(or $(VENUE),alpaca) $(ARGS)
+
 .PHONY: ib-async-check
 ib-async-check: $(READY) ## Act a story with ib_async, in its own environment, at the simulated Gateway
 	@$(SCRUB) $(BIN)/python tools/ib_async_check/check.py

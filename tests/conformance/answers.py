@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Final
 
 from services.common.contract.pb import adapter_service_pb2 as adapter_pb
@@ -10,6 +11,7 @@ from services.common.contract.pb import orders_pb2, types_pb2
 from tests.conformance.failures import Failure
 
 _STATUS: Final = "ORDER_STATUS_"
+_WORKING: Final = (types_pb2.ORDER_STATUS_ACCEPTED, types_pb2.ORDER_STATUS_SUSPENDED)
 
 
 class Answer:
@@ -87,3 +89,18 @@ def found_words(answer: Answer) -> str:
 
 def is_replace_rejected(answer: Answer) -> bool:
     return not answer.has_failed and answer.order.replace_rejected
+
+
+def is_working(order: orders_pb2.Order) -> bool:
+    """Whether it is taken, at market or waiting for it."""
+    return order.status in _WORKING
+
+
+def is_at_market(order: orders_pb2.Order) -> bool:
+    """Whether it works, and not only by the venue's promise."""
+    return is_working(order) and not order.raw_status.lower().startswith("pending")
+
+
+def amounts_of(executions: Any) -> list[tuple[Decimal, Decimal]]:
+    """Quantities and prices."""
+    return [(Decimal(e.last_qty.value), Decimal(e.last_px.value)) for e in executions]

@@ -18,9 +18,12 @@ from services.common.contract.pb.adapter_service_pb2_grpc import AdapterServiceS
 from services.common.contract.pb.broker_service_pb2_grpc import BrokerServiceStub
 from tests.conformance.answers import (
     Answer,
+    amounts_of,
     fence_words,
     found_words,
+    is_at_market,
     is_replace_rejected,
+    is_working,
     label_of,
     status_name,
     words_of,
@@ -36,6 +39,7 @@ from tests.conformance.story import Story
 
 CALL_S: Final = 25.0
 _POLL_S: Final = 0.02
+_POLL_REAL_S: Final = 0.2  # each question costs a request of a real account's budget
 
 
 class Bench(Requests):
@@ -52,6 +56,9 @@ class Bench(Requests):
         self.tickets: list[Ticket] = []
         self._prefix = f"{run}-{card.card_id.replace('-', '').lower()}"
         self._prices: dict[str, Prices] = {}
+        self.remarks: list[str] = []
+        """What is worth telling a person, and no step."""
+        self._poll_s = _POLL_REAL_S if stand.control is None else _POLL_S
         self.was_reopened = False
         """Whether the stream was left and taken up again: what was told may be told again."""
         self._channel = grpc.aio.insecure_channel(stand.server.address, options=_FAST_RECONNECT)
@@ -69,8 +76,12 @@ class Bench(Requests):
             await bench.hearing.open()
             yield bench
         finally:
-            await bench.hearing.close()
-            await bench._channel.close()
+            await bench.close()
+
+    async def close(self) -> None:
+        """Stop listening and let go of the server."""
+        await self.hearing.close()
+        await self._channel.close()
 
     # -- what it stands on -------------------------------------------------------------------
 
@@ -103,7 +114,7 @@ class Bench(Requests):
                 venue: types_pb2.Venue = told[0].venue
                 return venue
             assert time.monotonic() < ends_at, f"the server takes no orders: {told}"
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(self._poll_s)
 
     async def take(self, epoch: int) -> adapter_pb.FenceResponse:
         """Fence the adapter for an epoch; later changes carry it."""
@@ -122,6 +133,10 @@ class Bench(Requests):
             bid, ask = Decimal(quote.bid_price.value), Decimal(quote.ask_price.value)
             self._prices[symbol] = Prices(bid, ask)
         return self._prices[symbol]
+
+    def forget_prices(self) -> None:
+        """Ask for prices anew."""
+        self._prices.clear()
 
     # -- orders ------------------------------------------------------------------------------
 
@@ -158,10 +173,11 @@ class Bench(Requests):
         """Send an order, wait until it is told as working and is at market; one step for all."""
         answer = await self.call(self.broker.SubmitOrder, self.submit_request(ticket))
         self.note(f"submit {ticket.label}: {words_of(answer)}")
-        wanted = (types_pb2.ORDER_STATUS_ACCEPTED, types_pb2.ORDER_STATUS_SUSPENDED)
-        await self._told(ticket, lambda order: order.status in wanted, "working", after=0)
-        if self.stand.control is not None:
-            await self.eventually(lambda: self._is_at_market(ticket), "the order at market")
+        if self.stand.control is None:
+            await self._told(ticket, is_at_market, "the market", after=0)
+            return answer
+        await self._told(ticket, is_working, "working", after=0)
+        await self.eventually(lambda: self._has_come_to_market(ticket), "the order at market")
         return answer
 
     async def cancel(self, ticket: Ticket, **changed: Any) -> Answer:
@@ -234,7 +250,7 @@ class Bench(Requests):
             settles = not answer.has_failed and answer.reply.HasField("retry_after_s")
             if not settles or time.monotonic() > ends_at:
                 break
-            await asyncio.sleep(max(answer.reply.retry_after_s, _POLL_S))
+            await asyncio.sleep(max(answer.reply.retry_after_s, self._poll_s))
         self.note(f"fence order: {fence_words(answer)}")
         return answer
 
@@ -309,12 +325,12 @@ class Bench(Requests):
         truth = sorted(
             (fill.last_qty, fill.last_px) for fill in await self.venue.fills(ticket.base)
         )
-        told = sorted(_amounts(once(self.hearing.executions(ticket))))
+        told = sorted(amounts_of(once(self.hearing.executions(ticket))))
         request = pb.ListExecutionsRequest(
             account_id=self.account_id, client_order_id=ticket.client_id
         )
         listed = await self.broker.ListExecutions(request, timeout=CALL_S)
-        assert sorted(_amounts(listed.executions)) == truth, f"listed {listed}, true {truth}"
+        assert sorted(amounts_of(listed.executions)) == truth, f"listed {listed}, true {truth}"
         assert told == truth, f"told {told}, true {truth}"
         self.note("books agree")
 
@@ -323,7 +339,7 @@ class Bench(Requests):
         ends_at = time.monotonic() + PATIENCE_S.get()
         while not (answer := await ask()):
             assert time.monotonic() < ends_at, f"waited for {what}; still {answer!r}"
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(self._poll_s)
         return answer
 
     async def listen_again(self, resume_token: str = "") -> None:
@@ -353,7 +369,7 @@ class Bench(Requests):
         assert found is not None
         return found
 
-    async def _is_at_market(self, ticket: Ticket) -> bool:
+    async def _has_come_to_market(self, ticket: Ticket) -> bool:
         orders = await self.venue.orders(ticket.base)
         return bool(orders) and all(order.status != "pending_new" for order in orders)
 
@@ -379,7 +395,3 @@ _FAST_RECONNECT: Final = [
     ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.use_local_subchannel_pool", 1),
 ]
-
-
-def _amounts(executions: Any) -> list[tuple[Decimal, Decimal]]:
-    return [(Decimal(e.last_qty.value), Decimal(e.last_px.value)) for e in executions]

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Final
 
+from stack.children import StackFailed
 from tests.conformance.acts import leave_flat
 from tests.conformance.bench import Bench
 from tests.conformance.card import Card, Mark
@@ -20,6 +21,7 @@ from tests.conformance.scene import Scene
 from tests.conformance.server import Role, Stand
 
 CARD_S: Final = 90.0
+_TRIES: Final = 3
 IN_DOUBT_AT_ROUTER: Final = (
     "the router ends doubts by the order-safety issue; until then it is skipped there"
 )
@@ -53,12 +55,15 @@ def skip_reason(card: Card, stand: Stand, matrix: Matrix) -> str:
     return next((f"{limits[can]}" for can in card.control if can in limits), "")
 
 
-async def act(card: Card, stand: Stand, scene: Scene, run: str) -> Result:
-    """Act one card; whatever happens in it is its result."""
+async def act_on(
+    card: Card, stand: Stand, scene: Scene, run: str, keep: Callable[[Bench], None] = lambda _: None
+) -> Result:
+    """Act one card; whatever happens in it is its result. `keep` is given its bench."""
     began = time.monotonic()
     steps: tuple[str, ...] = ()
     try:
         async with asyncio.timeout(CARD_S), Bench.at(stand, scene, run, card) as bench:
+            keep(bench)
             try:
                 await card.act(bench)
                 bench.story.require_whole()
@@ -109,20 +114,30 @@ class Runner:
     async def _turn(self, card: Card, stand: Stand) -> Result:
         if reason := skip_reason(card, stand, self._matrix):
             return Result(card, Outcome.SKIPPED, 0.0, reason)
-        return await act(card, stand, self._scene, self._run)
+        return await act_on(card, stand, self._scene, self._run)
 
     async def _turns(self, waiting: list[Card]) -> AsyncIterator[tuple[Card, Stand]]:
         """Cards with stands that are as new."""
         while waiting:
             async with AsyncExitStack() as opened:
                 alone = _alone(waiting[0])
-                stand = await opened.enter_async_context(self._open_stand(alone))
+                stand = await self._opened(opened, alone=alone)
                 while waiting and _alone(waiting[0]) is alone:
                     card = waiting.pop(0)
                     skipped = bool(skip_reason(card, stand, self._matrix))
                     yield card, stand
                     if not skipped and not await _is_as_new(card, stand):
                         break
+
+    async def _opened(self, owner: AsyncExitStack, *, alone: bool) -> Stand:
+        """A stand; another try where a port was taken by somebody else meanwhile."""
+        for left in reversed(range(_TRIES)):
+            try:
+                return await owner.enter_async_context(self._open_stand(alone))
+            except StackFailed:
+                if not left:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
 
 def _is_left_by_its_own_means(stand: Stand) -> bool:
