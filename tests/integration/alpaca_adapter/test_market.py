@@ -56,7 +56,9 @@ async def test_bars_are_read_over_all_their_pages(alpaca: RunningAlpaca) -> None
 
 async def test_contracts_are_listed_beyond_the_default_window(alpaca: RunningAlpaca) -> None:
     async with rig(settings_for(alpaca.url), in_sync=False) as it:
-        query = ContractQuery("SPY", expiry_from=date(2024, 11, 4))
+        query = ContractQuery(
+            "SPY", date(2024, 11, 4), strike_from=Decimal(390), strike_to=Decimal(410)
+        )
         listed = await it.gateway.option_contracts(query)
         terms = [(o.contract.expiry, o.contract.strike) for o in listed]
         assert len(listed) > 100
