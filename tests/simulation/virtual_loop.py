@@ -215,6 +215,12 @@ class VirtualLoop(_Loop):
         self._tasks.append(task)
         return task
 
+    def forget_done_tasks(self) -> None:
+        """Hold those no longer that are done: a long run has millions. At a time of its own
+        choosing, since what goes with them is then finalised.
+        """
+        self._tasks = [task for task in self._tasks if not task.done()]
+
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:

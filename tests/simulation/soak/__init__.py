@@ -1,0 +1,1 @@
+"""The soak: a day of open market behind the Alpaca adapter, with a fault every few seconds."""
