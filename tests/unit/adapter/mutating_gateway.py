@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -33,6 +34,7 @@ class MutatingGateway(FakeVenueGateway):
     failure_before_write = True
     instructed: InstructionReport = InstructionReport(OrderStatus.ACCEPTED)
     settled_s: float | None = None
+    replace_gate: asyncio.Event | None = None
     looked_up: list[str]
 
     async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
@@ -50,6 +52,8 @@ class MutatingGateway(FakeVenueGateway):
             raise NotFound(Reason.ORDER_NOT_FOUND, f"no order {client_id}")
         if old.report.status in TERMINAL:
             raise Refused(Reason.ORDER_ENDED, f"it is {old.report.status.value}")
+        if self.replace_gate is not None:
+            await self.replace_gate.wait()
         self._write(last_check, f"replace {client_id} by {new_client_id}")
         new = replace(
             old.report,

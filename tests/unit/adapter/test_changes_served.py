@@ -26,6 +26,8 @@ from services.common.domain.errors import (
 from services.common.domain.instruments import Equity, Instrument
 from services.common.domain.occ import parse_occ
 from services.common.domain.reports import VenuePosition
+from tests.conformance.fakes.venue_gateway import OnSubmit
+from tests.unit.adapter.desk_world import until
 from tests.unit.adapter.served import ID, Served, error_of, fence, spec
 
 NEXT = "a~t1~1.1"
@@ -57,6 +59,11 @@ async def submit_own(served: Served, client_order_id: str = "a") -> orders_pb2.O
     request = pb.SubmitOrderRequest(account_id="main", order=spec(client_order_id))
     order: orders_pb2.Order = (await served.broker.SubmitOrder(request)).order
     return order
+
+
+async def _replied(served: Served, request: pb.ReplaceOrderRequest) -> pb.ReplaceOrderResponse:
+    reply: pb.ReplaceOrderResponse = await served.broker.ReplaceOrder(request)
+    return reply
 
 
 async def get(served: Served, **which: str) -> pb.GetOrderResponse:
@@ -133,6 +140,32 @@ async def test_an_order_that_is_on_its_way_is_replaced_later(served: Served) -> 
     await served.fence()
     error = await error_of(served.broker.ReplaceOrder(replace_request(served)))
     assert isinstance(error, NotFound)
+    served.gateway.on_submit(ID, OnSubmit.HANG_BEFORE_WRITE)
+    sending = asyncio.create_task(served.submit())
+    await until(lambda: served.gateway.hanging)
+    error = await error_of(served.broker.ReplaceOrder(replace_request(served)))
+    assert (type(error), error.reason) == (Unavailable, Reason.CHANGE_IN_PROGRESS)
+    served.gateway.release(ID)
+    await sending
+
+
+async def test_one_replace_of_an_order_at_a_time(served: Served) -> None:
+    await served.fence()
+    await served.submit()
+    served.gateway.replace_gate = asyncio.Event()
+    first, same = (
+        asyncio.ensure_future(_replied(served, replace_request(served))) for _ in range(2)
+    )
+    await until(lambda: served.desk.is_in_flight(NEXT))
+    other = replace_request(served, replace_id="a~t1~1.2")
+    error = await error_of(served.broker.ReplaceOrder(other))
+    assert (type(error), error.reason) == (Refused, Reason.CHANGE_IN_PROGRESS)
+    changed = replace_request(served, limit_price=decimal_to_wire(Decimal(402)))
+    error = await error_of(served.broker.ReplaceOrder(changed))
+    assert error.reason is Reason.CLIENT_ORDER_ID_REUSED
+    served.gateway.replace_gate.set()
+    assert (await first).order.placement_id == (await same).order.placement_id == NEXT
+    assert served.gateway.sent == [ID, f"replace {ID} by {NEXT}"]
 
 
 async def test_a_replace_without_a_word_is_in_doubt(served: Served) -> None:
@@ -341,6 +374,21 @@ async def test_closing_twice_at_once_is_one_order(stand_alone: Served) -> None:
     orders = await asyncio.gather(closes(stand_alone), closes(stand_alone))
     assert {order.venue_order_id for order in orders} == {"venue-1"}
     assert stand_alone.gateway.sent == ["c"]
+
+
+async def test_closing_again_while_the_first_is_on_its_way_waits_for_it(
+    stand_alone: Served,
+) -> None:
+    holds(stand_alone, "10")
+    stand_alone.gateway.on_submit("c", OnSubmit.HANG_BEFORE_WRITE)
+    first = asyncio.create_task(closes(stand_alone))
+    await until(lambda: stand_alone.gateway.hanging)
+    stand_alone.gateway.position_list = []  # another order has closed it meanwhile
+    second = asyncio.create_task(closes(stand_alone))
+    await asyncio.sleep(0.05)
+    assert not second.done()
+    stand_alone.gateway.release("c")
+    assert (await second).venue_order_id == (await first).venue_order_id
 
 
 @pytest.mark.parametrize(

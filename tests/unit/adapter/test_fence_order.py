@@ -182,6 +182,25 @@ async def test_a_session_that_changed_meanwhile_proves_nothing(served: Served) -
     assert (await fence_order(served)).outcome == UNKNOWN
 
 
+async def test_a_send_that_slipped_in_before_the_tombstone_stood_proves_nothing(
+    served: Served,
+) -> None:
+    await served.fence()
+    served.gateway.settled_s = SETTLING_S
+    bury = served.store.bury
+
+    async def slip_in_and_bury(placement_id: str, evidence: str) -> None:
+        served.gateway.settled_s = 0.0
+        await bury(placement_id, evidence)
+
+    served.store.bury = slip_in_and_bury  # type: ignore[method-assign]
+    reply = await fence_order(served)
+    assert (reply.outcome, reply.retry_after_s) == (UNKNOWN, SETTLING_S)
+    served.store.bury = bury  # type: ignore[method-assign]
+    served.gateway.settled_s = SETTLING_S
+    assert (await fence_order(served)).outcome == FENCED
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -90,6 +90,7 @@ async def test_a_filled_spread_that_was_told_is_no_news_to_a_recovery() -> None:
         await it.until(lambda: len(it.desk.venue.asked) >= reads + 6)
         assert it.updates.session_id == "session-1"
         assert it.quantities() == [Decimal(2), Decimal(2)]
+        assert 0.25 not in it.desk.clock.slept  # no fills of the spread itself are waited for
 
 
 async def test_a_lost_fill_of_a_spread_is_recovered_leg_by_leg() -> None:
@@ -157,3 +158,9 @@ async def test_an_exit_whose_order_nobody_finds_is_an_order_of_its_own() -> None
         await it.until(lambda: it.updates.session_id == "session-2")
         (execution,) = (e for e in it.events if isinstance(e, Execution))
         assert (execution.client_id, execution.venue_order_id) == ("made-1", "exit-1")
+        looked = len(it.desk.venue.asked)
+        told_again = exit_ | {"updated_at": "2024-11-04T16:00:00Z"}
+        data = {"event": "fill", "execution_id": "e", "price": "410", "qty": "2"}
+        it.stream.says({"stream": "trade_updates", "data": data | {"order": told_again}})
+        assert it.updates.session_id == "session-2"
+        assert len(it.desk.venue.asked) == looked

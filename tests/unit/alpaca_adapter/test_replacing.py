@@ -123,6 +123,16 @@ async def test_whatever_the_answer_a_new_order_that_is_shown_is_the_answer(
     assert not desk.unproven.is_open(NEW_ID)
 
 
+@pytest.mark.parametrize("answer", [Reply(200, new_order()), LOST, REFUSAL])
+async def test_the_new_order_is_also_found_behind_the_old_one(answer: Reply | Exception) -> None:
+    venue = Venue(answer, after=(replaced(), new_order()))
+
+    def by_venue_id_only(asked: Asked) -> Reply | Exception:
+        return ABSENT if asked.query.get("client_order_id") == NEW_ID else venue(asked)
+
+    assert (await replaces(Desk(by_venue_id_only))).venue_order_id == NEW_VENUE_ID
+
+
 @pytest.mark.parametrize("answer", [Reply(200, new_order()), LOST, HTML])
 async def test_without_a_new_order_to_see_it_is_in_doubt(answer: Reply | Exception) -> None:
     desk = desk_of(Venue(answer))
