@@ -69,6 +69,11 @@ conformance: $(READY) ## Act the conformance cards (VENUE=alpaca, ib or router)
 paper-check: $(READY) ## Trade one put on a real paper account, and compare with the simulator
 	@$(BIN)/python -m tests.conformance.paper_check --venue $(or $(VENUE),alpaca) $(ARGS)
 
+.PHONY: soak
+soak: $(READY) ## Trade 24 hours of open market with a fault every few seconds (HOURS=24 SEED="1 2")
+	@$(SCRUB) $(BIN)/python -m tests.simulation.soak --hours $(or $(HOURS),24) \
+	  --seeds $(or $(SEED),1) --json build/reports/soak.json $(ARGS)
+
 .PHONY: ib-async-check
 ib-async-check: $(READY) ## Act a story with ib_async, in its own environment, at the simulated Gateway
 	@$(SCRUB) $(BIN)/python tools/ib_async_check/check.py
