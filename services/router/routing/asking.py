@@ -6,6 +6,7 @@ venues that can be reached are asked in order of preference, those that are up f
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
@@ -20,6 +21,7 @@ from services.common.domain.errors import (
     VenueCause,
 )
 from services.common.domain.reports import VenueState
+from services.common.runtime import deadlines
 from services.router.routing.accounts import AccountLinks
 from services.router.routing.link import VenueLink
 from services.router.routing.market import MarketPort
@@ -68,14 +70,27 @@ async def ask(
     naming the venues that failed.
     """
     failures: list[tuple[str, ReadFailed]] = []
-    for link in venues_to_ask(account, venue):
+    links = venues_to_ask(account, venue)
+    for number, link in enumerate(links):
         try:
-            return link.name, await read(link.port)
+            return link.name, await _in_time(read(link.port), len(links) - number)
         except ReadFailed as error:
             if is_of_the_request(error):
                 raise request_error(error) from error
             failures.append((link.name, error))
     raise all_failed(failures)
+
+
+async def _in_time(answer: Awaitable[T], venues_left: int) -> T:
+    """The answer within this venue's share of the caller's deadline: one that hangs must leave
+    the next one time to answer. ReadFailed if it does not come."""
+    left_s = deadlines.remaining_s()
+    share_s = None if left_s is None or venues_left == 1 else left_s / venues_left
+    try:
+        async with asyncio.timeout(share_s):
+            return await answer
+    except TimeoutError as error:
+        raise ReadFailed("no answer in its share of the deadline") from error
 
 
 def is_of_the_request(error: ReadFailed) -> bool:

@@ -51,6 +51,7 @@ class ScriptedMarket:
     """`MarketPort` by script."""
 
     market_error: ReadFailed | None = None
+    market_hold: asyncio.Event | None = None
     asked: list[object] = field(default_factory=list)
     quoted: list[Quote] = field(default_factory=list)
     bars_found: VenuePage[Bar] = field(default_factory=lambda: VenuePage(()))
@@ -97,6 +98,8 @@ class ScriptedMarket:
 
     async def market_clock(self) -> MarketClock:
         self._note("market_clock")
+        if self.market_hold is not None:
+            await self.market_hold.wait()
         return MarketClock(
             NOW, is_open=True, next_open=NOW, next_close=NOW, trading_date=NOW.date()
         )
