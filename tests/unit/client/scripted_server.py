@@ -10,6 +10,8 @@ from google.protobuf.message import Message
 from tests.unit.client.small_server import SmallBroker, abort
 
 UNARY = (
+    "GetCapabilities",
+    "GetPosition",
     "PreviewOrder",
     "ReplaceOrder",
     "CancelAllOrders",

@@ -1,4 +1,4 @@
-"""Replace, cancel all, close, exercise and preview through the client."""
+"""Replace, cancel all, close, exercise, preview, and what can be done, through the client."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tandem_client import (
     TimeInForce,
     parse_occ,
 )
+from tandem_client.pb import accounts_pb2, errors_pb2, orders_pb2, types_pb2
 from tandem_client.pb import broker_service_pb2 as pb
-from tandem_client.pb import errors_pb2, orders_pb2, types_pb2
 
 from tests.unit.client.scripted_server import ScriptedBroker
 from tests.unit.client.small_server import ACCOUNT, SYMBOL, SmallServer, decimal, failure, option
@@ -160,6 +160,33 @@ async def test_a_preview_says_whose_figures_they_are(
     assert preview.cash_effect == Money(Decimal("-850.5"), "USD")
     assert (preview.buying_power_after, preview.warnings) == (None, ("near the close",))
     assert scripted.requests[0].order.client_order_id == spec.client_order_id
+
+
+async def test_capabilities_are_those_that_are_known_here(
+    client: TandemClient, scripted: ScriptedBroker
+) -> None:
+    told = pb.VenueCapabilities(
+        venue=types_pb2.Venue(name="alpaca"),
+        order_types=[types_pb2.ORDER_TYPE_LIMIT, 99],  # type: ignore[list-item]
+        order_classes=[types_pb2.ORDER_CLASS_SIMPLE],
+        methods=["SubmitOrder"],
+        fractional_quantities=True,
+    )
+    scripted.replies["GetCapabilities"] = [pb.GetCapabilitiesResponse(venues=[told])]
+    (venue,) = await client.capabilities()
+    assert (venue.venue.name, venue.order_types) == ("alpaca", (OrderType.LIMIT,))
+    assert (venue.methods, venue.fractional_quantities) == (("SubmitOrder",), True)
+    assert venue.times_in_force == ()
+
+
+async def test_a_position_is_told_for_each_venue_that_holds_it(
+    client: TandemClient, scripted: ScriptedBroker
+) -> None:
+    held = accounts_pb2.Position(venue="alpaca", instrument=option(), qty=decimal("-2"))
+    scripted.replies["GetPosition"] = [pb.GetPositionResponse(positions=[held])]
+    (position,) = await client.position(PUT)
+    assert (position.venue, position.qty) == ("alpaca", Decimal(-2))
+    assert scripted.requests[0].instrument.option.root == "SPY"
 
 
 CHANGES: dict[str, Callable[[TandemClient], Awaitable[Any]]] = {

@@ -270,6 +270,16 @@ async def test_streamed_quotes_are_a_line_each(tandem: Tandem, scripted: Scripte
     assert "VENUE_UNAVAILABLE: alpaca: gone" in ran.err
 
 
+async def test_capabilities_say_what_is_not_known(tandem: Tandem, scripted: ScriptedBroker) -> None:
+    known = pb.VenueCapabilities(
+        venue=types_pb2.Venue(name="alpaca"), order_types=[types_pb2.ORDER_TYPE_LIMIT]
+    )
+    reply = pb.GetCapabilitiesResponse(venues=[known])
+    out = await ran_with(tandem, scripted, "GetCapabilities", reply, "capabilities")
+    assert "LIMIT" in out
+    assert "not known" in out
+
+
 async def test_activities_are_a_table_by_kind(tandem: Tandem, scripted: ScriptedBroker) -> None:
     told = [
         accounts_pb2.Activity(

@@ -14,6 +14,7 @@ from tandem_client.accounts import (
     Quotes,
     Venue,
     VenueBalance,
+    VenueCapabilities,
 )
 from tandem_client.amounts import AmountError, Money, format_decimal, parse_decimal
 from tandem_client.base import DEFAULT_ADDRESS
@@ -206,6 +207,7 @@ __all__ = [
     "Unreachable",
     "Venue",
     "VenueBalance",
+    "VenueCapabilities",
     "VenueCause",
     "VenueState",
     "VenueStatus",

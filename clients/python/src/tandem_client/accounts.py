@@ -7,7 +7,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from tandem_client.amounts import Money
-from tandem_client.enums import AccountMode, ActivityType, PositionSource, QuoteQuality
+from tandem_client.enums import (
+    AccountMode,
+    ActivityType,
+    OrderClass,
+    OrderType,
+    PositionSource,
+    QuoteQuality,
+    TimeInForce,
+)
 from tandem_client.instruments import Instrument
 from tandem_client.orders import RecordTimes
 
@@ -29,6 +37,23 @@ class Account:
 
     account_id: str
     venues: tuple[Venue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueCapabilities:
+    """What can be done at one venue through this server; empty where nothing is known of it.
+
+    `methods` are RPCs by name; `entitlements` are for people, "name=value".
+    """
+
+    venue: Venue
+    order_types: tuple[OrderType, ...]
+    times_in_force: tuple[TimeInForce, ...]
+    order_classes: tuple[OrderClass, ...]
+    methods: tuple[str, ...]
+    entitlements: tuple[str, ...]
+    enforces_unique_ids: bool
+    fractional_quantities: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

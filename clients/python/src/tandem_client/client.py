@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from datetime import datetime
 
-from tandem_client.accounts import AccountFigures, Activity, Position
+from tandem_client.accounts import AccountFigures, Activity, Position, VenueCapabilities
 from tandem_client.base import read_page, write_span
 from tandem_client.change_calls import ChangeCalls
 from tandem_client.enums import ActivityType, OrderFilter
@@ -46,6 +46,15 @@ class TandemClient(ChangeCalls, MarketCalls):
             pb.GetStatusRequest(account_id=self._account_id or ""),
             events.read_status,
             asked="status",
+        )
+
+    async def capabilities(self) -> tuple[VenueCapabilities, ...]:
+        """What can be done at each venue of the account, through this server."""
+        return await self._connection.read(
+            self._stub.GetCapabilities,
+            pb.GetCapabilitiesRequest(account_id=await self.account_id()),
+            lambda reply: tuple(map(accounts.read_capabilities, reply.venues)),
+            asked="capabilities",
         )
 
     async def submit(self, spec: OrderSpec, *, deadline_s: float | None = None) -> Order:
@@ -130,6 +139,19 @@ class TandemClient(ChangeCalls, MarketCalls):
         request = pb.ListPositionsRequest(venue=venue)
         read = functools.partial(read_page, "positions", accounts.read_position)
         return self._pages(self._stub.ListPositions, request, read, "positions")
+
+    async def position(self, instrument: Instrument) -> tuple[Position, ...]:
+        """The positions in one instrument, one per venue that holds it; none is proven."""
+        request = pb.GetPositionRequest(
+            account_id=await self.account_id(),
+            instrument=write_instrument(instrument, "instrument"),
+        )
+        return await self._connection.read(
+            self._stub.GetPosition,
+            request,
+            lambda reply: tuple(map(accounts.read_position, reply.positions)),
+            asked="position",
+        )
 
     def executions(
         self,

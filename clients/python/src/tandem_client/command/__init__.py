@@ -36,7 +36,7 @@ for _command in (
     *(trading.executions, looking.positions, looking.account, looking.activities),
     *(changing.preview, changing.replace, changing.cancel_all, changing.close),
     *(changing.exercise, market.quotes, market.bars, market.chain, market.snapshot),
-    *(market.clock, market.calendar, looking.watch),
+    *(market.clock, market.calendar, looking.capabilities, looking.watch),
     *(operating.halt, operating.reduce, operating.resume, operating.quarantine),
 ):
     _tandem.add_command(_command)

@@ -1,4 +1,4 @@
-"""The commands that only look: status, account, positions, activities, watch."""
+"""The commands that only look: status, capabilities, account, positions, activities, watch."""
 
 from __future__ import annotations
 
@@ -26,6 +26,16 @@ async def status(session: Session) -> int:
     async with session.client() as client:
         report = await client.status()
     session.show(report, lambda: tables.status(report))
+    return outcomes.DONE
+
+
+@click.command("capabilities")
+@command
+async def capabilities(session: Session) -> int:
+    """Show what can be done at each venue: orders, RPCs, entitlements."""
+    async with session.client() as client:
+        venues = await client.capabilities()
+    session.show({"venues": venues}, lambda: tables.capabilities(venues))
     return outcomes.DONE
 
 

@@ -11,7 +11,14 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tandem_client.accounts import AccountFigures, Activity, Position, Quote, VenueBalance
+from tandem_client.accounts import (
+    AccountFigures,
+    Activity,
+    Position,
+    Quote,
+    VenueBalance,
+    VenueCapabilities,
+)
 from tandem_client.command import words
 from tandem_client.command.words import figure, moment, money, plain, price, symbol
 from tandem_client.enums import AccountMode, OrderStatus, TradingState, VenueState
@@ -261,6 +268,24 @@ def quotes(listed: Iterable[Quote], title: str = "") -> RenderableType:
     ]
     columns = ["symbol", ">bid size", ">bid", ">ask", ">ask size", "source", "quality", "time"]
     return or_none(table(columns, rows, title), "no quotes")
+
+
+def capabilities(listed: Iterable[VenueCapabilities]) -> RenderableType:
+    """What each venue takes and serves, one thing a line."""
+    grid = Table.grid(padding=(0, 2))
+    for venue in listed:
+        facts = {
+            "venue": plain(venue.venue.name),
+            "order types": " ".join(one.name for one in venue.order_types),
+            "times in force": " ".join(one.name for one in venue.times_in_force),
+            "compositions": " ".join(one.name for one in venue.order_classes),
+            "fractions": "yes" if venue.fractional_quantities else "no",
+            "entitlements": plain(" ".join(venue.entitlements)),
+            "methods": plain(" ".join(venue.methods)) or "not known: the venue has not answered",
+        }
+        for name, value in facts.items():
+            grid.add_row(Text(name, style=_QUIET), value)
+    return grid
 
 
 def status(report: StatusReport) -> RenderableType:

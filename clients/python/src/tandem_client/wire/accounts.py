@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from enum import Enum
+from typing import TypeVar
+
 from tandem_client.accounts import (
     Account,
     AccountFigures,
@@ -12,13 +16,24 @@ from tandem_client.accounts import (
     Quotes,
     Venue,
     VenueBalance,
+    VenueCapabilities,
 )
-from tandem_client.enums import AccountMode, ActivityType, PositionSource, QuoteQuality
+from tandem_client.enums import (
+    AccountMode,
+    ActivityType,
+    OrderClass,
+    OrderType,
+    PositionSource,
+    QuoteQuality,
+    TimeInForce,
+)
 from tandem_client.pb import accounts_pb2, broker_service_pb2, market_pb2, types_pb2
 from tandem_client.wire import values
 from tandem_client.wire.instruments import read_instrument
 from tandem_client.wire.orders import read_times
-from tandem_client.wire.values import decimal_or_none, money_or_none, read_enum
+from tandem_client.wire.values import WireEnum, decimal_or_none, money_or_none, read_enum
+
+E = TypeVar("E", bound=Enum)
 
 
 def read_venue(message: types_pb2.Venue) -> Venue:
@@ -35,6 +50,25 @@ def read_venue(message: types_pb2.Venue) -> Venue:
 def read_account(message: accounts_pb2.Account) -> Account:
     """Read an account with its venues."""
     return Account(message.account_id, tuple(read_venue(venue) for venue in message.venues))
+
+
+def read_capabilities(message: broker_service_pb2.VenueCapabilities) -> VenueCapabilities:
+    """Read what a venue can do; values that are not known here are left out."""
+    return VenueCapabilities(
+        venue=read_venue(message.venue),
+        order_types=_known(OrderType, types_pb2.OrderType, message.order_types),
+        times_in_force=_known(TimeInForce, types_pb2.TimeInForce, message.times_in_force),
+        order_classes=_known(OrderClass, types_pb2.OrderClass, message.order_classes),
+        methods=tuple(message.methods),
+        entitlements=tuple(message.entitlements),
+        enforces_unique_ids=message.enforces_unique_ids,
+        fractional_quantities=message.fractional_quantities,
+    )
+
+
+def _known(kind: type[E], wire: WireEnum, numbers: Iterable[int]) -> tuple[E, ...]:
+    read = (read_enum(kind, wire, number) for number in numbers)
+    return tuple(member for member in read if member.name != "UNSPECIFIED")
 
 
 def read_figures(message: broker_service_pb2.GetAccountResponse) -> AccountFigures:
