@@ -61,6 +61,11 @@ async def ends(it: Rig, client_id: str, status: OrderStatus) -> None:
     await eventually(lambda: it.sink.last_status(client_id) is status)
 
 
+async def was_told(it: Rig, client_id: str, raw_status: str) -> None:
+    """Wait until a status of Alpaca's was told."""
+    await eventually(lambda: raw_status in {r.raw_status for r in it.sink.reports(client_id)})
+
+
 def spread(client_order_id: str, **terms: Any) -> OrderSpec:
     """Sell a put, buy a lower one."""
     legs = (
@@ -171,6 +176,24 @@ async def test_what_is_not_met_at_once_is_canceled(it: Rig) -> None:
             stock(client_id, limit_price=FAR, time_in_force=time_in_force), it.check
         )
         await ends(it, client_id, OrderStatus.CANCELED)
+
+
+async def test_an_order_that_rests_or_is_held_up_is_told_as_live() -> None:
+    with alpaca_in_thread() as alpaca:
+        async with rig(settings_for(alpaca.url)) as it:
+            for raw, status in (
+                ("done_for_day", OrderStatus.SUSPENDED),
+                ("suspended", OrderStatus.SUSPENDED),
+                ("calculated", OrderStatus.SUSPENDED),
+                ("stopped", OrderStatus.ACCEPTED),
+            ):
+                client_id = f"{raw}~sim~1.0"
+                await it.gateway.submit(stock(client_id, limit_price=FAR), it.check)
+                await was_told(it, client_id, "new")
+                alpaca.control("POST", "/do/order_status", {"order": client_id, "status": raw})
+                await was_told(it, client_id, raw)
+                assert it.sink.last_status(client_id) is status
+            assert len(it.sink.sessions()) == 1
 
 
 async def test_a_spread_fills_leg_by_leg_under_its_own_id(it: Rig) -> None:
