@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.common.adapter.revisions import find_latest, find_revisions, revision_id
 from services.common.domain.errors import OutcomeUnknown, Reason, Refused, TandemError
 from services.common.domain.executions import Side
 from services.common.domain.order_status import OrderStatus, Signal
@@ -31,8 +32,13 @@ CHANGE = OrderChange(limit_price=Decimal(21))
 async def resting(it: Rig, qty: str = "1") -> OrderReport:
     """An order that rests at the venue, and is known to."""
     report = await it.gateway.submit(limit(A, Side.SELL, "20", qty=qty), it.check)
-    await eventually(lambda: any(r.raw_status == "new" for r in it.sink.reports(A)))
+    await is_new(it, A)
     return report
+
+
+async def is_new(it: Rig, client_id: str) -> None:
+    """Wait until an order was told to work."""
+    await eventually(lambda: any(r.raw_status == "new" for r in it.sink.reports(client_id)))
 
 
 async def replaces(it: Rig, change: OrderChange = CHANGE) -> OrderReport:
@@ -149,7 +155,7 @@ async def test_a_fill_that_races_the_change_is_told_with_the_excess(
     async with rig(settings_for(alpaca.url)) as it:
         spec = limit(A, Side.BUY, "390", qty="2", instrument=SPY)
         await it.gateway.submit(spec, it.check)
-        await eventually(lambda: any(r.raw_status == "new" for r in it.sink.reports(A)))
+        await is_new(it, A)
         patched(alpaca, kind="overfill_replace", delay_before_s=0.3)
         checks = len(it.checks)
         change = OrderChange(limit_price=Decimal(391))
@@ -199,3 +205,19 @@ async def test_a_429_to_a_replace_has_no_effect(alpaca: RunningAlpaca) -> None:
         assert error.value.reason is Reason.RATE_LIMITED
         assert error.value.retry_after_s is not None
         assert len(orders_there(alpaca)) == 1
+
+
+async def test_a_chain_of_revisions_is_followed_to_its_end(alpaca: RunningAlpaca) -> None:
+    async with rig(settings_for(alpaca.url)) as it:
+        await resting(it)
+        ids = [A, *(revision_id("a", f"r{n}") for n in (1, 2))]
+        for old, new, price in zip(ids, ids[1:], (21, 22), strict=False):
+            change = OrderChange(limit_price=Decimal(price))
+            await it.gateway.replace(old, new, change, it.check)
+            await is_new(it, new)
+        chain = await find_revisions(it.gateway, A)
+        assert [report.client_id for report in chain] == ids
+        latest = (await find_latest(it.gateway, A)).report
+        assert latest is not None
+        assert (latest.client_id, latest.limit_price) == (ids[-1], Decimal(22))
+        assert await find_revisions(it.gateway, "never~sim~1.0") == []
