@@ -112,7 +112,7 @@ async def listed(b: Bench, name: str, field: str, **given: Any) -> list[Any]:
 async def leave_flat(b: Bench) -> None:
     """End what the card began through the server itself: its orders, then its positions."""
     if b.stand.control is not None:
-        await b.venue.clear_faults()
+        await b.venue.restore()
     await b.ready()
     for ticket in b.tickets:
         found = await b.find(ticket)
@@ -159,7 +159,7 @@ async def over_a_gap(b: Bench) -> None:
 
     async def is_new() -> bool:
         await b.ready()
-        return b.is_router or b.session_id != before
+        return b.session_id != before
 
     await b.eventually(is_new, "another session")
     b.note("gap over")

@@ -264,5 +264,8 @@ class VenueControl(Protocol):
     async def clear_faults(self) -> None:
         """Nothing goes wrong any more."""
 
+    async def restore(self) -> None:
+        """No faults, nothing held back, first quotes, a free account."""
+
     async def tidy(self) -> bool:
         """No faults, no open orders, no positions, first quotes; False if that can't be had."""

@@ -68,10 +68,14 @@ async def act_on(
                 await card.act(bench)
                 bench.story.require_whole()
                 check_rules(bench)
-            finally:
+            except Exception:
                 steps = tuple(bench.story.steps)
-                if _is_left_by_its_own_means(stand):
-                    await leave_flat(bench)
+                if stand.control is None:
+                    await _leave_flat_if_it_can(bench)
+                raise
+            steps = tuple(bench.story.steps)
+            if _is_left_by_its_own_means(card, stand):
+                await leave_flat(bench)
     except Exception as error:  # noqa: BLE001 - a card must not take the others with it
         took_s = time.monotonic() - began
         return Result(card, Outcome.FAILED, took_s, _words(error, steps), steps)
@@ -140,14 +144,24 @@ class Runner:
         raise AssertionError("the last try returns or raises")
 
 
-def _is_left_by_its_own_means(stand: Stand) -> bool:
+def _is_left_by_its_own_means(card: Card, stand: Stand) -> bool:
     """Whether orders and positions of a card are to be ended through the server itself: on a real
     account, and at a router, which books only what comes through it."""
-    return stand.control is None or stand.server.role is Role.ROUTER
+    if stand.control is None:
+        return True
+    return stand.server.role is Role.ROUTER and not card.is_marked(Mark.SPOILS)
 
 
 def _alone(card: Card) -> bool:
     return card.is_marked(Mark.STAND_ALONE)
+
+
+async def _leave_flat_if_it_can(bench: Bench) -> None:
+    """After a failed card on a real account; what it failed of is what counts."""
+    try:
+        await leave_flat(bench)
+    except Exception as error:  # noqa: BLE001 - told beside the card's own failure
+        bench.remarks.append(f"it could not be left flat: {error}")
 
 
 async def _is_as_new(card: Card, stand: Stand) -> bool:

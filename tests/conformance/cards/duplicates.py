@@ -69,7 +69,7 @@ async def parts_twice(b: Bench) -> None:
     expects=(
         "submit limit: ACCEPTED",
         "cancel: PENDING_CANCEL|CANCELED",
-        "path: ACCEPTED > *CANCELED",
+        "path: *ACCEPTED > *CANCELED",
         "filled: 0",
         "look-up: FOUND CANCELED",
     ),

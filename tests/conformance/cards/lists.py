@@ -211,7 +211,9 @@ async def absent(b: Bench) -> None:
 async def between_times(b: Bench) -> None:
     """Place an order, list since a minute before it and since a minute after it."""
     ticket = await resting(b)
-    created = (await b.find(ticket)).order.created.venue_time.ToDatetime()
+    times = (await b.find(ticket)).order.created
+    told = times.venue_time if times.HasField("venue_time") else times.received_time
+    created = told.ToDatetime()
     for name, shift in (("since before it", -60), ("since after it", 60)):
         request = pb.ListOrdersRequest(account_id=b.account_id)
         request.after.FromDatetime(created + timedelta(seconds=shift))

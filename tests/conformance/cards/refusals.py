@@ -253,7 +253,7 @@ async def unknown_type(b: Bench) -> None:
     control=(Can.TRUTH,),
     expects=(
         "account_id: INVALID_FIELD, effect NONE",
-        "order: INVALID_FIELD, effect NONE",
+        "order*: INVALID_FIELD, effect NONE",
         "order.side: INVALID_FIELD, effect NONE",
         "order.order_type: INVALID_FIELD, effect NONE",
         "order.time_in_force: INVALID_FIELD, effect NONE",

@@ -158,7 +158,7 @@ async def close_at_the_close(b: Bench) -> None:
     expects=(
         "submit market cls: ACCEPTED",
         "cancel: PENDING_CANCEL|CANCELED",
-        "path: ACCEPTED > *CANCELED",
+        "path: *ACCEPTED > *CANCELED",
         "filled at the venue: 0",
     ),
 )

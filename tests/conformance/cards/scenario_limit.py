@@ -109,7 +109,7 @@ async def close_from_short(b: Bench) -> None:
     expects=(
         "submit limit: ACCEPTED",
         "cancel: PENDING_CANCEL|CANCELED",
-        "path: ACCEPTED > *CANCELED",
+        "path: *ACCEPTED > *CANCELED",
         "look-up: FOUND CANCELED",
     ),
 )

@@ -95,7 +95,7 @@ async def close_from_short(b: Bench) -> None:
         "submit stop: ACCEPTED",
         "look-up: FOUND ACCEPTED",
         "cancel: PENDING_CANCEL|CANCELED",
-        "path: ACCEPTED > *CANCELED",
+        "path: *ACCEPTED > *CANCELED",
         "filled at the venue: 0",
     ),
 )

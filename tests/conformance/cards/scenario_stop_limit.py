@@ -118,7 +118,7 @@ async def rests_beyond_its_limit(b: Bench) -> None:
     expects=(
         "submit stop_limit: ACCEPTED",
         "cancel: PENDING_CANCEL|CANCELED",
-        "path: ACCEPTED > *CANCELED",
+        "path: *ACCEPTED > *CANCELED",
     ),
 )
 async def cancel(b: Bench) -> None:

@@ -128,7 +128,7 @@ async def small_moves_are_nothing(b: Bench) -> None:
     expects=(
         "submit trailing_stop: ACCEPTED",
         "cancel: PENDING_CANCEL|CANCELED",
-        "path: ACCEPTED > *CANCELED",
+        "path: *ACCEPTED > *CANCELED",
     ),
 )
 async def cancel(b: Bench) -> None:

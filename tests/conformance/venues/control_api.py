@@ -185,6 +185,11 @@ class ControlApi:
 
     async def tidy(self) -> bool:
         """No faults, no open orders, no positions, first quotes; False if that can't be had."""
+        await self.restore()
+        return await self._end_all_orders() and await self._flatten()
+
+    async def restore(self) -> None:
+        """No faults, nothing held back, first quotes, a free account."""
         await self.clear_faults()
         await self.release_events()
         for symbol, (bid, ask) in self._quotes.items():
@@ -193,7 +198,6 @@ class ControlApi:
         if self._account_changed:
             await self.call("POST", "/account", _FREE_ACCOUNT)
             self._account_changed = False
-        return await self._end_all_orders() and await self._flatten()
 
     # -- inside ------------------------------------------------------------------------------
 
