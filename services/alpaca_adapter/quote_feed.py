@@ -99,6 +99,7 @@ class QuoteFeed:
         )
         self._feed = ""
         self._subscribed: frozenset[str] | None = None
+        self._fresh: set[str] = set()
         self._answers = 0
         self._refused = False
         self._problem = ""
@@ -149,6 +150,7 @@ class QuoteFeed:
             case QuoteMessage():
                 self._tell(message)
             case Subscribed():
+                self._fresh |= message.symbols - (self._subscribed or frozenset())
                 self._subscribed, self._problem = message.symbols, ""
                 self._answers += 1
                 self._heard_at = self._clock.monotonic()
@@ -220,9 +222,23 @@ class QuoteFeed:
                 await self._change(socket, "unsubscribe", unneeded)
             elif missing := self._missing():
                 await self._change(socket, "subscribe", missing)
+            elif self._fresh:
+                await self._catch_up()
             else:
                 socket.in_order()
                 await self._listen(socket)
+
+    async def _catch_up(self) -> None:
+        """Read what is subscribed to since now: a change before that is told by nobody else."""
+        wanted, fresh = self._readers.wanted, self._fresh
+        self._fresh = set()
+        asked = [wanted[symbol] for symbol in fresh if symbol in wanted]
+        if not asked:
+            return
+        try:
+            self._readers.catch_up(await self._read_latest(asked), self._feed)
+        except ReadFailed as error:  # silence is checked later, and finds it
+            _log.warning("quotes_not_caught_up", feed=self._feed, error=error.message)
 
     async def _listen(self, socket: QuoteSocket) -> None:
         """Wait for a change; where there is silence, find out whether the stream is dead."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 
 from services.alpaca_adapter.symbols import wire_symbol
-from services.common.adapter.conflated import ConflatedQuotes
+from services.common.adapter.conflated import ConflatedQuotes, is_news
 from services.common.domain.errors import TandemError, Unavailable
 from services.common.domain.instruments import Instrument
 from services.common.domain.market import Quote
@@ -65,6 +64,14 @@ class QuoteReaders:
         for reader in self._readers:
             reader.offer(quote)
 
+    def catch_up(self, quotes: Iterable[Quote], feed: str) -> None:
+        """The latest of the feed, read once the stream was subscribed to: what changed while it
+        was not yet is told to those who heard an older one."""
+        for quote in quotes:
+            if quote.feed == feed:
+                for reader in self._readers:
+                    reader.offer_if_news(quote)
+
     def news(self, quotes: Iterable[Quote], feed: str) -> list[tuple[str, Quote]]:
         """Those of the feed that are newer than what was told, and say something else.
 
@@ -75,7 +82,7 @@ class QuoteReaders:
             symbol = wire_symbol(quote.instrument)
             if quote.feed != feed or symbol not in self._wanted:
                 continue
-            if _is_newer(quote, self._latest.setdefault(symbol, quote)):
+            if is_news(quote, self._latest.setdefault(symbol, quote)):
                 found.append((symbol, quote))
         return found
 
@@ -101,16 +108,3 @@ class QuoteReaders:
         }
         self._latest = {s: quote for s, quote in self._latest.items() if s in self._wanted}
         self._on_change()
-
-
-def _is_newer(quote: Quote, told: Quote) -> bool:
-    later = (
-        quote.venue_time is not None
-        and told.venue_time is not None
-        and quote.venue_time > told.venue_time
-    )
-    return later and _sides(quote) != _sides(told)
-
-
-def _sides(quote: Quote) -> tuple[Decimal | None, ...]:
-    return (quote.bid_price, quote.bid_qty, quote.ask_price, quote.ask_qty)

@@ -45,6 +45,20 @@ async def test_a_stream_begins_with_what_is_known_and_goes_on_with_what_comes() 
     assert 1.0 < quote.age_s < 3.5
 
 
+async def test_a_change_before_the_stream_was_subscribed_to_is_told() -> None:
+    async with scene() as s:
+        s.latest = {"SPY": 400.5, "QQQ": 350.0}
+        reader = await s.reads(SPY, QQQ)
+        await reader.has(2)
+        socket = await s.socket()
+        s.latest, s.latest_at = {"SPY": 400.6, "QQQ": 350.0}, "2024-11-04T15:00:02Z"
+        socket.connects()
+        await reader.has(3)
+        socket.quotes("QQQ", 350.1)
+        await reader.has(4)
+    assert reader.bids()[2:] == [("SPY", Decimal("400.6"), False), ("QQQ", Decimal("350.1"), False)]
+
+
 async def test_all_readers_share_one_connection_and_each_symbol_is_subscribed_to_once() -> None:
     async with scene(symbols_max=3) as s:
         first = await s.reads(SPY, QQQ)
