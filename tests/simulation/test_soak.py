@@ -21,9 +21,8 @@ _NAMED = (
     "lost event",
     "duplicate event",
 )
-# The seeds that showed it when this was written; without sabotage they are clean.
-_SHOWN_BY = {"refusals_believed": 13}
-_SEED = 4
+# The first one showed every sabotage when this was written; the others are tried after it.
+_SEEDS = (4, 13, 1, 2, 5, 6)
 _SHOWS_AS = {
     "missed_fills_dropped": Kind.LOSS,
     "fills_booked_by_id_alone": Kind.DUPLICATE,
@@ -37,8 +36,8 @@ _SHOWS_AS = {
 }
 
 
-def _short(seed: int) -> Result:
-    return soak(Plan(seed, 240.0, 3.0, fault_gap_s=(1.5, 5.0), opening=_LAST_MINUTES))
+def _short(seed: int, trading_s: float = 240.0) -> Result:
+    return soak(Plan(seed, trading_s, 3.0, fault_gap_s=(1.5, 5.0), opening=_LAST_MINUTES))
 
 
 @pytest.fixture(scope="module")
@@ -54,19 +53,23 @@ def test_a_soak_has_every_fault_that_it_names_and_goes_over_a_night(ended: Resul
     counts = ended.counts
     assert all(counts["faults"].get(name, 0) > 0 for name in _NAMED), counts["faults"]
     assert counts["executions"] > 50
-    assert counts["account_events"] > 3
+    assert counts["account_events"].keys() & {"assigned", "exercised", "expired"}
     assert {"filled", "canceled", "expired", "rejected"} <= counts["order_statuses"].keys()
     assert datetime.fromisoformat(counts["market_time"]) > _LAST_MINUTES.replace(day=18)
 
 
 def test_the_same_seed_gives_the_same_soak() -> None:
-    first, second = _short(2), _short(2)
+    first, second = _short(2, 90.0), _short(2, 90.0)
     assert first.digest == second.digest
-    assert first.digest != _short(3).digest
+    assert first.digest != _short(3, 90.0).digest
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_a_soak_shows_a_sabotage(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ALL[name](monkeypatch)
-    findings = _short(_SHOWN_BY.get(name, _SEED)).findings
-    assert _SHOWS_AS[name] in {finding.kind for finding in findings}, name
+    found = (finding.kind for seed in _SEEDS for finding in _short(seed).findings)
+    assert _SHOWS_AS[name] in found, f"{name} passes the seeds {_SEEDS} unseen"
+
+
+def test_without_sabotage_the_same_soak_is_clean() -> None:
+    assert not _short(_SEEDS[0]).findings

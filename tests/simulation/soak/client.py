@@ -12,12 +12,13 @@ from typing import Any, Final
 
 import grpc
 
-from services.common.contract.convert import change_to_wire, spec_to_wire
+from services.common.contract.convert import change_to_wire, instrument_to_wire, spec_to_wire
 from services.common.contract.pb import adapter_service_pb2 as adapter_pb
 from services.common.contract.pb import adapter_service_pb2_grpc, broker_service_pb2_grpc
 from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.contract.status import from_rpc_error
 from services.common.domain.errors import Effect, Reason, TandemError
+from services.common.domain.instruments import OptionContract
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OrderChange
 from tests.simulation.adapter_process import ACCOUNT_ID
@@ -94,6 +95,24 @@ class Client:
             expected_session_id=self.session_id,
         )
         return await self._send(self.broker.SubmitOrder, request)
+
+    async def fence_order(self, placement_id: str) -> Any:
+        """Ask for the proof that it is there, or never will be. Raises TandemError."""
+        request = adapter_pb.FenceOrderRequest(
+            account_id=ACCOUNT_ID, placement_id=placement_id, fence=self._fence()
+        )
+        return await self.read(self._adapter.FenceOrder, request)
+
+    async def exercise(self, client_order_id: str, contract: OptionContract) -> Answer:
+        """Ask for the exercise of all that is held of a contract."""
+        request = pb.ExerciseOptionRequest(
+            account_id=ACCOUNT_ID,
+            client_order_id=client_order_id,
+            instrument=instrument_to_wire(contract),
+            fence=self._fence(),
+            expected_session_id=self.session_id,
+        )
+        return await self._send(self.broker.ExerciseOption, request)
 
     async def cancel(self, placement_id: str) -> Answer:
         """Ask for an order's end."""

@@ -130,7 +130,7 @@ FAULTS: Final[Mapping[str, tuple[float, Strike]]] = {
     "slow reply": (4, lambda s: s.request(_SEND, kind="delay", delay_after_s=s.rng.uniform(1, 20))),
     "late effect": (
         4,
-        lambda s: s.request(_SEND, kind="delay", delay_before_s=s.rng.uniform(1, 20)),
+        lambda s: s.request(_SEND, kind="delay", delay_before_s=s.rng.uniform(1, 12)),
     ),
     "dropped reply": (5, _drop_reply(_SEND)),
     "dropped reply of a cancel": (2, _drop_reply(_DELETE)),

@@ -12,7 +12,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -227,12 +227,12 @@ class Soak:
             "market_time": control.venue.now.isoformat(),
             "orders": len(ledger["orders"]),
             "executions": len(ledger["executions"]),
-            "account_events": len(ledger["account_events"]),
+            "account_events": _tally(event["kind"] for event in ledger["account_events"]),
             "adapter_lives": len(self._stand.adapter.exits) + 1,
             "faults": dict(sorted(self._troubles.struck.items())),
             "kinds": dict(sorted(self._trader.kinds.items())),
             "answers": dict(sorted(self._trader.proofs.items())),
-            "order_statuses": dict(sorted(Counter(o["status"] for o in ledger["orders"]).items())),
+            "order_statuses": _tally(order["status"] for order in ledger["orders"]),
             "watch_ends": dict(sorted(self._follower.counts.items())),
             "happened": dict(sorted(self._market.happened.items())),
         }
@@ -245,3 +245,7 @@ class Soak:
 
     def _found(self, kind: Kind, text: str) -> None:
         self._result.findings.append(Finding(kind, text, self._now()))
+
+
+def _tally(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))

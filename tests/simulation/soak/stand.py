@@ -37,6 +37,8 @@ TAG: Final = "v0"
 ADAPTER_PORT: Final = 50051
 # More than Alpaca's basic plan, so that a soak has more orders in its day.
 _REQUESTS_PER_MIN: Final = 400
+# Beyond the longest that a fault keeps a request at the venue before it takes effect.
+_SETTLING_S: Final = 15.0
 _VENUE_PORT: Final = 8081
 _EPOCH: Final = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 # Wednesday: on the third day contracts expire, and a night, a weekend's start and a Monday follow.
@@ -48,7 +50,8 @@ class SoakAdapter(AlpacaAdapter):
 
     def make_settings(self) -> AlpacaSettings:
         pacing = PacingSettings(limit=_REQUESTS_PER_MIN)
-        return super().make_settings().model_copy(update={"pacing": pacing})
+        changed = {"pacing": pacing, "settling_s": _SETTLING_S}
+        return super().make_settings().model_copy(update=changed)
 
     def capabilities(self) -> Capabilities:
         return replace(

@@ -1,8 +1,9 @@
 """The trader of a soak: sends, repeats, replaces and cancels as a router may, and keeps notes.
 
-An order that nothing is proven of is looked up until it is found, or was absent for longer than
-anything can be under way; then it is sent again under the same id, which Alpaca can't take twice,
-or given up. What provably had no effect is sent again under the next placement id, or given up.
+An order that nothing is proven of is looked up until it is found, or fenced off for good, or was
+absent for longer than anything can be under way; then it is sent again under the same id, which
+Alpaca can't take twice, or given up. What provably had no effect is sent again under the next
+placement id, or given up.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import Enum
 from typing import Any, Final
 
+from services.common.contract.pb import adapter_service_pb2 as adapter_pb
 from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.domain.errors import TandemError
+from services.common.domain.occ import parse_occ
 from services.common.domain.order_spec import OrderSpec, PlacementId
 from services.common.domain.order_terms import OrderChange
 from tests.simulation.soak.client import Answer, Client, Proof
-from tests.simulation.soak.orders import Desk, Terms, some_order
+from tests.simulation.soak.orders import OPTIONS, Desk, Terms, some_order
 from tests.simulation.soak.stand import TAG
 from tests.simulation.soak.view import ToldOrder, View
 
@@ -28,6 +32,28 @@ _TRIES_MAX: Final = 3
 _ABSENT_S: Final = 60.0
 _SESSION_WAIT_S: Final = 120.0
 _OPEN_MAX: Final = 40
+_EXERCISES: Final = 0.005
+
+
+class Seen(Enum):
+    """What asking for an order has shown."""
+
+    FOUND = "found"
+    FENCED = "fenced"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+_FENCED: Final = {
+    adapter_pb.FENCE_OUTCOME_FOUND: Seen.FOUND,
+    adapter_pb.FENCE_OUTCOME_FENCED: Seen.FENCED,
+    adapter_pb.FENCE_OUTCOME_UNKNOWN: Seen.UNKNOWN,
+}
+_SHOWN: Final = {
+    pb.ORDER_LOOKUP_FOUND: Seen.FOUND,
+    pb.ORDER_LOOKUP_ABSENT: Seen.ABSENT,
+    pb.ORDER_LOOKUP_UNKNOWN: Seen.UNKNOWN,
+}
 
 
 @dataclass(slots=True)
@@ -68,6 +94,8 @@ class Trader:
             await asyncio.sleep(self._rng.expovariate(1 / self._mean_s))
             if self._paused or not self._client.session_id:
                 continue
+            if self._rng.random() < _EXERCISES:
+                self._begin(self._exercise())
             if len(self._view.open_orders()) > _OPEN_MAX:
                 self._begin(self._thin_out())
             made = some_order(self._desk)
@@ -149,33 +177,46 @@ class Trader:
                 placement.is_open_question = False
                 placement.rejected = proof is Proof.REJECTED
                 return proof
-            placement.is_open_question = True
-            if await self._found(placement):
-                return Proof.TAKEN
+            proof = await self._pursue(placement)
+            if proof is not Proof.NOTHING:
+                return proof
             if self._paused or self._rng.random() < 0.4:
                 placement.is_open_question, placement.absent = False, True
                 return Proof.NOTHING
             await self._wait_for_session()
 
-    async def _found(self, placement: Placement) -> bool:
-        """Look it up until it is found, or absent for long enough."""
+    async def _pursue(self, placement: Placement) -> Proof:
+        """Look it up until it is found (TAKEN), proven away, or absent for long (NOTHING)."""
+        placement.is_open_question = True
         loop = asyncio.get_running_loop()
         absent_at = loop.time() + _ABSENT_S
         while True:
-            await asyncio.sleep(self._rng.uniform(0.5, 8.0))
+            await asyncio.sleep(self._rng.uniform(0.5, 10.0))
             asked_at = loop.time()
             try:
-                found = await self._client.order(placement.placement_id)
+                seen = await self._look(placement)
             except TandemError:
                 continue
-            if found.lookup == pb.ORDER_LOOKUP_FOUND:
+            if seen in (Seen.FOUND, Seen.FENCED):
                 placement.is_open_question = False
-                placement.taken_as = found.order.venue_order_id
-                placement.answers.append(f"{loop.time():10.3f} looked up: found")
-                return True
-            if found.lookup == pb.ORDER_LOOKUP_ABSENT and asked_at > absent_at:
-                placement.answers.append(f"{loop.time():10.3f} looked up: absent")
-                return False
+                return Proof.TAKEN if seen is Seen.FOUND else Proof.NO_EFFECT
+            if seen is Seen.ABSENT and asked_at > absent_at:
+                return Proof.NOTHING
+
+    async def _look(self, placement: Placement) -> Seen:
+        """Ask once, by a look-up or for the proof."""
+        if self._rng.random() < 0.4:
+            fenced = await self._client.fence_order(placement.placement_id)
+            seen, order, text = _FENCED[fenced.outcome], fenced.order, fenced.evidence
+        else:
+            shown = await self._client.order(placement.placement_id)
+            seen, order, text = _SHOWN[shown.lookup], shown.order, shown.reason
+        at_s = asyncio.get_running_loop().time()
+        placement.answers.append(f"{at_s:10.3f} asked: {seen.value} {text}")
+        self.proofs[f"asked: {seen.value}"] += 1
+        if seen is Seen.FOUND:
+            placement.taken_as = order.venue_order_id
+        return seen
 
     def _take(self, placement: Placement, verb: str, answer: Answer) -> Proof:
         at_s = asyncio.get_running_loop().time()
@@ -227,8 +268,7 @@ class Trader:
         if proof is Proof.TAKEN:
             return revision_id
         if proof is Proof.NOTHING:
-            placement.is_open_question = True
-            if await self._found(placement):
+            if await self._pursue(placement) is Proof.TAKEN:
                 return revision_id
             placement.is_open_question, placement.absent = False, True
         return placement_id
@@ -246,6 +286,15 @@ class Trader:
             order_qty=None if keeps_qty else qty,
             limit_price=max(price + cents, Decimal("0.05")),
         )
+
+    async def _exercise(self) -> None:
+        """Exercise a contract that is held; asked once, as nobody may ask twice in doubt."""
+        held = [symbol for symbol in OPTIONS if self._view.held(symbol) > 0]
+        if held and "ExerciseOption" in self._client.methods:
+            self._numbers += 1
+            contract = parse_occ(self._rng.choice(held))
+            answer = await self._client.exercise(f"x{self._numbers}", contract)
+            self.proofs[f"exercise: {answer.proof.value}"] += 1
 
     async def _thin_out(self) -> None:
         """Too many are open: end all, or some of the oldest."""
