@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Final
 
@@ -110,7 +110,7 @@ class Runner:
         return [results[card.card_id] for card in cards]
 
     async def _work(self, waiting: list[Card], results: dict[str, Result]) -> None:
-        async for card, stand in self._turns(waiting):
+        async for card, stand in self._turns(waiting, results):
             result = await self._turn(card, stand)
             results[card.card_id] = result
             self._show(result)
@@ -120,7 +120,9 @@ class Runner:
             return Result(card, Outcome.SKIPPED, 0.0, reason)
         return await act_on(card, stand, self._scene, self._run)
 
-    async def _turns(self, waiting: list[Card]) -> AsyncIterator[tuple[Card, Stand]]:
+    async def _turns(
+        self, waiting: list[Card], results: Mapping[str, Result]
+    ) -> AsyncIterator[tuple[Card, Stand]]:
         """Cards with stands that are as new."""
         while waiting:
             async with AsyncExitStack() as opened:
@@ -130,7 +132,7 @@ class Runner:
                     card = waiting.pop(0)
                     skipped = bool(skip_reason(card, stand, self._matrix))
                     yield card, stand
-                    if not skipped and not await _is_as_new(card, stand):
+                    if not skipped and not await _is_as_new(results[card.card_id], stand):
                         break
 
     async def _opened(self, owner: AsyncExitStack, *, alone: bool) -> Stand:
@@ -164,10 +166,12 @@ async def _leave_flat_if_it_can(bench: Bench) -> None:
         bench.remarks.append(f"it could not be left flat: {error}")
 
 
-async def _is_as_new(card: Card, stand: Stand) -> bool:
+async def _is_as_new(result: Result, stand: Stand) -> bool:
     """Tidy a stand after a card; False if the next card needs another one."""
-    if card.is_marked(Mark.SPOILS):
+    if result.card.is_marked(Mark.SPOILS):
         return False
+    if stand.server.role is Role.ROUTER and result.outcome is Outcome.FAILED:
+        return False  # what it left in the router's books stays there
     if stand.control is None:
         return True
     try:

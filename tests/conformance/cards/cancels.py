@@ -19,7 +19,7 @@ _CANCEL_ALL = ("type.limit", "rpc.CancelAllOrders")
 @DECK.card(
     "CNL-001",
     "Canceling an order that nobody knows is not found",
-    needs=_CANCEL,
+    needs=(*_CANCEL, "proves_absence"),
     marks=(Mark.PAPER,),
     expects=("cancel: refused ORDER_NOT_FOUND, effect NONE",),
 )
@@ -116,7 +116,7 @@ async def fill_beats_cancel(b: Bench) -> None:
     """Cancel, and let a fill come before the venue carries it out."""
     ticket = await resting(b)
     await b.cancel(ticket)
-    await b.venue.fill(b.at_venue(ticket), "1", "240", even_if_ended=True)
+    await b.venue.fill(b.at_venue(ticket), "1", "239", even_if_ended=True)
     await b.fills(ticket, "1")
     await b.told(ticket, "FILLED", "CANCELED")
     await b.agrees(ticket)

@@ -52,9 +52,9 @@ async def parts_twice(b: Bench) -> None:
     ticket = await resting(b, qty="3")
     await b.venue.duplicate_event(ticket.base, "partial_fill")
     await b.venue.duplicate_event(ticket.base, "fill")
-    await b.venue.fill(b.at_venue(ticket), "1", "240")
+    await b.venue.fill(b.at_venue(ticket), "1", "239")
     await b.told(ticket, "PARTIALLY_FILLED")
-    await b.venue.fill(b.at_venue(ticket), "2", "240")
+    await b.venue.fill(b.at_venue(ticket), "2", "239")
     await b.told(ticket, "FILLED")
     await b.quiet()
     await b.fills(ticket, "3")
@@ -98,7 +98,7 @@ async def all_twice(b: Bench) -> None:
     ticket = b.ticket(b.scene.share, BUY, LIMIT, qty="3", limit_price=price)
     await b.venue.duplicate_event(ticket.base, times=0)
     await b.works(ticket)
-    for px in ("240", "239.99", "239.98"):
+    for px in ("239.90", "239.80", "239.70"):
         await b.venue.fill(b.at_venue(ticket), "1", px)
     await b.fills(ticket, "3")
     await b.told(ticket, "FILLED")
@@ -158,7 +158,7 @@ async def equal_fills_are_two(b: Bench) -> None:
     """Fill one at 240, and one more at 240."""
     ticket = await resting(b, qty="2")
     for _ in range(2):
-        await b.venue.fill(b.at_venue(ticket), "1", "240")
+        await b.venue.fill(b.at_venue(ticket), "1", "239")
     await b.fills(ticket, "2")
     await b.told(ticket, "FILLED")
     await holds(b, b.scene.share, "2")
@@ -180,10 +180,10 @@ async def equal_fills_are_two(b: Bench) -> None:
 async def equal_fills_over_a_gap(b: Bench) -> None:
     """Lose the second of two equal fills, then cut the stream."""
     ticket = await resting(b, qty="2")
-    await b.venue.fill(b.at_venue(ticket), "1", "240")
+    await b.venue.fill(b.at_venue(ticket), "1", "239")
     await b.told(ticket, "PARTIALLY_FILLED")
     await b.venue.drop_event(ticket.base, times=0)
-    await b.venue.fill(b.at_venue(ticket), "1", "240")
+    await b.venue.fill(b.at_venue(ticket), "1", "239")
     await over_a_gap(b)
     await b.fills(ticket, "2")
     await b.agrees(ticket)
@@ -200,7 +200,7 @@ async def reverse_order(b: Bench) -> None:
     """Let both parts of an order come in reverse."""
     ticket = await resting(b, qty="2")
     await b.venue.reorder_events(ticket.base, times=2)
-    await b.venue.fill(b.at_venue(ticket), "1", "240")
+    await b.venue.fill(b.at_venue(ticket), "1", "239")
     await b.venue.fill(b.at_venue(ticket), "1", "239")
     await ended(b, ticket)
 
@@ -248,7 +248,7 @@ async def held_past_a_gap(b: Bench) -> None:
     """Hold a fill's event back, cut the stream, release it."""
     ticket = await resting(b)
     await b.venue.hold_events(ticket.base, times=1)
-    await b.venue.fill(b.at_venue(ticket), "1", "240")
+    await b.venue.fill(b.at_venue(ticket), "1", "239")
     await over_a_gap(b)
     await b.fills(ticket, "1")
     await b.venue.release_events()
@@ -263,6 +263,7 @@ async def held_past_a_gap(b: Bench) -> None:
     control=(Can.HOLD_EVENTS, Can.DROP_STREAM, Can.TRUTH),
     expects=(
         "submit limit: ACCEPTED|FILLED",
+        "gap over",
         "told: FILLED",
         "nothing is told as live after the end",
         "look-up: FOUND FILLED",
@@ -274,8 +275,7 @@ async def late_acknowledgement(b: Bench) -> None:
     ticket = b.ticket(b.scene.share, BUY, LIMIT, limit_price=price)
     await b.venue.hold_events(ticket.base, times=3)
     await b.submit(ticket)
-    await b.venue.drop_stream()
-    await b.ready()
+    await over_a_gap(b)
     await b.told(ticket, "FILLED")
     await b.venue.release_events()
     await b.quiet()

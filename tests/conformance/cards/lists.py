@@ -192,7 +192,7 @@ async def foreign_tokens(b: Bench) -> None:
 @DECK.card(
     "LIS-008",
     "A look-up of an id that was never sent is absent, in an OK answer",
-    needs=("rpc.GetOrder",),
+    needs=("rpc.GetOrder", "proves_absence"),
     marks=(Mark.PAPER,),
     expects=("look-up: ABSENT",),
 )
@@ -204,7 +204,7 @@ async def absent(b: Bench) -> None:
 @DECK.card(
     "LIS-009",
     "A list between two times has what began in between",
-    needs=_ORDERS,
+    needs=(*_ORDERS, "order_times"),
     control=(Can.CLOCK,),
     expects=("submit limit: ACCEPTED", "since before it: 1", "since after it: 0"),
 )

@@ -131,7 +131,7 @@ async def unknown_order_to_replace(b: Bench) -> None:
 async def partly_filled(b: Bench) -> None:
     """Let one of three be filled, then ask for another price."""
     ticket = await resting(b, qty="3")
-    await b.venue.fill(b.at_venue(ticket), "1", "240")
+    await b.venue.fill(b.at_venue(ticket), "1", "239")
     await b.told(ticket, "PARTIALLY_FILLED")
     await b.replace(ticket, limit_price="241")
     b.note(f"patches at the venue: {await b.venue.sends(ticket.base, Sends.REPLACE)}")

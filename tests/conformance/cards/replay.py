@@ -87,7 +87,7 @@ async def two_watchers(b: Bench) -> None:
     async with _second_watcher(b) as other:
         ticket = await resting(b, qty="2")
         for _ in range(2):
-            await b.venue.fill(b.at_venue(ticket), "1", "240")
+            await b.venue.fill(b.at_venue(ticket), "1", "239")
         await b.told(ticket, "FILLED")
         await eventually(lambda: any(o.status == 8 for o in other.orders(ticket)), "its end there")
         mine = [event.sequence for event in b.hearing.heard if event.HasField("execution")]
@@ -130,7 +130,7 @@ async def fill_in_a_gap(b: Bench) -> None:
     """Lose the events of a fill with the stream."""
     ticket = await resting(b)
     await b.venue.drop_event(ticket.base, times=0)
-    await b.venue.fill(b.at_venue(ticket), "1", "240")
+    await b.venue.fill(b.at_venue(ticket), "1", "239")
     await over_a_gap(b)
     await b.fills(ticket, "1")
     await b.told(ticket, "FILLED")
@@ -170,7 +170,7 @@ async def two_fills_in_a_gap(b: Bench) -> None:
     """Lose the events of two fills with the stream."""
     ticket = await resting(b, qty="3")
     await b.venue.drop_event(ticket.base, times=0)
-    await b.venue.fill(b.at_venue(ticket), "1", "240")
+    await b.venue.fill(b.at_venue(ticket), "1", "239")
     await b.venue.fill(b.at_venue(ticket), "2", "239")
     await over_a_gap(b)
     await b.fills(ticket, "3")
@@ -284,7 +284,7 @@ async def refused_stream(b: Bench) -> None:
     ticket = await resting(b)
     await b.venue.refuse_stream(times=3)
     gap = asyncio.create_task(over_a_gap(b))
-    await b.venue.fill(b.at_venue(ticket), "1", "240")
+    await b.venue.fill(b.at_venue(ticket), "1", "239")
     await gap
     await b.fills(ticket, "1")
     await b.told(ticket, "FILLED")

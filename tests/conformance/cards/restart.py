@@ -78,7 +78,7 @@ async def fill_while_down(b: Bench) -> None:
     """Fill an order while the server is down."""
     ticket = await resting(b)
     await _killed(b)
-    await b.venue.fill(b.at_venue(ticket), "1", "240")
+    await b.venue.fill(b.at_venue(ticket), "1", "239")
     await _back(b)
 
     async def is_filled() -> bool:

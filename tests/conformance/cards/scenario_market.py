@@ -201,7 +201,7 @@ async def call_round_trip(b: Bench) -> None:
 @DECK.card(
     "MKT-010",
     "Cash and holdings after a fill are the venue's own",
-    needs=(*_NEEDS, "rpc.GetAccount", "rpc.ListPositions"),
+    needs=(*_NEEDS, "rpc.GetAccount", "rpc.ListPositions", "entry_price_as_paid"),
     control=(Can.TRUTH,),
     marks=(Mark.ADAPTER_ONLY,),
     expects=(

@@ -137,7 +137,7 @@ async def no_balance_is_not_zero(b: Bench) -> None:
 @DECK.card(
     "VEN-008",
     "A blocked account shows, and its orders are refused without effect",
-    needs=("rpc.GetAccount", "rpc.SubmitOrder", "type.limit"),
+    needs=("rpc.GetAccount", "rpc.SubmitOrder", "type.limit", "account_flags"),
     control=(Can.ACCOUNT, Can.TRUTH),
     expects=("account: trading blocked", "submit limit: *", "placed: 0"),
 )

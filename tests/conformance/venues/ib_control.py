@@ -23,6 +23,7 @@ _LIMITS: Final = {
     Can.SHARED_EXEC_IDS: "IB gives an execution one id everywhere",
     Can.FORGET_CANCEL: "IB confirms no cancel before it ends the order",
     Can.REFUSE_LATER: "IB shows an order that it refuses later as Inactive, which is live",
+    Can.RATE_LIMIT: "IB's code 100 doesn't say which message it has dropped",
     Can.REJECT: "IB shows an order that it refuses later as Inactive, which is live",
 }
 _CHANGES: Final = {Sends.SUBMIT: "placeOrder", Sends.CANCEL: "cancelOrder"}
@@ -104,9 +105,8 @@ class IbControl(ControlApi):
         raise Beyond(Can.BAD_BODY)
 
     async def rate_limit(self, change: Sends, of: str = "") -> None:
-        """Code 100: the message was not worked."""
-        text = "Max rate of messages per second has been exceeded"
-        await self._spoil(change, "error", of, code=100, text=text, when="before")
+        """Code 100 names no message."""
+        raise Beyond(Can.RATE_LIMIT)
 
     async def delay(self, change: Sends, seconds: float, of: str = "") -> None:
         """The change takes effect, and its answer so much later."""
