@@ -33,6 +33,7 @@ _SHOWS_AS = {
     "fees_forgotten": Kind.WRONG,
     "cash_rounded": Kind.WRONG,
     "positions_cut_off": Kind.WRONG,
+    "lists_cut_short": Kind.LOSS,
 }
 
 

@@ -32,6 +32,7 @@ from tests.simulation.soak.faults import Troubles
 from tests.simulation.soak.follower import Follower
 from tests.simulation.soak.market import Market
 from tests.simulation.soak.orders import Desk
+from tests.simulation.soak.reader import Reader
 from tests.simulation.soak.stand import OPENING, Stand
 from tests.simulation.soak.sync import Sync
 from tests.simulation.soak.trader import Trader
@@ -142,10 +143,13 @@ class Soak:
         desk = Desk(stand.rng("orders"), self._market.quote, self._view.held, self._view.open_sides)
         self._trader = Trader(self._client, self._view, desk, plan.order_mean_s)
         self._troubles = Troubles(stand, stand.rng("faults"), plan.fault_gap_s)
+        venue = stand.simulated.venue
+        self._reader = Reader(self._client, venue, stand.rng("reader"), self._now)
         self._sync = Sync(stand, self._client, self._trader)
         stand.start()
         trader.spawn(self._follower.run(), "follower")
         trader.spawn(self._trader.run(), "trader")
+        trader.spawn(self._reader.run(), "reader")
         for work in (self._market.run(), self._troubles.run(), self._tidy()):
             self._loop.create_task(work)
 
@@ -192,6 +196,8 @@ class Soak:
             truth, view, placements, figures, self._now(), books_are_told=books_are_told
         )
         self._result.findings += found[:_FINDINGS_MAX]
+        for text in self._reader.wrong:
+            self._found(Kind.LOSS, text)
         for text in self._trader.noise:
             self._found(Kind.NOISE, text)
         for why in self._stand.adapter.exits:
@@ -233,6 +239,7 @@ class Soak:
             "kinds": dict(sorted(self._trader.kinds.items())),
             "answers": dict(sorted(self._trader.proofs.items())),
             "order_statuses": _tally(order["status"] for order in ledger["orders"]),
+            "reads": dict(sorted(self._reader.reads.items())),
             "watch_ends": dict(sorted(self._follower.counts.items())),
             "happened": dict(sorted(self._market.happened.items())),
         }

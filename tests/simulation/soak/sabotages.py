@@ -120,6 +120,16 @@ def positions_cut_off(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(VenueReads, "positions", whole)
 
 
+def lists_cut_short(patch: pytest.MonkeyPatch) -> None:
+    """The first page will do."""
+    orders = VenueReads.orders
+
+    async def first(self: VenueReads, query: Any) -> Any:
+        return (await orders(self, query))[:2]
+
+    patch.setattr(VenueReads, "orders", first)
+
+
 ALL: Final[dict[str, Sabotage]] = {
     sabotage.__name__: sabotage
     for sabotage in (
@@ -132,5 +142,6 @@ ALL: Final[dict[str, Sabotage]] = {
         fees_forgotten,
         cash_rounded,
         positions_cut_off,
+        lists_cut_short,
     )
 }
