@@ -45,9 +45,9 @@ OPTIONS: Final = (
     "QQQ241129P00345000",
 )
 _SPREADS: Final = (
-    ("SPY241220P00390000", "SPY241220P00385000"),
-    ("SPY241122C00405000", "SPY241122C00410000"),
-    ("QQQ241129P00345000", "QQQ241129P00340000"),
+    ("SPY241220P00380000", "SPY241220P00375000"),
+    ("SPY241122C00415000", "SPY241122C00420000"),
+    ("QQQ241129P00335000", "QQQ241129P00330000"),
 )
 _CENT: Final = Decimal("0.01")
 _HELD_MAX: Final = 300
@@ -160,10 +160,11 @@ def _composed(desk: Desk) -> Terms:
     symbol = terms["instrument"].symbol
     kind = desk.rng.choice((OrderClass.BRACKET, OrderClass.OTO, OrderClass.OCO))
     force = desk.rng.choice((TimeInForce.DAY, TimeInForce.GTC))
-    if kind is OrderClass.OCO:
-        terms["side"] = Side.SELL
+    # Entries add to what is held, an oco takes from it.
+    adds = Side.SELL if desk.held(symbol) < 0 else Side.BUY
+    terms["side"] = adds.opposite if kind is OrderClass.OCO else adds
     gains, loses = desk.rng.randint(20, 80), desk.rng.randint(20, 80)
-    exit_sign = 1 if kind is OrderClass.OCO else terms["side"].sign
+    exit_sign = adds.sign
     takes = TakeProfit(desk.near(symbol, exit_sign * gains))
     stops = StopLoss(desk.near(symbol, -exit_sign * loses))
     if kind is OrderClass.OTO:
