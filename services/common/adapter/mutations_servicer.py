@@ -54,7 +54,7 @@ from services.common.domain.errors import (
     Unavailable,
 )
 from services.common.domain.instruments import OptionContract
-from services.common.domain.order_spec import PlacementId
+from services.common.domain.order_spec import OrderSpec, PlacementId
 from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import Lookup, OrderReport
 from services.common.runtime.clock import Clock
@@ -160,13 +160,7 @@ class MutationsServicer(ServedAccount):
         closing = Closing.from_wire(request)
         report = await self._closed_before(closing)
         if report is None:
-            try:
-                positions = await self._gateway.positions()
-            except ReadFailed as error:
-                raise _not_sent(error) from error
-            spec = closing.order(positions)
-            self._capabilities().require(spec)
-            report = await self._desk.submit(spec, terms)
+            report = await self._desk.submit(await self._closing_order(closing), terms)
         return pb.ClosePositionResponse(order=report_to_wire(report))
 
     async def ExerciseOption(
@@ -241,8 +235,21 @@ class MutationsServicer(ServedAccount):
             raise ended
         return await self._desk.cancel(latest.client_id, terms)
 
+    async def _closing_order(self, closing: Closing) -> OrderSpec:
+        try:
+            positions = await self._gateway.positions()
+        except ReadFailed as error:
+            raise _not_sent(error) from error
+        spec = closing.order(positions)
+        self._capabilities().require(spec)
+        return spec
+
     async def _closed_before(self, closing: Closing) -> OrderReport | None:
-        """The closing order if it was sent already, also after the position is gone."""
+        """The closing order if it was sent already, also after the position is gone.
+
+        A venue that can't tell whether an id was used is no obstacle where the gateway itself keeps
+        what it has sent: it never sends an id twice.
+        """
         client_id = closing.client_order_id
         report = await self._desk.submit_under_way(client_id)
         if report is None:
@@ -250,7 +257,7 @@ class MutationsServicer(ServedAccount):
                 found = await self._gateway.find_order(client_id=client_id)
             except ReadFailed as error:
                 raise _not_sent(error) from error
-            if found.lookup is Lookup.UNKNOWN:
+            if found.lookup is Lookup.UNKNOWN and self._capabilities().enforces_unique_ids:
                 text = f"{client_id} can't be looked up: {found.reason}"
                 raise Unavailable(Reason.READ_FAILED, text)
             report = found.report

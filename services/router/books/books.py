@@ -154,7 +154,8 @@ class Books:
             case TradingStateSet():
                 return [self._set_gate(at, record)]
             case OrderIntended():
-                return [self._intend(seq, at, record)]
+                entry = self._intend(seq, at, record)
+                return [] if record.placed else [entry]
             case PlacementIntended():
                 planned = PlacementPlanned(record.placement)
                 key = (record.account_id, record.client_order_id)

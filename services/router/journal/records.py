@@ -67,13 +67,14 @@ class TradingStateSet:
 
 @dataclass(frozen=True, slots=True)
 class OrderIntended:
-    """A client's order was taken; nothing was sent yet."""
+    """A client's order was taken; nothing was sent yet. `placed`: its placement comes next."""
 
     account_id: str
     spec: OrderSpec
     content_hash: str
     received: datetime
     traceparent: str
+    placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

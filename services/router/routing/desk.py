@@ -40,6 +40,8 @@ from services.router.routing.revising import Asked
 from services.router.routing.work import OrderWork, WorkTools, check_not_after, not_durable
 
 _log = structlog.stdlib.get_logger(__name__)
+# How an order can stand whose cancel was carried out; an unplaced one is ended by it.
+_CANCELS = frozenset({OrderStatus.CANCELED, OrderStatus.UNPLACED})
 
 
 class Desk:
@@ -149,7 +151,11 @@ class Desk:
         """Record the order, unless it is known, and its next placement, in one commit."""
         records: list[Record] = []
         if key not in self._books.orders:
-            records.append(OrderIntended(key[0], spec, spec.content_hash(), received, traceparent))
+            placed = bool(plan.candidates)
+            intent = OrderIntended(
+                key[0], spec, spec.content_hash(), received, traceparent, placed=placed
+            )
+            records.append(intent)
         placement = None
         if plan.candidates:
             view = plan.candidates[0]
@@ -259,7 +265,13 @@ class Desk:
             except JournalError as error:
                 raise not_durable(error) from error
         await self._carried_out(key)
-        return await self._durable(key)
+        entry = await self._durable(key)
+        if not entry.order.is_open and entry.order.status not in _CANCELS:
+            raise Refused(
+                Reason.ORDER_ENDED,
+                f"{client_order_id} had ended before: {entry.order.status.value}",
+            )
+        return entry
 
     async def _carried_out(self, key: OrderKey) -> None:
         """Pass the cancel on from a task of the desk, and wait for that."""

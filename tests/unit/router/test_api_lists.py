@@ -155,7 +155,7 @@ async def test_a_watch_goes_on_after_a_restart_where_it_was_cut_off(path: Path) 
         resumed = it.broker.WatchEvents(
             pb.WatchEventsRequest(account_id="main", resume_token=token)
         )
-        after = await read(resumed, 6)
+        after = await read(resumed, 4)
         assert [e.sequence for e in after] == sorted(e.sequence for e in after)
         assert after[0].sequence >= seen[-1].sequence
         ids = [e.order.spec.client_order_id for e in after if e.WhichOneof("kind") == "order"]
@@ -166,6 +166,18 @@ async def test_a_watch_goes_on_after_a_restart_where_it_was_cut_off(path: Path) 
         again = await read(all_events, len(seen) + len(after))
         told = [(e.sequence, e.WhichOneof("kind")) for e in (*seen, *after)]
         assert [(e.sequence, e.WhichOneof("kind")) for e in again] == told
+
+
+async def test_an_order_is_first_told_as_pending(path: Path) -> None:
+    async with api(path) as it:
+        call = it.broker.WatchEvents(pb.WatchEventsRequest(account_id="main"))
+        await call.read()
+        await it.submit(spec())
+        statuses = [event.order.status for event in await read(call, 2)]
+        assert statuses == [
+            types_pb2.ORDER_STATUS_PENDING_NEW,
+            types_pb2.ORDER_STATUS_ACCEPTED,
+        ]
 
 
 async def test_a_watch_cut_off_within_a_record_misses_nothing_of_it(path: Path) -> None:

@@ -198,13 +198,16 @@ async def test_an_order_that_ended_before_its_cancel_shows_how(tmp_path: Path) -
         running.alpaca.fill(PLACED, "e-1", "10", "10")
         running.alpaca.news.get_nowait()  # the stream is behind
         word(running.alpaca, OrderStatus.FILLED, Signal.FILLED, "10")
-        assert await cancel(running) is OrderStatus.FILLED
-        assert running.order().order.cum_qty == 10
+        with pytest.raises(Refused) as refused:
+            await cancel(running)
+        assert refused.value.reason is Reason.ORDER_ENDED
+        order = running.order().order
+        assert (order.status, order.cum_qty) == (OrderStatus.FILLED, 10)
 
 
 @virtual
 async def test_an_end_is_shown_only_once_its_fills_are_booked(tmp_path: Path) -> None:
-    """DESIGN 4.7: dead means the venue's word plus executions that add up."""
+    """Dead means the venue's word plus executions that add up."""
     async with router(tmp_path / "j.db") as running:
         await running.submit(spec())
         await cancel(running)
