@@ -2,12 +2,11 @@
 
 An `Order` is a value: `apply` answers with the next one and never changes it. It is the fold of
 its events; the same event twice gives the same order and the verdict DUPLICATE. What it shows
-(status, cum_qty, leaves_qty, avg_px) is derived from placements and executions, never stored.
+(status, cum_qty, leaves_qty, avg_px) is derived from placements and executions, never stored:
+see `order_shown.py`.
 
-The exposure of an order at any moment is `cum_qty + leaves_qty`, where leaves count everything
-that may be live anywhere: in flight, in doubt, working, or filled but not yet booked; of a
-placement and its revisions the largest, since a venue works one of them. It never exceeds
-`asked_qty` by our doing; what a venue overfills is booked and flagged.
+The exposure of an order, `cum_qty + leaves_qty`, never exceeds `asked_qty` by our doing; what a
+venue overfills is booked and flagged.
 """
 
 from __future__ import annotations
@@ -16,11 +15,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from services.common.domain import revisions
-from services.common.domain.amounts import add, sub, total
+from services.common.domain.amounts import add
 from services.common.domain.booking import check_execution, costed, is_same_execution, is_same_order
-from services.common.domain.errors import Cause
 from services.common.domain.executions import Execution
-from services.common.domain.fills import average_px, begun_qty, filled_qty
+from services.common.domain.fills import begun_qty
 from services.common.domain.order_events import (
     CancelRequested,
     ExecutionReported,
@@ -33,213 +31,22 @@ from services.common.domain.order_events import (
     ReplaceRequested,
     Verdict,
 )
-from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_shown import ZERO, ShownOrder
 from services.common.domain.order_status import (
     CONTRADICTIONS,
     IN_FLIGHT,
-    OPEN,
     TERMINAL,
-    WORKING,
     OrderStatus,
     advance,
 )
 from services.common.domain.order_terms import OptionCombo
 
-ZERO, ONE = Decimal(0), Decimal(1)
+ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Order(ShownOrder):
     """One order of a client. Build it with `Order(...)`, then only `apply`."""
-
-    account_id: str
-    spec: OrderSpec
-    content_hash: str
-    placements: tuple[Placement, ...] = ()
-    executions: tuple[Execution, ...] = ()
-    cancel_requested: bool = False
-    replaces: tuple[ReplaceRequested, ...] = ()
-
-    # -- what it shows ---------------------------------------------------------------------
-
-    @property
-    def client_order_id(self) -> str:
-        """The client's id."""
-        return self.spec.client_order_id
-
-    @property
-    def cum_qty(self) -> Decimal:
-        """Quantity filled, as booked; of a multi-leg order the units of which every leg is."""
-        return filled_qty(self.spec.instrument, self.executions)
-
-    @property
-    def leaves_qty(self) -> Decimal:
-        """Quantity that may still fill or turn out to be filled, anywhere."""
-        return total(self._live_of(chain) for chain in self._chains())
-
-    def _live_of(self, chain: list[Placement]) -> Decimal:
-        """What may be live of a placement and its revisions, the largest of which counts.
-
-        A fill of the old order is off the new one's quantity, also before the venue has said so.
-        """
-        live = max(map(self.may_be_live, chain))
-        if len(chain) == 1 or not live:
-            return live
-        asked_qty = max(self.terms_of(p).order_qty for p in chain if self._counts(p))
-        return min(live, max(sub(asked_qty, self.cum_qty), ZERO))
-
-    def _chains(self) -> list[list[Placement]]:
-        return revisions.chains(self.placements)
-
-    @property
-    def leaves_sum(self) -> Decimal:
-        """As `leaves_qty`, with every revision counted: by this it is decided what may be sent."""
-        return total(map(self.may_be_live, self.placements))
-
-    @property
-    def asked_qty(self) -> Decimal:
-        """The largest quantity that was asked for, in terms that were not refused."""
-        terms = (self.terms_of(p).order_qty for p in self.placements if self._counts(p))
-        return max(self.spec.order_qty, *terms, ZERO)
-
-    @property
-    def terms(self) -> OrderSpec:
-        """What the order asks for now: its latest terms that were not refused."""
-        latest = self.latest
-        return self.spec if latest is None else self.terms_of(latest)
-
-    @property
-    def latest(self) -> Placement | None:
-        """The latest placement, refused revisions aside; None before the first."""
-        return next((p for p in reversed(self.placements) if self._counts(p)), None)
-
-    @property
-    def is_exceeded(self) -> bool:
-        """Whether a replaced order's fills and its revision come to more than was asked for.
-
-        A fill had raced the replace, and the venue did not take it off; until the old order has
-        been replaced for sure, the venue may still do so.
-        """
-        live = total(max(map(self._live_once_replaced, c)) for c in self._chains())
-        return add(self.cum_qty, live) > self.asked_qty
-
-    def _live_once_replaced(self, placement: Placement) -> Decimal:
-        replaced = self.placement(placement.replaces)
-        if replaced is not None and replaced.status is not OrderStatus.REPLACED:
-            return ZERO
-        return self.may_be_live(placement)
-
-    def terms_of(self, placement: Placement) -> OrderSpec:
-        """The terms under which a placement works; its own quantity may be less."""
-        return self.spec.changed_by(placement.change)
-
-    @property
-    def avg_px(self) -> Decimal | None:
-        """Average price of the fills, None without fills; of a multi-leg order the net price."""
-        return average_px(self.spec.instrument, self.executions)
-
-    @property
-    def status(self) -> OrderStatus:
-        """Where the order stands, over all placements: the least certain one decides."""
-        shown = [self._shown_status(p) for p in self.placements if self._decides(p)]
-        for status in (
-            OrderStatus.PENDING_NEW,
-            OrderStatus.IN_DOUBT,
-            OrderStatus.PENDING_REPLACE,
-            OrderStatus.PENDING_CANCEL,
-        ):
-            if status in shown:
-                return status
-        live = [s for s in shown if s in WORKING]
-        if live:
-            return self._working_status(live)
-        return self._ended_status(shown)
-
-    def _working_status(self, live: list[OrderStatus]) -> OrderStatus:
-        if all(s is OrderStatus.SUSPENDED for s in live):
-            return OrderStatus.SUSPENDED
-        return OrderStatus.PARTIALLY_FILLED if self.executions else OrderStatus.ACCEPTED
-
-    def _ended_status(self, shown: list[OrderStatus]) -> OrderStatus:
-        if self.cum_qty >= self.terms.order_qty:
-            return OrderStatus.FILLED
-        ended = [s for s in shown if s in TERMINAL]
-        if ended:
-            return ended[-1]
-        return OrderStatus.CANCELED if self.cancel_requested else OrderStatus.UNPLACED
-
-    @property
-    def is_open(self) -> bool:
-        """Whether anything is, or may be, live anywhere."""
-        return any(self.placement_status(p) in OPEN for p in self.placements)
-
-    @property
-    def cause(self) -> Cause | None:
-        """Why the latest placement stands as it does."""
-        return None if self.latest is None else self.latest.cause
-
-    # -- one placement ---------------------------------------------------------------------
-
-    def placement(self, placement_id: str) -> Placement | None:
-        """The placement of that id, None if the order has none such."""
-        return revisions.find(self.placements, placement_id)
-
-    def filled_by(self, placement: Placement) -> Decimal:
-        """Quantity booked for one placement."""
-        return filled_qty(self.spec.instrument, self._executions_of(placement))
-
-    def _executions_of(self, placement: Placement) -> list[Execution]:
-        return [e for e in self.executions if e.client_id == placement.placement_id]
-
-    def missing_fills(self, placement: Placement) -> Decimal:
-        """What the venue says is filled there and is not booked yet."""
-        if placement.reported_cum_qty is None:
-            return ZERO
-        return max(sub(placement.reported_cum_qty, self.filled_by(placement)), ZERO)
-
-    def placement_status(self, placement: Placement) -> OrderStatus:
-        """Its status as shown: an end is believed only once its executions add up.
-
-        Executions that add up to the whole quantity are a fill in full, whatever was said.
-        """
-        status = placement.status
-        filled = self.filled_by(placement)
-        if filled >= placement.order_qty:
-            return OrderStatus.FILLED
-        if status in TERMINAL and self.missing_fills(placement) > 0:
-            status = OrderStatus.ACCEPTED
-        if status is OrderStatus.ACCEPTED and filled > 0:
-            return OrderStatus.PARTIALLY_FILLED
-        return status
-
-    def may_be_live(self, placement: Placement) -> Decimal:
-        """What may be live there at most: 0 once proven dead and booked in full."""
-        if placement.status in TERMINAL or placement.status is OrderStatus.UNPLACED:
-            return self.missing_fills(placement)
-        return max(sub(placement.order_qty, self.filled_by(placement)), ZERO)
-
-    # -- revisions -------------------------------------------------------------------------
-
-    def _counts(self, placement: Placement) -> bool:
-        return revisions.counts(self.placements, placement)
-
-    def is_being_replaced(self, placement: Placement) -> bool:
-        """Whether a revision of it was sent that was not refused."""
-        return any(
-            p.replaces == placement.placement_id and self._counts(p) for p in self.placements
-        )
-
-    def _decides(self, placement: Placement) -> bool:
-        """Whether the order stands as it does: not if refused, nor if its revision took over."""
-        if self.placement_status(placement) is not OrderStatus.REPLACED:
-            return self._counts(placement)
-        return not self.is_being_replaced(placement)
-
-    def _shown_status(self, placement: Placement) -> OrderStatus:
-        status = self.placement_status(placement)
-        if placement.replaces and status is OrderStatus.PENDING_NEW:
-            return OrderStatus.PENDING_REPLACE
-        return status
 
     # -- events ----------------------------------------------------------------------------
 
