@@ -40,6 +40,7 @@ from services.router.routing.desk import Desk
 from services.router.routing.instructing import doubt_instructions
 from services.router.routing.intake import Intake
 from services.router.routing.link import LinkSettings, Stop, VenueLink
+from services.router.routing.revising import drop_held
 from services.router.routing.venue import VenuePort
 from services.router.routing.work import WorkTools
 
@@ -184,6 +185,7 @@ class RouterCore:
         self.journal.start(head, self._store.take_epoch())
         self.journal.record(*self._first_records())
         self.watching.journal_id = self.books.journal_id
+        drop_held(self.books, self.intake, self.journal)
         doubt_orphans(self.books, self.intake)
         doubt_instructions(self.books, self.journal)
         self._alarm_missing_venues()

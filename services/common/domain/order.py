@@ -27,6 +27,7 @@ from services.common.domain.order_events import (
     OrderEvent,
     Placement,
     PlacementPlanned,
+    PlacementReleased,
     PlacementSignaled,
     ReplaceRequested,
     Verdict,
@@ -67,6 +68,23 @@ class Order(ShownOrder):
                 return replace(self, cancel_requested=True), Verdict.CHANGED
             case ReplaceRequested():
                 return self._request_replace(event)
+            case PlacementReleased():
+                return self._release(event)
+
+    def _release(self, event: PlacementReleased) -> tuple[Order, Verdict]:
+        held = self._known(event.placement_id)
+        if not held.is_held:
+            return self, Verdict.DUPLICATE
+        if held.status is not OrderStatus.PENDING_NEW:
+            raise IllegalEvent(f"{event.placement_id} is {held.status.value} and can't be released")
+        freed = replace(
+            held,
+            is_held=False,
+            order_qty=event.order_qty,
+            attempted_at=event.attempted_at,
+            session_id=event.session_id,
+        )
+        return self._with(freed), Verdict.CHANGED
 
     def _request_replace(self, event: ReplaceRequested) -> tuple[Order, Verdict]:
         known = next((r for r in self.replaces if r.replace_id == event.replace_id), None)

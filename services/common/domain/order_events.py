@@ -35,7 +35,8 @@ class Placement:
     filled quantity, None until told; executions must add up to it before the end is believed.
     `change` is what its terms differ by from the order as first asked for. A revision of another
     placement names that in `replaces`: at most one of the two works. `replace_id` is the client's
-    key of the replace that made it.
+    key of the replace that made it. A held one waits for the proof that another is dead: it
+    reserves what is to come and is not sent before it is released.
     """
 
     placement_id: str
@@ -51,6 +52,7 @@ class Placement:
     change: OrderChange = NO_CHANGE
     replaces: str = ""
     replace_id: str = ""
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,16 @@ class PlacementPlanned:
     """A placement is durable in the journal and about to be sent."""
 
     placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementReleased:
+    """What a held placement waited for is proven: it is about to be sent, for this quantity."""
+
+    placement_id: str
+    order_qty: Decimal
+    attempted_at: datetime
+    session_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,7 @@ class ReplaceRequested:
 
 OrderEvent = (
     PlacementPlanned
+    | PlacementReleased
     | PlacementSignaled
     | ExecutionReported
     | FeesReported

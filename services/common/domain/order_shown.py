@@ -190,6 +190,10 @@ class ShownOrder:
         """What may be live there at most: 0 once proven dead and booked in full."""
         if placement.status in TERMINAL or placement.status is OrderStatus.UNPLACED:
             return self.missing_fills(placement)
+        if placement.is_held:  # what it may add to what is there
+            others = total(self.may_be_live(p) for p in self.placements if not p.is_held)
+            asked_qty = self.terms_of(placement).order_qty
+            return max(sub(sub(asked_qty, self.cum_qty), others), ZERO)
         return max(sub(placement.order_qty, self.filled_by(placement)), ZERO)
 
     # -- revisions -------------------------------------------------------------------------
@@ -209,6 +213,7 @@ class ShownOrder:
 
     def _shown_status(self, placement: Placement) -> OrderStatus:
         status = self.placement_status(placement)
-        if placement.replaces and status is OrderStatus.PENDING_NEW:
+        follows = bool(placement.replaces) or placement.is_held
+        if follows and status is OrderStatus.PENDING_NEW:
             return OrderStatus.PENDING_REPLACE
         return status

@@ -19,11 +19,14 @@ def find(placements: Sequence[Placement], placement_id: str) -> Placement | None
 
 
 def counts(placements: Sequence[Placement], placement: Placement) -> bool:
-    """Whether it is more than a revision that was refused while the old one worked on."""
-    replaced = find(placements, placement.replaces)
-    if replaced is None or placement.status not in REFUSED:
+    """Whether it is more than a change of terms that came to nothing: a revision that was refused
+    while the old one worked on, or a held placement that was never sent."""
+    if placement.status not in REFUSED:
         return True
-    return replaced.status is OrderStatus.REPLACED
+    if placement.is_held:
+        return False
+    replaced = find(placements, placement.replaces)
+    return replaced is None or replaced.status is OrderStatus.REPLACED
 
 
 def chains(placements: Sequence[Placement]) -> list[list[Placement]]:

@@ -50,6 +50,7 @@ from services.router.journal.records import (
     InstructionIntended,
     JournalCreated,
     OrderIntended,
+    PlacementFreed,
     PlacementIntended,
     PlacementReported,
     Quarantined,
@@ -161,6 +162,9 @@ class Books:
                 key = (record.account_id, record.client_order_id)
                 self.by_placement[record.placement.placement_id] = key
                 return [self._change(seq, at, key, planned, RecordTimes())]
+            case PlacementFreed():
+                key = (record.account_id, record.client_order_id)
+                return [self._change(seq, at, key, record.freed, RecordTimes())]
             case PlacementReported():
                 key = (record.account_id, record.client_order_id)
                 entry = self._change(seq, at, key, record.signaled, record.times)

@@ -16,7 +16,7 @@ from services.common.domain.activities import Activity
 from services.common.domain.errors import Cause, VenueCause
 from services.common.domain.executions import Execution, Fee, RecordTimes
 from services.common.domain.instruments import OptionContract
-from services.common.domain.order_events import Placement, PlacementSignaled
+from services.common.domain.order_events import Placement, PlacementReleased, PlacementSignaled
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus
 from services.common.domain.order_terms import OrderChange
@@ -84,6 +84,15 @@ class PlacementIntended:
     account_id: str
     client_order_id: str
     placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementFreed:
+    """What a held placement waited for is proven, and it is about to be sent for this quantity."""
+
+    account_id: str
+    client_order_id: str
+    freed: PlacementReleased
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +243,7 @@ Record = (
     | TradingStateSet
     | OrderIntended
     | PlacementIntended
+    | PlacementFreed
     | PlacementReported
     | ExecutionBooked
     | FeesBooked

@@ -33,9 +33,9 @@ from services.router.risk.gate import Role, check_gate
 from services.router.routing.accounts import AccountLinks, read_facts
 from services.router.routing.link import VenueLink
 from services.router.routing.placing import intended, next_revision
-from services.router.routing.plan import plan_order, role_of
-from services.router.routing.revising import Asked, ReplaceWork
-from services.router.routing.work import WorkTools, not_durable
+from services.router.routing.plan import Facts, plan_order, role_of
+from services.router.routing.revising import Asked, ReplaceWork, has_fills
+from services.router.routing.work import WorkTools, check_not_after, not_durable
 
 _REPLACEABLE = WORKING - {OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE}
 
@@ -89,7 +89,10 @@ class Replacing:
             await self._worked(key)
             return key
         self._check(key, asked)
-        facts = await read_facts(self._accounts[account_id], self._growth(key, asked), self._books)
+        growth = self._growth(key, asked)
+        facts: Facts = {}
+        if growth.order_qty > 0:
+            facts = await read_facts(self._accounts[account_id], growth, self._books)
         # From here to the record nothing waits: what is decided is what is written.
         if self._is_known(key, asked):
             await self._worked(key)
@@ -149,6 +152,8 @@ class Replacing:
         role = role_of(terms, key[0], self._books)
         check_gate(self._books, key[0], role)
         self._check_not_after(asked)
+        if has_fills(order, old):
+            check_not_after(order.spec, self._tools.clock)  # what is left is a new send
         return role
 
     def _check_not_after(self, asked: Asked) -> None:
@@ -181,7 +186,7 @@ class Replacing:
         if all(r.replace_id != asked.replace_id for r in order.replaces):
             records.append(ReplaceIntended(*key, asked.replace_id, asked.change))
         revision = None
-        if order.filled_by(old) == 0 and order.missing_fills(old) == 0:
+        if not has_fills(order, old):
             revision = self._revision(key, asked, old)
             records.append(intended(key, revision))
         try:

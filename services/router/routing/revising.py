@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 import structlog
 
@@ -24,23 +25,34 @@ from services.common.domain.errors import (
     TandemError,
 )
 from services.common.domain.order import Order
-from services.common.domain.order_events import IllegalEvent, Placement, PlacementSignaled
+from services.common.domain.order_events import (
+    IllegalEvent,
+    Placement,
+    PlacementReleased,
+    PlacementSignaled,
+)
 from services.common.domain.order_status import WORKING, OrderStatus, Signal
 from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import OrderReport
+from services.common.domain.revisions import REFUSED
 from services.common.runtime import telemetry
+from services.router.books.books import Books
 from services.router.books.entries import OrderKey
+from services.router.journal.journal import Journal
+from services.router.journal.records import AlertRaised, PlacementFreed, Severity
 from services.router.journal.store import JournalError
 from services.router.risk.gate import Role, check_gate
 from services.router.routing.accounts import AccountLinks
+from services.router.routing.intake import Intake
 from services.router.routing.link import VenueLink
 from services.router.routing.placing import intended, new_placement
-from services.router.routing.plan import Plan
+from services.router.routing.plan import Plan, role_of
 from services.router.routing.work import OrderWork, WorkTools, not_durable
 
 _log = structlog.stdlib.get_logger(__name__)
 _PROOF_WAITS_S = (0.05, 0.1, 0.2, 0.5)
 _PROOF_WAIT_MAX_S = 1.0
+_ENDED = Refused(Reason.ORDER_ENDED, "the order has ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,12 @@ class Asked:
     replace_id: str
     change: OrderChange
     not_after: datetime | None = None
+
+
+def has_fills(order: Order, placement: Placement) -> bool:
+    """Whether anything of it is filled, if only a leg, as booked or by the venue's word."""
+    booked = any(e.client_id == placement.placement_id for e in order.executions)
+    return booked or order.missing_fills(placement) > 0
 
 
 @dataclass(slots=True)
@@ -146,7 +164,7 @@ class ReplaceWork:
         self._check_may_go_on()
         order = self._order
         old = self._known_old()
-        if old.status not in WORKING or order.filled_by(old) > 0 or order.missing_fills(old) > 0:
+        if old.status not in WORKING or has_fills(order, old):
             raise Refused(
                 Reason.CHANGE_IN_PROGRESS, f"{old.placement_id} has fills or has ended by now"
             )
@@ -178,6 +196,9 @@ class ReplaceWork:
         if known is not None and known.status is OrderStatus.PENDING_NEW:
             cause = Cause(Reason.OUTCOME_UNKNOWN, "the venue's answer does not fit the revision")
             self._signal(revision, Signal.DOUBTED, cause)
+        if known is not None and known.status is OrderStatus.REJECTED:
+            cause = known.cause or Cause(Reason.VENUE_REJECTED, "the venue rejected the revision")
+            return Refused(cause.reason, cause.message)
         return None
 
     def _without_report(self, revision: Placement, error: TandemError) -> TandemError | None:
@@ -209,34 +230,50 @@ class ReplaceWork:
             return False
         order = self._order
         old = self._known_old()
-        return old.status in WORKING and order.filled_by(old) > 0
+        return old.status in WORKING and has_fills(order, old)
 
     # -- cancel, proof, new placement --------------------------------------------------------
 
     async def _cancel_and_place(self) -> TandemError | None:
+        """A held placement reserves what is to come, and keeps the order open meanwhile."""
         self._check_may_go_on()
+        held = self._hold()
+        try:
+            error = await self._end_old()
+            # From here to the record nothing waits.
+            if error is None and (why := self._why_not_anew()) is None:
+                freed = self._free(held)
+            else:
+                self._signal(held, Signal.NOT_SENT, (error or why or _ENDED).cause)
+                return self._left_undone(error or why)
+        except JournalError as failed:
+            return OutcomeUnknown(f"the journal has failed: {failed}")
+        work = OrderWork(self.tools, self.account, self.key, Plan(self.role, (self.link.view(),)))
+        return await work.run(freed) or self._not_taken(held)
+
+    def _hold(self) -> Placement:
+        """Record the placement that takes over once the old one is dead; it can't be sent yet."""
+        tools, order, view = self.tools, self._order, self.link.view()
+        change = self._known_old().change.then(self.asked.change)
+        planned = new_placement(tools.books, self.key, order.spec, view, tools.clock.now())
+        held = replace(
+            planned,
+            order_qty=sub(order.spec.changed_by(change).order_qty, order.cum_qty),
+            change=change,
+            replace_id=self.asked.replace_id,
+            is_held=True,
+        )
+        tools.journal.record(intended(self.key, held))
+        return held
+
+    async def _end_old(self) -> TandemError | None:
+        """Cancel the old placement and see it dead; the error if that can't be shown."""
         error = await self.tools.care.cancel(self.key, self.old.placement_id, self.link)
         if error is not None and error.effect is Effect.NONE:
             return error
-        await self._prove_end()
-        # From here to the record nothing waits.
-        order = self._order
-        old = self._known_old()
-        change = old.change.then(self.asked.change)
-        left = sub(order.spec.changed_by(change).order_qty, order.cum_qty)
-        if old.status is not OrderStatus.CANCELED or order.cancel_requested or left <= 0:
-            return None
-        self._check_new_may_be_sent()
-        tools, view = self.tools, self.link.view()
-        planned = new_placement(tools.books, self.key, order.spec, view, tools.clock.now())
-        placement = replace(
-            planned, order_qty=left, change=change, replace_id=self.asked.replace_id
-        )
-        tools.journal.record(intended(self.key, placement))
-        work = OrderWork(tools, self.account, self.key, Plan(self.role, (view,)))
-        return await work.run(placement)
+        return await self._prove_end()
 
-    async def _prove_end(self) -> None:
+    async def _prove_end(self) -> TandemError | None:
         """Wait until the venue has shown that the old placement is dead and all its fills are
         booked; OutcomeUnknown if it has not in time."""
         clock, care = self.tools.clock, self.tools.care
@@ -244,7 +281,7 @@ class ReplaceWork:
         waits = iter(_PROOF_WAITS_S)
         while self._order.may_be_live(self._known_old()) > 0:
             if clock.monotonic() >= ends_at:
-                raise OutcomeUnknown(
+                return OutcomeUnknown(
                     f"{self.old.placement_id} was canceled for the replace, and its end is not "
                     "proven: nothing new was sent"
                 )
@@ -254,12 +291,83 @@ class ReplaceWork:
             except TandemError as error:
                 _log.info("look_up_failed", placement_id=self.old.placement_id, error=error.message)
             await care.settle(self.key, self.old.placement_id, self.link)
+        return None
 
-    def _check_new_may_be_sent(self) -> None:
-        """The old terms are dead: what forbids the new ones now leaves the order canceled."""
+    def _why_not_anew(self) -> TandemError | None:
+        """Why nothing new is to be sent, now that the old placement is dead; None if it is."""
+        order, old = self._order, self._known_old()
+        if old.status is not OrderStatus.CANCELED:
+            return Refused(Reason.ORDER_ENDED, f"it is {old.status.value}")
+        if self._left() <= 0:
+            return Refused(Reason.ORDER_ENDED, f"{order.cum_qty} was filled before its end")
         try:
             self._check_may_go_on()
+            terms = order.spec.changed_by(old.change.then(self.asked.change))
+            if role_of(terms, self.key[0], self.tools.books) is not self.role:
+                raise Refused(Reason.INTENT_MISMATCH, "the position is another one by now")
+            if not self.link.view().ready:
+                raise Refused(Reason.HOLDER_UNAVAILABLE, self.link.view().why_not)
         except TandemError as error:
-            raise OutcomeUnknown(
-                f"the old terms were canceled and the new ones not sent: {error.message}"
-            ) from error
+            return error
+        return None
+
+    def _left(self) -> Decimal:
+        order = self._order
+        change = self._known_old().change.then(self.asked.change)
+        return sub(order.spec.changed_by(change).order_qty, order.cum_qty)
+
+    def _free(self, held: Placement) -> Placement:
+        """Record that the held placement goes out now, for what is left."""
+        now, session_id = self.tools.clock.now(), self.link.view().session_id
+        released = PlacementReleased(held.placement_id, self._left(), now, session_id)
+        self.tools.journal.record(PlacementFreed(*self.key, released))
+        freed = self._order.placement(held.placement_id)
+        assert freed is not None, "recorded before"
+        return freed
+
+    def _left_undone(self, error: TandemError | None) -> TandemError | None:
+        """What the client is told if nothing new was sent; who canceled by our hand is alarmed."""
+        order, old = self._order, self._known_old()
+        if error is None or order.cancel_requested or order.may_be_live(old) > 0:
+            return error  # a cancel of the client's, or the old terms may work on
+        if old.status is not OrderStatus.CANCELED or self._left() <= 0:
+            return None  # it has ended by itself, as the order shows
+        return self._interrupted(error.message)
+
+    def _not_taken(self, held: Placement) -> TandemError | None:
+        """The venue did not take what was to follow: nothing works any more."""
+        placement = self._order.placement(held.placement_id)
+        if placement is None or placement.status not in REFUSED:
+            return None
+        why = placement.cause.message if placement.cause is not None else placement.status.value
+        return self._interrupted(why)
+
+    def _interrupted(self, why: str) -> TandemError:
+        text = (
+            f"{self.old.placement_id} was canceled for a replace, and what is left not sent: {why}"
+        )
+        if self.tools.journal.is_leading:
+            self.tools.journal.record(interrupted(self.key, self.link.name, text))
+        return OutcomeUnknown(text)
+
+
+def interrupted(key: OrderKey, venue: str, text: str) -> AlertRaised:
+    """The alert that an order was canceled by our own hand and its rest not placed."""
+    return AlertRaised("REPLACE_INTERRUPTED", Severity.CRITICAL, text, key[0], venue, key[1])
+
+
+def drop_held(books: Books, intake: Intake, journal: Journal) -> None:
+    """On start: what was held was not sent, and a restart never goes on with a replace."""
+    held = [
+        (entry, placement)
+        for entry in (books.orders[key] for key in books.open_orders)
+        for placement in entry.order.placements
+        if placement.is_held and placement.status is OrderStatus.PENDING_NEW
+    ]
+    for entry, placement in held:
+        text = f"{placement.placement_id} was not sent: the router was restarted during a replace"
+        cause = Cause(Reason.CHANGE_IN_PROGRESS, text)
+        intake.take_signal(
+            entry, PlacementSignaled(placement.placement_id, Signal.NOT_SENT, cause=cause)
+        )
+        journal.record(interrupted(entry.key, placement.venue, text))
