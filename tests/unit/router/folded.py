@@ -58,10 +58,13 @@ class Folded:
         *,
         account_id: str = "main",
         cum: str | None = None,
+        is_held: bool = False,
     ) -> str:
         """An order at a venue, with the venue's word on it (None: no word yet); its placement."""
         placement_id = str(PlacementId(spec.client_order_id, TAGS[venue], 1))
-        placement = Placement(placement_id, venue, spec.order_qty, NOW, "session-1")
+        placement = Placement(
+            placement_id, venue, spec.order_qty, NOW, "session-1", is_held=is_held
+        )
         self.add(
             OrderIntended(account_id, spec, spec.content_hash(), NOW, ""),
             PlacementIntended(account_id, spec.client_order_id, placement),

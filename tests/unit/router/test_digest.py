@@ -13,6 +13,7 @@ import pytest
 from services.common.domain.errors import Cause, Effect, Reason, VenueCause
 from services.common.domain.executions import Side
 from services.common.domain.instruments import OptionContract
+from services.common.domain.order_events import PlacementReleased
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.order_terms import OrderChange, PositionIntent
 from services.common.domain.reports import VenueState
@@ -28,6 +29,7 @@ from services.router.journal.records import (
     Instruction,
     InstructionAnswered,
     InstructionIntended,
+    PlacementFreed,
     Quarantined,
     Record,
     ReplaceIntended,
@@ -65,6 +67,7 @@ def rich() -> Folded:
     fold.fill(fold.order(replace(buy, order_qty=Decimal(4))), "4", "8.10")
     fold.order(spec(client_order_id="d"), signal=Signal.DOUBTED)
     fold.cancel("d")
+    fold.order(spec(client_order_id="h"), signal=None, is_held=True)
     fold.add(
         FailedOver("main", "b", "alpaca", "second", CAUSE),
         Quarantined("q-1", "main", "alpaca", "a stranger", execution=execution("x")),
@@ -99,6 +102,7 @@ RECORDS: list[Record] = [
     replace(EXERCISE, client_order_id="x-2"),
     InstructionAnswered("main", "x-1", OrderStatus.IN_DOUBT, Cause(Reason.OUTCOME_UNKNOWN, "")),
     ReplaceIntended("main", "a", "r-1", OrderChange(limit_price=Decimal(9))),
+    PlacementFreed("main", "h", PlacementReleased("h~al~1.0", Decimal(3), NOW, "session-2")),
     venue(VenueState.DOWN, ""),
     venue(VenueState.UP, "session-2"),
 ]
