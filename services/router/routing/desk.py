@@ -286,10 +286,16 @@ class Desk:
         raise error
 
     async def _carry_out(self, key: OrderKey) -> None:
-        # What is being sent right now decides by its outcome what is to be canceled.
-        tasks = (self._working.get(key), self.replacing.under_way(key))
+        """What works now is canceled at once; what is being sent, when its outcome is known."""
+        replacing = self.replacing.under_way(key)
+        if replacing is not None:
+            await self._cancel_working(key)
+        tasks = (self._working.get(key), replacing)
         if sending := {task for task in tasks if task is not None}:
             await asyncio.wait(sending)
+        await self._cancel_working(key)
+
+    async def _cancel_working(self, key: OrderKey) -> None:
         for placement in self._books.orders[key].order.placements:
             link = self.accounts[key[0]].link(placement.venue)
             live = (

@@ -291,6 +291,20 @@ async def test_a_cancel_during_a_replace_ends_what_stands_after_it(tmp_path: Pat
 
 
 @virtual
+async def test_a_replace_that_hangs_holds_no_cancel_back(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spec())
+        running.alpaca.hold = asyncio.Event()
+        waiting = asyncio.ensure_future(change(running))
+        await until(lambda: running.alpaca.replaced)
+        canceling = asyncio.ensure_future(running.core.desk.cancel("main", "o-1"))
+        await until(lambda: running.alpaca.canceled, within_s=1.0)
+        assert running.alpaca.canceled == [PLACED]
+        running.alpaca.hold.set()
+        await asyncio.gather(waiting, canceling, return_exceptions=True)
+
+
+@virtual
 async def test_a_larger_exit_stays_within_what_is_held(tmp_path: Path) -> None:
     async with router(tmp_path / "j.db") as running:
         await held_short(running, "10")
