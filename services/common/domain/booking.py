@@ -61,10 +61,12 @@ def costed(executions: tuple[Execution, ...], told: FeesReported) -> tuple[Execu
 
 def is_same_execution(known: Execution, other: Execution) -> bool:
     """Whether both are one execution: by id; and, as stream and query may give one fill two ids,
-    by cumulative quantity, which is counted for each of the venue's own orders.
+    by cumulative quantity, which is counted for each of the venue's own orders, and there for each
+    leg of a multi-leg order.
     """
     same_place = (
         known.client_id == other.client_id
+        and (known.instrument.key, known.side) == (other.instrument.key, other.side)
         and is_same_order(known.venue_order_id, other.venue_order_id)
         and known.cum_qty is not None
         and known.cum_qty == other.cum_qty

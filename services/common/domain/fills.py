@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from services.common.domain.amounts import average_price, mul, price_of, total
+from services.common.domain.amounts import Rounding, average_price, mul, price_of, total
 from services.common.domain.executions import Execution
 from services.common.domain.order_terms import OptionCombo, OrderLeg, Tradable
 
@@ -14,14 +14,14 @@ def filled_qty(tradable: Tradable, executions: Iterable[Execution]) -> Decimal:
     """The quantity that is filled; of a multi-leg order the units of which every leg is."""
     if not isinstance(tradable, OptionCombo):
         return total(e.last_qty for e in executions)
-    return min(_units(tradable, tuple(executions), lambda qty, ratio: qty // ratio))
+    return min(_units(tradable, tuple(executions), Rounding.TOWARD_ZERO))
 
 
 def begun_qty(tradable: Tradable, executions: Iterable[Execution]) -> Decimal:
     """As `filled_qty`; of a multi-leg order the units of which at least one leg is filled."""
     if not isinstance(tradable, OptionCombo):
         return total(e.last_qty for e in executions)
-    return max(_units(tradable, tuple(executions), lambda qty, ratio: -(-qty // ratio)))
+    return max(_units(tradable, tuple(executions), Rounding.AWAY_FROM_ZERO))
 
 
 def average_px(tradable: Tradable, executions: Sequence[Execution]) -> Decimal | None:
@@ -41,12 +41,16 @@ def leg_of(combo: OptionCombo, execution: Execution) -> OrderLeg | None:
     return next((leg for leg in legs if leg.side is execution.side), None)
 
 
-def _units(
-    combo: OptionCombo,
-    executions: Sequence[Execution],
-    of: Callable[[Decimal, Decimal], Decimal],
-) -> list[Decimal]:
+def filled_of_leg(leg: OrderLeg, executions: Iterable[Execution]) -> Decimal:
+    """Contracts that were filled of one leg."""
+    ours = (e for e in executions if e.instrument.key == leg.contract.key and e.side is leg.side)
+    return total(e.last_qty for e in ours)
+
+
+def _units(combo: OptionCombo, executions: Sequence[Execution], rule: Rounding) -> list[Decimal]:
+    """Per leg: the units of the order that its contracts come to, whole by the rule."""
+    one = Decimal(1)
     return [
-        of(total(e.last_qty for e in executions if leg_of(combo, e) is leg), Decimal(leg.ratio_qty))
+        price_of(filled_of_leg(leg, executions), Decimal(leg.ratio_qty), one, rule)
         for leg in combo.legs
     ]

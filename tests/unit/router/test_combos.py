@@ -50,7 +50,7 @@ CREDIT = spread(leg(P400, I.SELL_TO_OPEN), leg(P390, I.BUY_TO_OPEN))
 
 
 def fills(
-    running: Running, contract: OptionContract, qty: str, px: str, placed: str = PLACED
+    running: Running, contract: OptionContract, qty: str, px: str, venue_order_id: str = ""
 ) -> None:
     """The venue fills a leg, which is an order of its own there."""
     order = running.order().order
@@ -62,7 +62,7 @@ def fills(
         venue="alpaca",
         account_id="main",
         client_id=PLACED,
-        venue_order_id=f"leg-{contract.key}",
+        venue_order_id=venue_order_id or f"leg-{contract.key}",
         instrument=contract,
         side=side,
         last_px=Decimal(px),
@@ -219,3 +219,35 @@ async def test_a_leg_that_contradicts_the_books_is_named(tmp_path: Path) -> None
             )
         assert refused.value.reason is Reason.INTENT_MISMATCH
         assert "order.legs[0].position_intent" in refused.value.message
+
+
+@virtual
+async def test_too_many_contracts_of_a_leg_with_a_ratio_are_an_overfill(tmp_path: Path) -> None:
+    ratio = spread(leg(P400, I.SELL_TO_OPEN), leg(P390, I.BUY_TO_OPEN, 2), qty="1")
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(ratio)
+        fills(running, P390, "3", "7.00")
+        await until(lambda: running.order().order.executions)
+        assert "OVERFILL" in running.kinds()
+
+
+@virtual
+async def test_between_two_legs_of_a_ratio_there_is_no_net_price(tmp_path: Path) -> None:
+    ratio = spread(leg(P400, I.SELL_TO_OPEN), leg(P390, I.BUY_TO_OPEN, 2), qty="2")
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(ratio)
+        fills(running, P400, "1", "8.00")
+        fills(running, P390, "3", "1.00")
+        await until(lambda: len(running.order().order.executions) == 2)
+        assert running.order().order.avg_px is None
+
+
+@virtual
+async def test_fills_of_two_legs_under_one_venue_order_id_are_two(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(CREDIT)
+        for contract in (P400, P390):
+            fills(running, contract, "2", "8.50", venue_order_id="v-1")
+        await until(lambda: running.order().order.status is OrderStatus.FILLED)
+        assert len(running.order().order.executions) == 2
+        assert running.kinds() == []
