@@ -38,6 +38,7 @@ from services.common.domain.order_status import (
     IN_FLIGHT,
     TERMINAL,
     OrderStatus,
+    Signal,
     advance,
 )
 from services.common.domain.order_terms import OptionCombo
@@ -127,7 +128,7 @@ class Order(ShownOrder):
         new = self._signaled(old, event, status)
         if new == old:
             return self, Verdict.DUPLICATE
-        changed = self._with(new)
+        changed = self._with(new)._doubting_refusals()
         grown = new.reported_cum_qty != old.reported_cum_qty and bool(new.reported_cum_qty)
         if (old.status, event.signal) in CONTRADICTIONS or (
             grown and old.status in revisions.REFUSED
@@ -136,6 +137,19 @@ class Order(ShownOrder):
         if grown and old.status in TERMINAL:
             return changed, Verdict.LATE_FILL
         return changed, Verdict.CHANGED
+
+    def _doubting_refusals(self) -> Order:
+        """The order with each revision in doubt that was called "not sent" while the venue says
+        that its order was replaced: by it, or by somebody else."""
+        return replace(
+            self,
+            placements=tuple(
+                replace(p, status=OrderStatus.IN_DOUBT)
+                if revisions.is_called_in_question(self.placements, p)
+                else p
+                for p in self.placements
+            ),
+        )
 
     def _check_identity(self, old: Placement, event: PlacementSignaled) -> None:
         if event.venue_order_id and old.venue_order_id not in ("", event.venue_order_id):
@@ -146,8 +160,11 @@ class Order(ShownOrder):
 
     def _signaled(self, old: Placement, event: PlacementSignaled, status: OrderStatus) -> Placement:
         order_qty = old.order_qty
-        if old.replaces and event.order_qty is not None:
-            order_qty = min(order_qty, event.order_qty)
+        told_qty = event.order_qty
+        if event.signal is Signal.FILLED and not told_qty:
+            told_qty = event.cum_qty
+        if old.replaces and told_qty:
+            order_qty = min(order_qty, told_qty)
         reported = old.reported_cum_qty
         if event.cum_qty is not None:  # a cumulative quantity only grows; older news has less
             reported = max(reported or ZERO, event.cum_qty)

@@ -54,10 +54,11 @@ class ShownOrder:
     def _live_of(self, chain: list[Placement]) -> Decimal:
         """What may be live of a placement and its revisions, the largest of which counts.
 
-        A fill of the old order is off the new one's quantity, also before the venue has said so.
+        A fill of the old order is off the new one's quantity, also before the venue has said so;
+        but not if the old order has ended otherwise and the new one works on all the same.
         """
         live = max(map(self.may_be_live, chain))
-        if len(chain) == 1 or not live:
+        if len(chain) == 1 or not live or any(map(self._outlives, chain)):
             return live
         asked_qty = max(self.terms_of(p).order_qty for p in chain if self.counts(p))
         return min(live, max(sub(asked_qty, self.cum_qty), ZERO))
@@ -89,19 +90,27 @@ class ShownOrder:
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether a replaced order's fills and its revision come to more than was asked for.
+        """Whether the fills and what surely works besides come to more than was asked for.
 
-        A fill had raced the replace, and the venue did not take it off; until the old order has
-        been replaced for sure, the venue may still do so.
+        A fill had raced the replace, and the venue did not take it off the revision; until the old
+        order has ended for sure, the venue may still do so. Or a fill came of a placement that had
+        been called dead.
         """
         live = total(max(map(self._live_once_replaced, c)) for c in self._chains())
         return add(self.cum_qty, live) > self.asked_qty
 
     def _live_once_replaced(self, placement: Placement) -> Decimal:
         replaced = self.placement(placement.replaces)
-        if replaced is not None and replaced.status is not OrderStatus.REPLACED:
-            return ZERO
-        return self.may_be_live(placement)
+        if replaced is None or replaced.status is OrderStatus.REPLACED:
+            return self.may_be_live(placement)
+        return self.may_be_live(placement) if self._outlives(placement) else ZERO
+
+    def _outlives(self, revision: Placement) -> bool:
+        """Whether a revision works though its order ended, and not by being replaced."""
+        old = self.placement(revision.replaces)
+        if old is None or old.status not in TERMINAL or old.status is OrderStatus.REPLACED:
+            return False
+        return revision.status in WORKING
 
     def terms_of(self, placement: Placement) -> OrderSpec:
         """The terms under which a placement works; its own quantity may be less."""

@@ -29,6 +29,14 @@ def counts(placements: Sequence[Placement], placement: Placement) -> bool:
     return replaced is None or replaced.status is OrderStatus.REPLACED
 
 
+def is_called_in_question(placements: Sequence[Placement], placement: Placement) -> bool:
+    """Whether it is a revision that was called "not sent", and its order has been replaced."""
+    replaced = find(placements, placement.replaces)
+    if replaced is None or placement.status is not OrderStatus.UNPLACED:
+        return False
+    return replaced.status is OrderStatus.REPLACED
+
+
 def chains(placements: Sequence[Placement]) -> list[list[Placement]]:
     """Placements, each with the revisions that followed it; a venue works one of a chain."""
     of: dict[str, list[Placement]] = {}
