@@ -59,7 +59,8 @@ def closing_order(
     if qty <= 0:
         raise Refused(
             Reason.INSUFFICIENT_QTY,
-            f"open exits and short calls leave nothing of {asked.instrument.key} free to close",
+            f"open exits, exercises and short options leave nothing of {asked.instrument.key} "
+            "free to close",
         )
     return replace(order, order_qty=qty)
 

@@ -24,13 +24,16 @@ from services.common.domain.errors import (
     TandemError,
     Unavailable,
 )
+from services.common.domain.executions import Side
 from services.common.domain.order_status import OrderStatus
 from services.common.runtime.tasks import TaskOwner
 from services.router.books.books import Books
 from services.router.books.entries import InstructionEntry, OrderKey
+from services.router.books.positions import Position
 from services.router.journal.journal import Journal
 from services.router.journal.records import (
     AlertRaised,
+    Instruction,
     InstructionAnswered,
     InstructionIntended,
     Record,
@@ -40,6 +43,7 @@ from services.router.journal.store import JournalError
 from services.router.risk.gate import Role, check_gate
 from services.router.routing.accounts import AccountLinks
 from services.router.routing.link import VenueLink
+from services.router.routing.spare import free_of, spare_longs
 from services.router.routing.work import WorkTools, not_durable
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -111,10 +115,7 @@ class Instructing:
             )
         if len(held) > 1:
             raise InvalidRequest("venue", "required: several venues hold the contracts")
-        if asked.qty is not None and asked.qty > held[0].qty:
-            raise Refused(
-                Reason.INSUFFICIENT_QTY, f"qty: {asked.qty} is more than is held, {held[0].qty}"
-            )
+        self._check_free(asked, held[0])
         check_gate(self._books, asked.account_id, Role.EXIT)
         view = self._link(asked.account_id, held[0].venue).view()
         if not view.ready:
@@ -123,6 +124,29 @@ class Instructing:
                 f"{asked.contract.key} is held at {view.name}, which can't take it: {view.why_not}",
             )
         return replace(asked, venue=held[0].venue)
+
+    def _check_free(self, asked: InstructionIntended, held: Position) -> None:
+        """Raise Refused INSUFFICIENT_QTY if contracts are promised to exits or instructions,
+        NO_COVER if short legs would be left naked. Without a quantity it is about all."""
+        qty = held.qty if asked.qty is None else asked.qty
+        where = (asked.account_id, held.venue, self._books)
+        if asked.instruction is Instruction.EXERCISE:
+            free = free_of(
+                asked.contract, Side.SELL, asked.account_id, self._books, despite_doubts=True
+            )[0][held.venue]
+            if qty > free:
+                raise Refused(
+                    Reason.INSUFFICIENT_QTY,
+                    f"qty: {qty} is more than is free of exits and other exercises, {free} of the "
+                    f"{held.qty} that are held",
+                )
+        if not self._accounts[asked.account_id].allow_uncovered:
+            spare = spare_longs(asked.contract, held.qty, *where)
+            if qty > spare:
+                raise Refused(
+                    Reason.NO_COVER,
+                    f"qty: of the {held.qty} that are held short legs need all but {spare}",
+                )
 
     def _link(self, account_id: str, venue: str) -> VenueLink:
         link = self._accounts[account_id].link(venue)

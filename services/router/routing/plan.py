@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.common.domain.amounts import mul, sub, total
+from services.common.domain.amounts import sub, total
 from services.common.domain.errors import (
     Effect,
     NotFound,
@@ -21,7 +21,7 @@ from services.common.domain.errors import (
     VenueCause,
 )
 from services.common.domain.executions import Side
-from services.common.domain.instruments import Equity, Instrument
+from services.common.domain.instruments import Equity, OptionContract
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OptionCombo
 from services.router.books.books import Books
@@ -37,9 +37,9 @@ from services.router.routing.legs import (
     closing_legs,
     naked_leg,
     needed_of,
-    parts_of,
     role_of_legs,
 )
+from services.router.routing.spare import bares_a_short, free_of, spare_longs
 from services.router.routing.venue import VenueView
 
 Facts = Mapping[str, VenueFacts | ReadFailed]
@@ -77,13 +77,20 @@ def plan_order(
         raise NotFound(
             Reason.VENUE_NOT_FOUND, f"order.venue_pin: {account_id} has no venue {spec.venue_pin!r}"
         )
+    if (account_id, spec.client_order_id) in books.instructions:
+        raise Refused(
+            Reason.CLIENT_ORDER_ID_REUSED,
+            f"order.client_order_id: {spec.client_order_id!r} is an instruction's",
+        )
     role = role_of(spec, account_id, books)
     if isinstance(spec.instrument, OptionCombo):
         naked = None if allow_uncovered else naked_leg(spec.instrument)
         if naked is not None:
             raise Refused(Reason.NO_COVER, f"order.legs: no long leg covers {naked.key}")
         if closing_legs(spec.instrument):
-            return _plan_at_holder(spec, spec.instrument, role, account_id, books, views)
+            return _plan_at_holder(
+                spec, role, account_id, books, views, allow_uncovered=allow_uncovered
+            )
     if role is Role.EXIT:
         return _plan_exit(spec, account_id, books, views, allow_uncovered=allow_uncovered)
     return _plan_entry(spec, account_id, books, views, facts, allow_uncovered=allow_uncovered)
@@ -149,23 +156,26 @@ def _plan_exit(
     if not able:
         raise Refused(
             Reason.INSUFFICIENT_QTY,
-            f"order.order_qty: {spec.order_qty} is more than open exits and short calls leave free "
-            f"(held {_shown(held)}, free {_shown(free)})",
+            f"order.order_qty: {spec.order_qty} is more than open exits, exercises and short "
+            f"options leave free (held {_shown(held)}, free {_shown(free)})",
         )
     return _at_holder(Role.EXIT, able, spec.instrument.key)
 
 
 def _plan_at_holder(
     spec: OrderSpec,
-    combo: OptionCombo,
     role: Role,
     account_id: str,
     books: Books,
     views: Sequence[VenueView],
+    *,
+    allow_uncovered: bool,
 ) -> Plan:
     """A multi-leg order that closes something goes to the one venue that holds all of that."""
+    assert isinstance(spec.instrument, OptionCombo)
+    combo = spec.instrument
     legs = closing_legs(combo)
-    free = [_free(leg.contract, leg.side, account_id, books)[0] for leg in legs]
+    free = [free_of(leg.contract, leg.side, account_id, books)[0] for leg in legs]
     able = [
         view
         for view in views
@@ -182,8 +192,20 @@ def _plan_at_holder(
         raise Refused(
             Reason.INSUFFICIENT_QTY,
             f"order.order_qty: no venue holds what {spec.order_qty} would close, free of other "
-            f"exits ({shown})",
+            f"exits and exercises ({shown})",
         )
+    if not allow_uncovered:
+        name = able[0].name
+        able = [
+            view
+            for view in able
+            if not bares_a_short(combo, spec.order_qty, account_id, view.name, books)
+        ]
+        if not able:
+            raise Refused(
+                Reason.NO_COVER,
+                f"order.legs: a short leg that is held at {name} would be left without a long one",
+            )
     return _at_holder(role, able, "what the order closes")
 
 
@@ -205,33 +227,18 @@ def free_to_exit(
 ) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
     """Per venue: what is held that the order could close, free of open exits, and in all.
 
-    Shares behind short calls are not free: selling them would leave the calls naked.
+    Shares behind short calls are not free: selling them would leave the calls naked. Nor are long
+    options behind the short legs of multi-leg orders.
     """
-    free, held = _free(spec.single, spec.side, account_id, books)
+    free, held = free_of(spec.single, spec.side, account_id, books)
+    if isinstance(spec.single, OptionContract) and spec.side is Side.SELL and not allow_uncovered:
+        for venue, qty in free.items():
+            free[venue] = spare_longs(spec.single, qty, account_id, venue, books)
     if isinstance(spec.instrument, Equity) and spec.side is Side.SELL and not allow_uncovered:
         for venue in free:
             promised = promised_shares(books, account_id, venue, spec.instrument.symbol)
             free[venue] = max(sub(free[venue], promised), Decimal(0))
     return free, held
-
-
-def _free(
-    instrument: Instrument, side: Side, account_id: str, books: Books
-) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-    held = {
-        p.venue: p.qty.copy_abs()
-        for p in books.held(account_id)
-        if p.instrument.key == instrument.key and p.qty * side.sign < 0
-    }
-    free = dict(held)
-    for entry in books.open_entries(account_id):
-        part = (instrument.key, side)
-        ratios = [qty for key, way, qty in parts_of(entry.order.spec) if (key, way) == part]
-        for placement in entry.order.placements:
-            if ratios and placement.venue in free:
-                live = mul(entry.order.may_be_live(placement), total(ratios))
-                free[placement.venue] = sub(free[placement.venue], live)
-    return {venue: max(qty, Decimal(0)) for venue, qty in free.items()}, held
 
 
 def _plan_entry(
