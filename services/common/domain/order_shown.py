@@ -14,7 +14,7 @@ from services.common.domain import revisions
 from services.common.domain.amounts import add, sub, total
 from services.common.domain.errors import Cause
 from services.common.domain.executions import Execution
-from services.common.domain.fills import average_px, filled_qty
+from services.common.domain.fills import average_px, begun_qty, filled_qty
 from services.common.domain.order_events import Placement, ReplaceRequested
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OPEN, TERMINAL, WORKING, OrderStatus
@@ -175,10 +175,14 @@ class ShownOrder:
         return [e for e in self.executions if e.client_id == placement.placement_id]
 
     def missing_fills(self, placement: Placement) -> Decimal:
-        """What the venue says is filled there and is not booked yet."""
-        if placement.reported_cum_qty is None:
-            return ZERO
-        return max(sub(placement.reported_cum_qty, self.filled_by(placement)), ZERO)
+        """What the venue says is filled there and is not booked yet.
+
+        A unit of a multi-leg order that one leg has begun is filled in whole, or an end of the
+        order is no end: its other legs are missing.
+        """
+        begun = begun_qty(self.spec.instrument, self._executions_of(placement))
+        reported = max(placement.reported_cum_qty or ZERO, min(begun, placement.order_qty))
+        return max(sub(reported, self.filled_by(placement)), ZERO)
 
     def placement_status(self, placement: Placement) -> OrderStatus:
         """Its status as shown: an end is believed only once its executions add up.

@@ -251,3 +251,34 @@ async def test_fills_of_two_legs_under_one_venue_order_id_are_two(tmp_path: Path
         await until(lambda: running.order().order.status is OrderStatus.FILLED)
         assert len(running.order().order.executions) == 2
         assert running.kinds() == []
+
+
+@virtual
+async def test_an_end_with_one_leg_filled_is_not_believed_and_told(tmp_path: Path) -> None:
+    """The parent of two legs counts whole units, so it says that nothing was filled."""
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(CREDIT)
+        fills(running, P400, "2", "8.50")
+        await until(lambda: running.order().order.executions)
+        ended = word(running.alpaca, OrderStatus.CANCELED, Signal.CANCELED, "0")
+        ended = replace(ended, instrument=None, side=None)
+        running.alpaca.knows[PLACED] = ended
+        running.alpaca.news.put_nowait(ended)
+        await until(lambda: running.alerts("FILLS_MISSING"), within_s=180)
+        assert running.order().order.is_open
+        fills(running, P390, "2", "7.00")
+        await until(lambda: not running.order().order.is_open)
+        assert running.order().order.status is OrderStatus.FILLED
+
+
+@virtual
+async def test_a_leg_whose_fill_was_not_told_is_fetched(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(CREDIT)
+        fills(running, P400, "2", "8.50")
+        await until(lambda: running.order().order.executions)
+        known = running.order().order.executions[-1]
+        other = replace(known, exec_id="e-leg", instrument=P390, side=Side.BUY)
+        running.alpaca.fills.append(replace(other, venue_order_id="leg-2"))
+        await until(lambda: running.order().order.status is OrderStatus.FILLED)
+        assert running.kinds() == []
