@@ -66,6 +66,8 @@ IN_FLIGHT: Final = frozenset({_S.PENDING_NEW, _S.IN_DOUBT})
 WORKING: Final = frozenset(
     {_S.ACCEPTED, _S.PARTIALLY_FILLED, _S.PENDING_CANCEL, _S.PENDING_REPLACE, _S.SUSPENDED}
 )
+# Working, and no change of it is pending.
+PLAINLY_WORKING: Final = WORKING - {_S.PENDING_CANCEL, _S.PENDING_REPLACE}
 # Is, or may be, live at a venue.
 OPEN: Final = IN_FLIGHT | WORKING
 # Ended at the venue, by its word.

@@ -160,8 +160,9 @@ class Books:
             case PlacementIntended():
                 planned = PlacementPlanned(record.placement)
                 key = (record.account_id, record.client_order_id)
+                entry = self._change(seq, at, key, planned, RecordTimes())
                 self.by_placement[record.placement.placement_id] = key
-                return [self._change(seq, at, key, planned, RecordTimes())]
+                return [entry]
             case PlacementFreed():
                 key = (record.account_id, record.client_order_id)
                 return [self._change(seq, at, key, record.freed, RecordTimes())]

@@ -116,13 +116,15 @@ class Journal:
         if self._failure is not None:
             raise self._failure
         at = self._clock.now()
-        for record in records:
-            seq = self._head.seq + 1
-            data = codec.encode(seq, at, record)
-            self._apply(seq, at, record)
-            self._head = Head(seq, link(self._head.hash, data))
-            self._pending.append(Entry(seq, data, self._head.hash))
-        self._wake.set()
+        try:
+            for record in records:
+                seq = self._head.seq + 1
+                data = codec.encode(seq, at, record)
+                self._apply(seq, at, record)
+                self._head = Head(seq, link(self._head.hash, data))
+                self._pending.append(Entry(seq, data, self._head.hash))
+        finally:  # what was applied is written, also if a later record did not fit
+            self._wake.set()
         return self._head.seq
 
     async def durable(self, seq: int | None = None) -> None:

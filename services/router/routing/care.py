@@ -15,8 +15,15 @@ from dataclasses import dataclass
 import structlog
 
 from services.common.domain.errors import Cause, NotFound, Reason, Refused, TandemError
+from services.common.domain.order import Order
 from services.common.domain.order_events import Placement, PlacementSignaled
-from services.common.domain.order_status import IN_FLIGHT, WORKING, OrderStatus, Signal
+from services.common.domain.order_status import (
+    IN_FLIGHT,
+    PLAINLY_WORKING,
+    WORKING,
+    OrderStatus,
+    Signal,
+)
 from services.common.domain.reports import Lookup, LookupResult
 from services.common.runtime.clock import Clock
 from services.common.runtime.telemetry import continued
@@ -115,6 +122,7 @@ class Care:
         for key, placement in self._placements(link):
             unsettled = (
                 placement.status in IN_FLIGHT
+                or placement.status is OrderStatus.PENDING_REPLACE
                 or self._unshown.stands(placement.placement_id)
                 or self._books.orders[key].order.is_being_replaced(placement)
             )
@@ -179,11 +187,25 @@ class Care:
     async def look_up(self, placement: Placement, link: VenueLink) -> None:
         """Ask the venue for one placement. Absence is information, it ends nothing."""
         found = await link.port.find_order(placement.placement_id)
+        self._intake.looked_up(placement.placement_id)
         if found.lookup is Lookup.FOUND and found.report is not None:
             self._unshown.settled(placement.placement_id)
-            self._intake.take_report(found.report)
+            if found.report.status in PLAINLY_WORKING:
+                self._leave_pending_replace(placement)
+            self._intake.take_report(found.report, fresh=True)
         elif placement.status in WORKING:
             self._not_shown(placement, link, found)
+
+    def _leave_pending_replace(self, asked_for: Placement) -> None:
+        """Its replace has come to nothing if it works and no revision of it can be in force: the
+        venue's word of that was lost."""
+        entry = self._books.orders[self._books.by_placement[asked_for.placement_id]]
+        known = entry.order.placement(asked_for.placement_id)
+        assert known is not None, "placements are never forgotten"
+        statuses = {asked_for.status, known.status}
+        if statuses == {OrderStatus.PENDING_REPLACE} and not entry.order.is_being_replaced(known):
+            rejected = PlacementSignaled(known.placement_id, Signal.REPLACE_REJECTED)
+            self._intake.take_signal(entry, rejected)
 
     def _not_shown(self, placement: Placement, link: VenueLink, found: LookupResult) -> None:
         """A venue no longer shows what it had: it may have ended while nobody listened."""
@@ -217,20 +239,45 @@ class Care:
         placement = order.placement(placement_id)
         if placement is None or placement.status not in WORKING:
             return
+        pending = placement.status is OrderStatus.PENDING_CANCEL
         if not order.cancel_requested and not await self._is_excess(key, placement, link):
+            if pending:
+                await self._mind_pending_cancel(key, placement, link)
             return
+        self._alarm_if_overdue(key, placement_id, link)
+        if not pending or await self._was_asked_in_vain(placement, link):
+            await self.cancel(key, placement_id, link)
+
+    def _alarm_if_overdue(self, key: OrderKey, placement_id: str, link: VenueLink) -> None:
         if self._cancels.is_to_be_alarmed(placement_id):
             text = f"{placement_id}: a cancel was asked for and the order has not ended"
             where = _where(key, link)
             self._alarm(AlertRaised("CANCEL_OVERDUE", Severity.CRITICAL, text, *where))
-        pending = placement.status is OrderStatus.PENDING_CANCEL
-        if not pending or await self._was_asked_in_vain(placement, link):
-            await self.cancel(key, placement_id, link)
+
+    async def _mind_pending_cancel(
+        self, key: OrderKey, placement: Placement, link: VenueLink
+    ) -> None:
+        """A cancel that is not to be asked for again, as that of a replace: if the order works on
+        by the venue's present word, it was refused."""
+        placement_id = placement.placement_id
+        self._alarm_if_overdue(key, placement_id, link)
+        in_vain = await self._was_asked_in_vain(placement, link)
+        if not self._cancels.stands(placement_id):  # asked for by somebody else, or long ago
+            self._cancels.asked(placement_id)
+        entry = self._books.orders[key]
+        known = entry.order.placement(placement_id)
+        if not in_vain or entry.order.cancel_requested or known is None:
+            return
+        if known.status is OrderStatus.PENDING_CANCEL:
+            self._cancels.settled(placement_id)
+            rejected = PlacementSignaled(placement_id, Signal.CANCEL_REJECTED)
+            self._intake.take_signal(entry, rejected)
 
     async def _is_excess(self, key: OrderKey, placement: Placement, link: VenueLink) -> bool:
-        """Whether a revision works more than is left, by the venue's present word: a fill has
-        raced the replace. That is alarmed, entries stop, and the revision is canceled."""
-        if not placement.replaces or not self._books.orders[key].order.is_exceeded:
+        """Whether the latest placement works more than is left, by the venue's present word: a
+        fill has raced what took the old one's place, or came late. That is alarmed, entries stop,
+        and the placement is canceled."""
+        if not _exceeds(self._books.orders[key].order, placement):
             return False
         await self.look_up(placement, link)
         order = self._books.orders[key].order
@@ -254,7 +301,7 @@ class Care:
         found = await link.port.find_order(placement.placement_id)
         if found.lookup is not Lookup.FOUND or found.report is None:
             return False
-        self._intake.take_report(found.report)
+        self._intake.take_report(found.report, fresh=True)
         return found.report.status in WORKING - {OrderStatus.PENDING_CANCEL}
 
     def _alarm(self, alert: AlertRaised) -> None:
@@ -299,6 +346,13 @@ class Care:
         except TandemError as error:
             return error
         return None
+
+
+def _exceeds(order: Order, placement: Placement) -> bool:
+    """Whether it is what works too much: the latest of several that work, or have worked."""
+    working = [p for p in order.placements if p.status in WORKING and order.may_be_live(p) > 0]
+    is_latest = bool(working) and working[-1].placement_id == placement.placement_id
+    return order.is_exceeded and is_latest and len(order.placements) > 1
 
 
 def _where(key: OrderKey, link: VenueLink) -> tuple[str, str, str]:

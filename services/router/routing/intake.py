@@ -22,7 +22,13 @@ from services.common.domain.order_events import (
     Verdict,
 )
 from services.common.domain.order_spec import PlacementId
-from services.common.domain.order_status import TERMINAL, WORKING, OrderStatus, Signal
+from services.common.domain.order_status import (
+    PLAINLY_WORKING,
+    TERMINAL,
+    WORKING,
+    OrderStatus,
+    Signal,
+)
 from services.common.domain.order_terms import OptionCombo
 from services.common.domain.reports import OrderReport
 from services.common.domain.revisions import REFUSED
@@ -57,8 +63,11 @@ class Intake:
         self._on_attention = on_attention
         self._to_look_up: set[str] = set()
 
-    def take_report(self, report: OrderReport) -> None:
-        """Apply a venue's word on an order; quarantine it if it is not ours or does not fit."""
+    def take_report(self, report: OrderReport, *, fresh: bool = False) -> None:
+        """Apply a venue's word on an order; quarantine it if it is not ours or does not fit.
+
+        `fresh` is the answer to a look-up: how the order stands now.
+        """
         entry, placement_id = self._owner(
             report.account_id, report.venue, report.client_id, report.venue_order_id
         )
@@ -67,7 +76,11 @@ class Intake:
                 self._quarantine_order(report, "an order that this router did not place")
             return
         if self._is_old_news(entry, placement_id, report):
-            return
+            if not fresh:
+                self._to_look_up.add(placement_id)
+                return
+            if report.status not in PLAINLY_WORKING:
+                return
         signaled = PlacementSignaled(
             placement_id,
             report.signal,
@@ -85,7 +98,8 @@ class Intake:
 
     def _is_old_news(self, entry: OrderEntry, placement_id: str, report: OrderReport) -> bool:
         """A revision that was turned down had been shown as pending before: the stream's word of
-        that can come after the answer. It counts only once the old order has been replaced."""
+        that can come after the answer. It counts only once the old order has been replaced, or
+        if a look-up shows the revision at work."""
         order = entry.order
         revision = order.placement(placement_id)
         old = None if revision is None else order.placement(revision.replaces)
@@ -95,15 +109,18 @@ class Intake:
 
     def to_look_up(self, venue: str) -> list[Placement]:
         """Placements at the venue that must be asked for, since what was said of them does not
-        fit: a revision was refused, and its order was replaced. Each is given once."""
+        fit: a revision was refused, and then it was shown, or its order was replaced."""
         found = []
         for placement_id in list(self._to_look_up):
             entry = self._books.orders[self._books.by_placement[placement_id]]
             placement = entry.order.placement(placement_id)
             if placement is not None and placement.venue == venue:
-                self._to_look_up.discard(placement_id)
                 found.append(placement)
         return found
+
+    def looked_up(self, placement_id: str) -> None:
+        """The venue has answered for it."""
+        self._to_look_up.discard(placement_id)
 
     def _is_leg(self, report: OrderReport) -> bool:
         """Whether it is a leg of a multi-leg order of ours, which says no more than its parent."""
@@ -125,7 +142,7 @@ class Intake:
             PlacementReported(order.account_id, order.client_order_id, signaled, times)
         ]
         records += self._alerts(verdict, entry, signaled.placement_id, signaled.raw_status)
-        records += _doubts(changed, signaled)
+        records += _doubts(order, changed)
         self._journal.record(*records)
         self._look_after(entry.key, signaled)
 
@@ -142,14 +159,14 @@ class Intake:
         # Refused just now: asked again at once, it would be refused again, without an end.
         waits = signaled.signal is Signal.CANCEL_REJECTED
         pending = placement.status is OrderStatus.PENDING_CANCEL
+        doubted: set[str] = set()
         if placement.status is OrderStatus.REPLACED:
-            self._to_look_up.update(
-                p.placement_id
-                for p in order.placements
-                if p.replaces == placement.placement_id and p.status in REFUSED
-            )
-        missing = order.missing_fills(placement) > 0 or bool(self._to_look_up)
-        if missing or order.is_exceeded or (stands and not pending and not waits):
+            revisions = (p for p in order.placements if p.replaces == placement.placement_id)
+            in_question = (p for p in revisions if p.status in REFUSED | {OrderStatus.IN_DOUBT})
+            doubted = {p.placement_id for p in in_question}
+            self._to_look_up |= doubted
+        missing = order.missing_fills(placement) > 0
+        if missing or doubted or order.is_exceeded or (stands and not pending and not waits):
             self._on_attention()
 
     def take_execution(self, execution: Execution) -> None:
@@ -295,22 +312,26 @@ def _check_terms(report: OrderReport, entry: OrderEntry, placement_id: str) -> N
         raise IllegalEvent(f"the venue's order is for a quantity of {report.order_qty}")
 
 
-def _doubts(order: Order, signaled: PlacementSignaled) -> list[Record]:
-    """The alert of an order of which nobody knows whether the venue has it."""
-    placement = order.placement(signaled.placement_id)
-    if signaled.signal is not Signal.DOUBTED or placement is None:
-        return []
-    why = signaled.cause.message if signaled.cause is not None else "no answer"
+def _doubts(order: Order, changed: Order) -> list[Record]:
+    """The alerts of what got into doubt: nobody knows whether the venue has it."""
     return [
         AlertRaised(
             "ORDER_IN_DOUBT",
             Severity.CRITICAL,
-            f"{placement.placement_id}: {why}",
+            f"{now.placement_id}: {_why_in_doubt(was, now)}",
             order.account_id,
-            placement.venue,
+            now.venue,
             order.client_order_id,
         )
+        for was, now in zip(order.placements, changed.placements, strict=True)
+        if now.status is OrderStatus.IN_DOUBT and was.status is not OrderStatus.IN_DOUBT
     ]
+
+
+def _why_in_doubt(was: Placement, now: Placement) -> str:
+    if was.status is OrderStatus.UNPLACED:
+        return "it was refused, and yet its order has been replaced"
+    return now.cause.message if now.cause is not None else "no answer"
 
 
 def _place(execution: Execution) -> str:

@@ -233,7 +233,8 @@ def _working(order: Order) -> Placement:
         raise Refused(
             Reason.ORDER_ENDED, f"{order.client_order_id} is not live: {order.status.value}"
         )
-    if len(live) > 1 or live[0].status not in _REPLACEABLE or order.cancel_requested:
+    settled = len(live) == 1 and not order.is_being_replaced(live[0])
+    if not settled or live[0].status not in _REPLACEABLE or order.cancel_requested:
         raise Refused(
             Reason.CHANGE_IN_PROGRESS,
             f"{order.client_order_id} can't be replaced while it is {order.status.value}",

@@ -154,6 +154,24 @@ async def test_a_failed_commit_is_told_to_all_who_wait_and_nothing_follows(
 
 
 @virtual
+async def test_what_was_applied_before_a_fault_of_the_fold_is_written(tmp_path: Path) -> None:
+    async with writing(tmp_path / "j.db") as writing_:
+        real = writing_.journal._apply
+
+        def apply(seq: int, at: datetime, record: Record) -> None:
+            if record == alert("does not fit"):
+                raise RuntimeError("a fault of ours")
+            real(seq, at, record)
+
+        writing_.journal._apply = apply
+        with pytest.raises(RuntimeError):
+            writing_.journal.record(alert("fits"), alert("does not fit"))
+        async with asyncio.timeout(1):
+            await writing_.journal.durable()
+    assert len(stored(tmp_path / "j.db")) == 1
+
+
+@virtual
 async def test_any_fault_of_the_writer_is_a_failure_of_the_journal(tmp_path: Path) -> None:
     """A writer that ended in silence would leave every order waiting for ever."""
 
