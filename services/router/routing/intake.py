@@ -46,6 +46,7 @@ from services.router.journal.records import (
     TradingState,
     TradingStateSet,
 )
+from services.router.routing.unclaimed import Unclaimed
 
 _ALERTS = {
     Verdict.CONTRADICTION: ("VENUE_CONTRADICTION", Severity.CRITICAL),
@@ -62,6 +63,7 @@ class Intake:
         self._books = books
         self._on_attention = on_attention
         self._to_look_up: set[str] = set()
+        self._unclaimed = Unclaimed(books)
 
     def take_report(self, report: OrderReport, *, fresh: bool = False) -> None:
         """Apply a venue's word on an order; quarantine it if it is not ours or does not fit.
@@ -72,7 +74,7 @@ class Intake:
             report.account_id, report.venue, report.client_id, report.venue_order_id
         )
         if entry is None:
-            if not self._is_leg(report):
+            if not self._is_leg(report) and not self._unclaimed.keeps(report):
                 self._quarantine_order(report, "an order that this router did not place")
             return
         if self._is_old_news(entry, placement_id, report):
@@ -145,6 +147,8 @@ class Intake:
         records += _doubts(order, changed)
         self._journal.record(*records)
         self._look_after(entry.key, signaled)
+        for leg in self._unclaimed.to_judge():
+            self.take_report(leg)
 
     def take_contradiction(self, entry: OrderEntry, placement_id: str, what: str) -> None:
         """Alarm that somebody's word was wrong which the evidence had refuted before it came."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from services.common.domain.errors import Reason, Refused
+from services.common.domain.errors import Reason, Refused, TandemError, Unavailable
 from services.common.domain.executions import Side
 from services.common.domain.instruments import OptionContract
 from services.common.domain.occ import parse_occ
@@ -20,10 +21,11 @@ from services.common.domain.order_terms import (
     OrderLeg,
     PositionIntent,
 )
+from services.common.domain.reports import OrderReport
 from services.router.routing.legs import naked_leg
 from tests.unit.domain.orders import execution, spec
 from tests.unit.router.harness import Running, router, until, virtual
-from tests.unit.router.scripted_port import PLACED, word
+from tests.unit.router.scripted_port import PLACED, accepts, refuses, word
 
 P400, P390 = parse_occ("SPY241115P00400000"), parse_occ("SPY241115P00390000")
 LATER = parse_occ("SPY241220P00390000")
@@ -282,3 +284,50 @@ async def test_a_leg_whose_fill_was_not_told_is_fetched(tmp_path: Path) -> None:
         running.alpaca.fills.append(replace(other, venue_order_id="leg-2"))
         await until(lambda: running.order().order.status is OrderStatus.FILLED)
         assert running.kinds() == []
+
+
+def told_leg(running: Running, parent: str) -> OrderReport:
+    """The venue's word on a leg, under an id of its own."""
+    placed = accepts(running.alpaca.sent[-1])
+    return replace(
+        placed,
+        venue="alpaca",
+        client_id="uuid",
+        venue_order_id="leg-1",
+        parent=parent,
+        instrument=P400,
+        side=Side.SELL,
+    )
+
+
+@virtual
+async def test_legs_told_before_the_answer_are_no_strangers(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        port = running.alpaca
+        port.hold = asyncio.Event()
+        waiting = asyncio.ensure_future(running.submit(CREDIT))
+        await until(lambda: port.sent)
+        port.news.put_nowait(told_leg(running, accepts(port.sent[-1]).venue_order_id))
+        port.news.put_nowait(replace(told_leg(running, "a stranger's"), venue_order_id="leg-2"))
+        await asyncio.sleep(1)
+        assert running.kinds() == []
+        port.hold.set()
+        await waiting
+        await until(lambda: running.kinds())
+        assert list(running.core.books.quarantine) == ["order:main:alpaca:leg-2"]
+
+
+@virtual
+async def test_legs_of_an_order_that_was_not_sent_are_strangers(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        port = running.alpaca
+        port.hold = asyncio.Event()
+        port.answer = refuses(Unavailable(Reason.RATE_LIMITED, "429"))
+        waiting = asyncio.ensure_future(running.submit(CREDIT))
+        await until(lambda: port.sent)
+        port.news.put_nowait(told_leg(running, "v-9"))
+        await asyncio.sleep(1)
+        port.hold.set()
+        with pytest.raises(TandemError):
+            await waiting
+        assert "QUARANTINED" in running.kinds()
