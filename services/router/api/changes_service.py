@@ -19,7 +19,7 @@ from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.domain.errors import InvalidRequest, TandemError
 from services.common.domain.instruments import OptionContract
 from services.common.domain.order_rules import check_order
-from services.common.domain.order_spec import CLIENT_ORDER_ID
+from services.common.domain.order_spec import CLIENT_ORDER_ID, OrderSpec
 from services.common.domain.reports import InstructionReport
 from services.common.runtime.clock import Clock
 from services.common.runtime.telemetry import current_traceparent
@@ -114,7 +114,7 @@ class ChangesServicer:
         order = closing_order(
             asked, account.account_id, self._books, allow_uncovered=account.allow_uncovered
         )
-        check_order(order)
+        _check_close(order)
         entry = await self._desk.submit(
             account.account_id,
             order,
@@ -150,6 +150,15 @@ class ChangesServicer:
             InstructionIntended(*key, kind, request.venue, contract, qty)
         )
         instruction_to_wire(InstructionReport(entry.status, entry.cause), reply)
+
+
+def _check_close(order: OrderSpec) -> None:
+    """As `check_order`, of a request whose fields are those of the order by themselves."""
+    try:
+        check_order(order)
+    except InvalidRequest as error:
+        why = error.message.removeprefix(f"{error.field}: ")
+        raise InvalidRequest(error.field.removeprefix("order."), why) from error
 
 
 def _require_id(text: str, field: str, *, known: bool = False) -> None:

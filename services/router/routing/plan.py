@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.common.domain.amounts import sub, total
+from services.common.domain.amounts import mul, sub, total
 from services.common.domain.errors import (
     Effect,
     NotFound,
@@ -37,6 +37,7 @@ from services.router.routing.legs import (
     closing_legs,
     naked_leg,
     needed_of,
+    parts_of,
     role_of_legs,
 )
 from services.router.routing.spare import bares_a_short, free_of, spare_longs
@@ -126,6 +127,20 @@ def role_of(spec: OrderSpec, account_id: str, books: Books) -> Role:
             f"of {spec.instrument.key} that it would close",
         )
     return Role.EXIT
+
+
+def role_where(
+    spec: OrderSpec, order_qty: Decimal, venue: str, account_id: str, books: Books
+) -> Role:
+    """As `role_of` for a quantity that is to work at a venue: an exit is no larger than what is
+    held there, for with more it would open a position the other way."""
+    role = role_of(spec, account_id, books)
+    for key, side, per_unit in parts_of(spec):
+        held = books.positions.get((account_id, venue, key))
+        reduced = mul(held.qty, Decimal(-side.sign)) if held is not None else Decimal(0)
+        if mul(per_unit, order_qty) > reduced:
+            return Role.ENTRY
+    return role
 
 
 def _plan_exit(

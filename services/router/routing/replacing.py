@@ -33,7 +33,7 @@ from services.router.risk.gate import Role, check_gate
 from services.router.routing.accounts import AccountLinks, read_facts
 from services.router.routing.link import VenueLink
 from services.router.routing.placing import intended, next_revision
-from services.router.routing.plan import Facts, plan_order, role_of
+from services.router.routing.plan import Facts, plan_order, role_of, role_where
 from services.router.routing.revising import Asked, ReplaceWork, has_fills
 from services.router.routing.work import WorkTools, check_not_after, not_durable
 
@@ -150,7 +150,8 @@ class Replacing:
                 f"{key[1]} is at {old.venue}, which can't take the replace: {view.why_not}",
             )
         role = role_of(terms, key[0], self._books)
-        check_gate(self._books, key[0], role)
+        left = sub(terms.order_qty, order.cum_qty)
+        check_gate(self._books, key[0], role_where(terms, left, old.venue, key[0], self._books))
         self._check_not_after(asked)
         if has_fills(order, old):
             check_not_after(order.spec, self._tools.clock)  # what is left is a new send
@@ -251,6 +252,10 @@ def _changed_terms(order: Order, change: OrderChange) -> OrderSpec:
     try:
         check_order(terms)
     except InvalidRequest as error:
-        field = error.field.removeprefix("order.")
-        raise InvalidRequest(field, error.message.removeprefix(f"{error.field}: ")) from error
+        named, asked = error.field.removeprefix("order."), change.asked()
+        if named in asked:
+            why = error.message.removeprefix(f"{error.field}: ")
+            raise InvalidRequest(named, why) from error
+        # The order's own, on which what was asked for does not fit.
+        raise InvalidRequest(next(iter(asked)), f"does not fit it: {error.message}") from error
     return terms

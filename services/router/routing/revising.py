@@ -46,7 +46,7 @@ from services.router.routing.accounts import AccountLinks
 from services.router.routing.intake import Intake
 from services.router.routing.link import VenueLink
 from services.router.routing.placing import intended, new_placement
-from services.router.routing.plan import Plan, role_of
+from services.router.routing.plan import Plan, role_of, role_where
 from services.router.routing.work import OrderWork, WorkTools, not_durable
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -181,7 +181,7 @@ class ReplaceWork:
             raise Refused(Reason.NOT_LEADER, "this router is stopping")
         if self._order.cancel_requested:
             raise Refused(Reason.CHANGE_IN_PROGRESS, "the order was canceled before it was sent")
-        check_gate(tools.books, self.key[0], self.role)
+        check_gate(tools.books, self.key[0], self._role_now())
         if self.asked.not_after is not None and tools.clock.now() > self.asked.not_after:
             raise Refused(Reason.NOT_AFTER_PASSED, "not_after has passed")
 
@@ -310,6 +310,13 @@ class ReplaceWork:
         except TandemError as error:
             return error
         return None
+
+    def _role_now(self) -> Role:
+        """What it is by now: an exit that outgrew its position is none. Raises Refused."""
+        if self.role is not Role.EXIT:
+            return self.role
+        terms = self._order.spec.changed_by(self._known_old().change.then(self.asked.change))
+        return role_where(terms, self._left(), self.old.venue, self.key[0], self.tools.books)
 
     def _left(self) -> Decimal:
         order = self._order

@@ -163,6 +163,14 @@ async def test_a_close_that_is_none_sends_nothing(
         assert len(it.running.alpaca.sent) == 1
 
 
+async def test_a_wrong_field_of_a_close_is_named(path: Path) -> None:
+    async with api(path) as it:
+        await held_short(it.running, "10")
+        limit = closes(order_type=types_pb2.ORDER_TYPE_LIMIT)
+        _, error = await failure(it.broker.ClosePosition(limit, timeout=10))
+        assert error.message.startswith("limit_price: ")
+
+
 async def held_long(it: Api) -> None:
     await it.submit(spec(side=Side.BUY, position_intent=PositionIntent.BUY_TO_OPEN))
     port = it.running.alpaca
