@@ -124,6 +124,9 @@ class Order(ShownOrder):
         status = advance(old.status, event.signal)
         if status is None:
             raise IllegalEvent(f"{event.signal.value} of an order that is {old.status.value}")
+        disproved = event.signal is Signal.DISPROVED and old.status is OrderStatus.IN_DOUBT
+        if disproved and not self.is_left_behind(old):
+            raise IllegalEvent(f"{old.placement_id} may be in force and can't be disproved")
         self._check_identity(old, event)
         new = self._signaled(old, event, status)
         if new == old:

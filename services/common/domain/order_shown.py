@@ -218,6 +218,14 @@ class ShownOrder:
         """Whether a revision of it was sent that was not refused."""
         return any(p.replaces == placement.placement_id and self.counts(p) for p in self.placements)
 
+    def is_left_behind(self, placement: Placement) -> bool:
+        """Whether it is a revision in doubt of an order that has ended, and not by a replace: then
+        the venue has either refused it or has both."""
+        old = self.placement(placement.replaces)
+        if old is None or placement.status is not OrderStatus.IN_DOUBT:
+            return False
+        return old.status in TERMINAL and old.status is not OrderStatus.REPLACED
+
     def _decides(self, placement: Placement) -> bool:
         """Whether the order stands as it does: not if refused, nor if its revision took over."""
         if self.placement_status(placement) is not OrderStatus.REPLACED:

@@ -5,7 +5,8 @@ adapter by its word on a send, or we by asking for a cancel. Signals arrive late
 order, so three rules shape the table:
 
 1. Only evidence ends an order. DOUBTED never leads to a terminal status, and IN_DOUBT is left only
-   by a signal that the venue itself gave.
+   by a signal that the venue itself gave, or, of a revision, by what refutes it (DISPROVED): the
+   venue ended its order otherwise, and does not have the revision.
 2. News never runs backwards. A signal that an order has already passed (ACKNOWLEDGED after FILLED)
    is stale: it changes nothing and is no fault.
 3. Evidence beats words. If the venue shows an order that an adapter had called "not sent", the
@@ -44,6 +45,7 @@ class Signal(Enum):
 
     NOT_SENT = "NOT_SENT"  # the other side's own word: no effect
     DOUBTED = "DOUBTED"  # sent, and no word on it
+    DISPROVED = "DISPROVED"  # a revision that can have had no effect, by how its order ended
     ACKNOWLEDGED = "ACKNOWLEDGED"
     SUSPENDED = "SUSPENDED"
     PENDING_CANCEL = "PENDING_CANCEL"
@@ -107,7 +109,12 @@ TABLE: Final[dict[OrderStatus, dict[Signal, OrderStatus]]] = {
         **_ENDING_SIGNALS,
     },
     # NOT_SENT is missing on purpose: a later attempt's "not sent" says nothing of the first.
-    _S.IN_DOUBT: {_G.DOUBTED: _S.IN_DOUBT, **_LIVE_SIGNALS, **_ENDING_SIGNALS},
+    _S.IN_DOUBT: {
+        _G.DOUBTED: _S.IN_DOUBT,
+        _G.DISPROVED: _S.UNPLACED,
+        **_LIVE_SIGNALS,
+        **_ENDING_SIGNALS,
+    },
     _S.ACCEPTED: {_G.DOUBTED: _S.ACCEPTED, **_LIVE_SIGNALS, **_ENDING_SIGNALS},
     _S.SUSPENDED: {_G.DOUBTED: _S.SUSPENDED, **_LIVE_SIGNALS, **_ENDING_SIGNALS},
     # An ACKNOWLEDGED here is older news than our request; only a refusal leads back.
@@ -136,7 +143,12 @@ TABLE: Final[dict[OrderStatus, dict[Signal, OrderStatus]]] = {
     # A refused order that is shown as live is live, whoever was wrong before.
     _S.REJECTED: {**_ended(_S.REJECTED), **_LIVE_SIGNALS},
     # Evidence beats the adapter's word; see CONTRADICTIONS.
-    _S.UNPLACED: {_G.NOT_SENT: _S.UNPLACED, **_LIVE_SIGNALS, **_ENDING_SIGNALS},
+    _S.UNPLACED: {
+        _G.NOT_SENT: _S.UNPLACED,
+        _G.DISPROVED: _S.UNPLACED,
+        **_LIVE_SIGNALS,
+        **_ENDING_SIGNALS,
+    },
 }
 
 # Steps that follow the evidence and yet must be alarmed: somebody's earlier word was wrong.

@@ -31,6 +31,7 @@ from services.router.books.books import Books
 from services.router.books.entries import OrderKey
 from services.router.journal.journal import Journal
 from services.router.journal.records import AlertRaised, Severity
+from services.router.routing.disproof import Disproof
 from services.router.routing.intake import Intake
 from services.router.routing.link import VenueLink
 from services.router.routing.overdue import Overdue
@@ -91,6 +92,7 @@ class Care:
         self._missing = Overdue(clock.monotonic, alarm_s=settings.alarm_s)
         self._unshown = Overdue(clock.monotonic, alarm_s=settings.alarm_s)
         self._excesses: set[str] = set()
+        self._disproof = Disproof(books, intake, clock, apart_s=settings.round_s)
 
     async def run(self, link: VenueLink) -> None:
         """Look after a venue at intervals and when nudged; ends only by cancellation."""
@@ -186,8 +188,11 @@ class Care:
 
     async def look_up(self, placement: Placement, link: VenueLink) -> None:
         """Ask the venue for one placement. Absence is information, it ends nothing."""
+        may_be_disproved = self._disproof.may_begin(placement)
         found = await link.port.find_order(placement.placement_id)
         self._intake.looked_up(placement.placement_id)
+        if may_be_disproved:
+            self._disproof.take(placement, found.lookup)
         if found.lookup is Lookup.FOUND and found.report is not None:
             self._unshown.settled(placement.placement_id)
             if found.report.status in PLAINLY_WORKING:

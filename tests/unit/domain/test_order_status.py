@@ -77,3 +77,8 @@ def test_the_same_signal_twice_changes_nothing_more(status: OrderStatus) -> None
         once = advance(status, signal)
         if once is not None and signal is not Signal.NOT_SENT:
             assert advance(once, signal) is once
+
+
+def test_only_a_doubt_is_disproved() -> None:
+    for status in STORED - {OrderStatus.IN_DOUBT, OrderStatus.UNPLACED}:
+        assert advance(status, Signal.DISPROVED) is None

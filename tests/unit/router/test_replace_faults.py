@@ -327,6 +327,30 @@ async def test_revision_filled_without_a_quantity_is_filled_as_told(tmp_path: Pa
 
 
 @virtual
+@pytest.mark.parametrize("qty", ["0", "10"])
+async def test_revision_that_nobody_knows_ends_with_its_order(tmp_path: Path, qty: str) -> None:
+    port = ScriptedPort("alpaca", on_replace=NO_ANSWER)
+    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
+        await running.submit(spec())
+        await change(running)
+        if qty == "0":
+            ends(port)
+        else:
+            port.fill(PLACED, "e-1", qty, qty)
+            port.news.put_nowait(word(port, OrderStatus.FILLED, Signal.FILLED, qty))
+        await asyncio.sleep(5)
+        assert running.order().order.status is OrderStatus.IN_DOUBT  # one look-up is not enough
+        await asyncio.sleep(60)
+        order = running.order().order
+        assert order.status is (OrderStatus.CANCELED if qty == "0" else OrderStatus.FILLED)
+        assert not order.is_open
+        revision = order.placement(REVISED)
+        assert revision is not None
+        assert revision.cause is not None
+        assert "has ended without it" in revision.cause.message
+
+
+@virtual
 async def test_revision_that_nobody_knows_stays_in_doubt_if_its_order_was_replaced(
     tmp_path: Path,
 ) -> None:
