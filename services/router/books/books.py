@@ -158,11 +158,7 @@ class Books:
                 entry = self._intend(seq, at, record)
                 return [] if record.placed else [entry]
             case PlacementIntended():
-                planned = PlacementPlanned(record.placement)
-                key = (record.account_id, record.client_order_id)
-                entry = self._change(seq, at, key, planned, RecordTimes())
-                self.by_placement[record.placement.placement_id] = key
-                return [entry]
+                return [self._plan(seq, at, record)]
             case PlacementFreed():
                 key = (record.account_id, record.client_order_id)
                 return [self._change(seq, at, key, record.freed, RecordTimes())]
@@ -240,6 +236,12 @@ class Books:
         times = RecordTimes(received_time=record.received, journal_time=at)
         entry = OrderEntry(order, times, times, seq, seq, record.traceparent)
         self.orders[entry.key] = entry
+        return entry
+
+    def _plan(self, seq: int, at: datetime, record: PlacementIntended) -> OrderEntry:
+        key = (record.account_id, record.client_order_id)
+        entry = self._change(seq, at, key, PlacementPlanned(record.placement), RecordTimes())
+        self.by_placement[record.placement.placement_id] = key
         return entry
 
     def _change(
