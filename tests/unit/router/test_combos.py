@@ -331,3 +331,20 @@ async def test_legs_of_an_order_that_was_not_sent_are_strangers(tmp_path: Path) 
         with pytest.raises(TandemError):
             await waiting
         assert "QUARANTINED" in running.kinds()
+
+
+@virtual
+async def test_legs_of_an_order_filled_before_its_answer_are_no_strangers(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        port = running.alpaca
+        port.hold = asyncio.Event()
+        waiting = asyncio.ensure_future(running.submit(CREDIT))
+        await until(lambda: port.sent)
+        fills(running, P400, "2", "8.50")
+        fills(running, P390, "2", "7.00")
+        await until(lambda: not running.order().order.is_open)
+        port.news.put_nowait(told_leg(running, accepts(port.sent[-1]).venue_order_id))
+        await asyncio.sleep(1)
+        port.hold.set()
+        await waiting
+        assert running.kinds() == []

@@ -175,3 +175,44 @@ async def test_an_instructions_id_is_no_orders(tmp_path: Path) -> None:
             await running.submit(share_order(client_order_id="x-1"))
         assert refused.value.reason is Reason.CLIENT_ORDER_ID_REUSED
         assert await instruct(running) is OrderStatus.ACCEPTED
+
+
+@virtual
+async def test_only_longs_that_live_as_long_are_needed(tmp_path: Path) -> None:
+    december = parse_occ("SPY241220P00380000")
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spread(leg(LATER, I.SELL_TO_OPEN), leg(december, I.BUY_TO_OPEN)))
+        fills(running, LATER, "2", "8.50")
+        fills(running, december, "2", "7.00")
+        await until(lambda: running.order().order.status is OrderStatus.FILLED)
+        await bought(running, P390, "2")
+        with pytest.raises(Refused):
+            await running.submit(selling(december))
+        await running.submit(selling(P390))
+
+
+@virtual
+async def test_shorts_that_are_being_bought_back_with_their_longs_need_no_others(
+    tmp_path: Path,
+) -> None:
+    async with router(tmp_path / "j.db") as running:
+        await opened(running)
+        await bought(running, P390, "1")
+        back = spread(leg(P400, I.BUY_TO_CLOSE), leg(P390, I.SELL_TO_CLOSE), order="o-2")
+        await running.submit(back)
+        await running.submit(selling(P390, "1", "o-3"))
+
+
+@virtual
+async def test_a_short_put_that_is_bought_back_frees_no_longs_of_others(tmp_path: Path) -> None:
+    p410 = parse_occ("SPY241115P00410000")
+    async with router(tmp_path / "j.db") as running:
+        await opened(running)
+        await running.submit(spec(client_order_id="put", instrument=p410, order_qty=Decimal(2)))
+        running.alpaca.fill("put~al~1.0", "e-put", "2", "2")
+        await until(lambda: running.order("put").order.cum_qty)
+        with pytest.raises(Refused) as refused:
+            await running.submit(
+                spread(leg(p410, I.BUY_TO_CLOSE), leg(P390, I.SELL_TO_CLOSE), order="o-2")
+            )
+        assert refused.value.reason is Reason.NO_COVER
