@@ -55,10 +55,10 @@ class ShownOrder:
         """What may be live of a placement and its revisions, the largest of which counts.
 
         A fill of the old order is off the new one's quantity, also before the venue has said so;
-        but not if the old order has ended otherwise and the new one works on all the same.
+        but not once the new one is canceled as excess, since it works on all the same.
         """
         live = max(map(self.may_be_live, chain))
-        if len(chain) == 1 or not live or any(map(self._outlives, chain)):
+        if len(chain) == 1 or not live or any(map(self._is_ended_as_excess, chain)):
             return live
         asked_qty = max(self.terms_of(p).order_qty for p in chain if self.counts(p))
         return min(live, max(sub(asked_qty, self.cum_qty), ZERO))
@@ -104,6 +104,10 @@ class ShownOrder:
         if replaced is None or replaced.status is OrderStatus.REPLACED:
             return self.may_be_live(placement)
         return self.may_be_live(placement) if self._outlives(placement) else ZERO
+
+    def _is_ended_as_excess(self, revision: Placement) -> bool:
+        # Before, the venue may still refuse it: its word on the old order can come first.
+        return revision.status is OrderStatus.PENDING_CANCEL and self._outlives(revision)
 
     def _outlives(self, revision: Placement) -> bool:
         """Whether a revision works though its order ended, and not by being replaced."""
