@@ -258,7 +258,7 @@ class Acting:
         outcome, core = self._outcome, router.core
         outcome.findings += check_journal(core, router.journal_store)
         records = records_of(list(router.journal_store.entries()))
-        outcome.findings += check_alarms(records)
+        outcome.findings += check_alarms(records, self._exposure.venue_faults)
         outcome.findings += check_failovers(records, core.books.failover_count, self._is_exit)
         outcome.failovers = core.books.failover_count
         outcome.findings += check_told(self._watcher.told, standing_of(core.books))

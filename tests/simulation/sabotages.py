@@ -96,9 +96,9 @@ def unknown_read_as_empty(patch: pytest.MonkeyPatch) -> None:
     """A look-up that fails has found nothing."""
     look_up = Listings.order_by_client_id
 
-    async def nothing(self: Listings, client_id: str) -> Any:
+    async def nothing(self: Listings, *args: Any, **named: Any) -> Any:
         try:
-            return await look_up(self, client_id)
+            return await look_up(self, *args, **named)
         except ReadFailed:
             return None
 

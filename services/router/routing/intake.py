@@ -312,7 +312,8 @@ def _check_terms(report: OrderReport, entry: OrderEntry, placement_id: str) -> N
         raise IllegalEvent(f"the venue's order is a {report.side.value}")
     if report.order_qty is None or placement is None or report.order_qty == placement.order_qty:
         return
-    if not placement.replaces or report.order_qty > placement.order_qty:
+    # A fill of the old order may be off a revision's quantity, or not be yet by older news.
+    if not placement.replaces or report.order_qty > entry.order.terms_of(placement).order_qty:
         raise IllegalEvent(f"the venue's order is for a quantity of {report.order_qty}")
 
 

@@ -18,7 +18,9 @@ from tests.simulation.checkers.foreign import is_foreign
 class ExposureChecker:
     """Told of every venue event and of every change of an order in the router.
 
-    `asked` gives the quantity of a client order, None if it was never sent. Every breach is found
+    `venue_faults` is what a venue has filled of an order after it had called it ended: by the word
+    of the promise counted apart, for what followed the end may be filled as well. `asked` gives
+    the quantity of a client order, None if it was never sent. Every breach is found
     once. `now_s` tells the time of a finding.
     """
 
@@ -27,6 +29,7 @@ class ExposureChecker:
         self._now_s = now_s
         self._at_venues: dict[str, dict[tuple[str, str], Order]] = {}
         self._found: dict[str, Finding] = {}
+        self.venue_faults: dict[str, Decimal] = {}
 
     @property
     def findings(self) -> list[Finding]:
@@ -40,6 +43,10 @@ class ExposureChecker:
             return
         client_order_id = order.client_order_id.partition("~")[0]
         known = self._at_venues.setdefault(client_order_id, {})
+        before = known.get((venue, order.venue_order_id))
+        if before is not None and not before.is_open and order.cum_qty > before.cum_qty:
+            filled = order.cum_qty - before.cum_qty
+            self.venue_faults[client_order_id] = filled + self._excess(client_order_id)
         known[(venue, order.venue_order_id)] = order
         self._one_order_a_placement(client_order_id, known)
         self._bound(client_order_id, known)
@@ -48,12 +55,15 @@ class ExposureChecker:
         self, client_order_id: str, order_qty: Decimal, cum_qty: Decimal, leaves_qty: Decimal
     ) -> None:
         """An order in the router's books has changed."""
-        if cum_qty + leaves_qty > order_qty:
+        if cum_qty + leaves_qty > order_qty + self._excess(client_order_id):
             self._breach(
                 Kind.EXPOSURE,
                 f"the router counts {cum_qty} filled + {leaves_qty} live of {client_order_id}, "
                 f"asked were {order_qty}",
             )
+
+    def _excess(self, client_order_id: str) -> Decimal:
+        return self.venue_faults.get(client_order_id, Decimal(0))
 
     def _one_order_a_placement(
         self, client_order_id: str, known: dict[tuple[str, str], Order]
@@ -68,7 +78,7 @@ class ExposureChecker:
         there = sum((o.cum_qty for o in known.values()), Decimal(0)) + _live(known.values())
         if asked is None:
             self._breach(Kind.EXPOSURE, f"{client_order_id} is at a venue and was never sent")
-        elif there > asked:
+        elif there > asked + self._excess(client_order_id):
             shown = ", ".join(f"{o.client_order_id} {o.status.value}" for o in known.values())
             self._breach(
                 Kind.EXPOSURE,
