@@ -50,7 +50,11 @@ run: $(READY) ## Keep the simulated stack up in the foreground (PAPER=1: a real 
 
 .PHONY: test
 test: $(READY) ## Run the tests
-	@$(SCRUB) $(BIN)/python -m pytest -n auto --maxprocesses=4 $(ARGS)
+	@$(SCRUB) $(BIN)/python -m pytest -n auto --maxprocesses=4 -m "not slow" $(ARGS)
+
+.PHONY: test-slow
+test-slow: $(READY) ## Run what shows that the checkers can fail, and more schedules
+	@$(SCRUB) $(BIN)/python -m pytest -n auto --maxprocesses=4 -m slow $(ARGS)
 
 .PHONY: test-long
 test-long: $(READY) ## Run the tests of properties with twenty-five times the examples

@@ -15,6 +15,8 @@ from tests.conformance.sabotages.known import SABOTAGES
 from tests.conformance.sabotages.rig import sabotaged_stand
 from tests.conformance.sabotages.sabotage import Sabotage
 
+pytestmark = pytest.mark.slow
+
 _HONEST = Sabotage("nothing", tuple(sorted({card for s in SABOTAGES for card in s.cards})))
 
 

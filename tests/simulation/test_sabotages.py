@@ -9,6 +9,8 @@ from tests.simulation.run import Outcome, run_seed
 from tests.simulation.sabotages import ALL
 from tests.simulation.test_schedules import SEEDS
 
+pytestmark = pytest.mark.slow
+
 # The seeds that caught it when this was written: tried first, to save time, the others after them.
 _LIKELY = {
     "resend_on_time_out": [14],

@@ -10,9 +10,16 @@ from tests.simulation.schedule import ANYWHERE, AT, AT_REPLACES, MIXES, make_sch
 
 SEEDS = 100
 _A_TEST = 10
+_QUICK_SEEDS = 40
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, _A_TEST))
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(first, marks=pytest.mark.slow if first >= _QUICK_SEEDS else ())
+        for first in range(0, SEEDS, _A_TEST)
+    ],
+)
 def test_no_schedule_doubles_loses_or_forgets_an_order(first: int) -> None:
     wrong = []
     for seed in range(first, first + _A_TEST):

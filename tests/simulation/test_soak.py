@@ -65,6 +65,7 @@ def test_the_same_seed_gives_the_same_soak() -> None:
     assert first.digest != _short(3, 90.0).digest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_a_soak_shows_a_sabotage(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ALL[name](monkeypatch)
@@ -72,5 +73,6 @@ def test_a_soak_shows_a_sabotage(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert _SHOWS_AS[name] in found, f"{name} passes the seeds {_SEEDS} unseen"
 
 
+@pytest.mark.slow
 def test_without_sabotage_the_same_soak_is_clean() -> None:
     assert not _short(_SEEDS[0]).findings

@@ -38,7 +38,9 @@ FAST_STREAMS = {"quotes": {"idle_s": 0.2, "answer_s": 2.0, "lost_s": 5.0}}
 
 async def test_bars_are_read_over_all_their_pages(alpaca: RunningAlpaca) -> None:
     day = timedelta(days=1)
-    async with rig(settings_for(alpaca.url), in_sync=False) as it:
+    # The first bars take the simulator a moment.
+    patience = {"read_timeout_s": 20.0, "total_timeout_s": 40.0, "read_deadline_s": 60.0}
+    async with rig(settings_for(alpaca.url, rest=patience), in_sync=False) as it:
         minutes = await it.gateway.bars(BarQuery(SPY, 60.0, OPENED - 40 * day, OPENED))
         assert minutes.feed == "iex"
         pages = [e for e in alpaca.control("GET", "/requests") if e["path"] == "/v2/stocks/bars"]
