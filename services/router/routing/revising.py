@@ -52,7 +52,6 @@ from services.router.routing.work import OrderWork, WorkTools, not_durable
 _log = structlog.stdlib.get_logger(__name__)
 _PROOF_WAITS_S = (0.05, 0.1, 0.2, 0.5)
 _PROOF_WAIT_MAX_S = 1.0
-_ENDED = Refused(Reason.ORDER_ENDED, "the order has ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +145,7 @@ class ReplaceWork:
                 self._change_of(revision),
                 self.link.claim(),
                 revision.session_id,
+                not_after=self.asked.not_after,
             )
         except TandemError as error:
             return error
@@ -240,14 +240,17 @@ class ReplaceWork:
         held = self._hold()
         try:
             error = await self._end_old()
-            # From here to the record nothing waits.
-            if error is None and (why := self._why_not_anew()) is None:
-                freed = self._free(held)
-            else:
-                self._signal(held, Signal.NOT_SENT, (error or why or _ENDED).cause)
-                return self._left_undone(error or why)
-        except JournalError as failed:
-            return OutcomeUnknown(f"the journal has failed: {failed}")
+        except JournalError:
+            raise
+        except Exception as fault:  # noqa: BLE001 - whatever it is, what is held is never sent
+            _log.error("replace_fault", placement_id=held.placement_id, exc_info=fault)
+            error = OutcomeUnknown(f"a fault while the old terms were ended: {fault!r}")
+        # From here to the record nothing waits.
+        error = error or self._why_not_anew()
+        if error is not None:
+            self._signal(held, Signal.NOT_SENT, error.cause)
+            return self._left_undone(error)
+        freed = self._free(held)
         work = OrderWork(self.tools, self.account, self.key, Plan(self.role, (self.link.view(),)))
         return await work.run(freed) or self._not_taken(held)
 
@@ -332,10 +335,10 @@ class ReplaceWork:
         assert freed is not None, "recorded before"
         return freed
 
-    def _left_undone(self, error: TandemError | None) -> TandemError | None:
+    def _left_undone(self, error: TandemError) -> TandemError | None:
         """What the client is told if nothing new was sent; who canceled by our hand is alarmed."""
         order, old = self._order, self._known_old()
-        if error is None or order.cancel_requested or order.may_be_live(old) > 0:
+        if order.cancel_requested or order.may_be_live(old) > 0:
             return error  # a cancel of the client's, or the old terms may work on
         if old.status is not OrderStatus.CANCELED or self._left() <= 0:
             return None  # it has ended by itself, as the order shows

@@ -93,6 +93,8 @@ class VenuePort(MarketPort, Protocol):
         change: OrderChange,
         claim: Claim,
         session_id: str,
+        *,
+        not_after: datetime | None = None,
     ) -> OrderReport:
         """Ask for other terms. A report of the revision, or of the old one if it was refused."""
 

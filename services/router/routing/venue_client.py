@@ -25,6 +25,7 @@ from services.common.contract.convert import (
     position_from_wire,
     report_from_wire,
     spec_to_wire,
+    timestamp_to_wire,
     venue_status_from_wire,
 )
 from services.common.contract.pb import (
@@ -118,8 +119,12 @@ class VenueClient(VenueData):
         change: OrderChange,
         claim: Claim,
         session_id: str,
+        *,
+        not_after: datetime | None = None,
     ) -> OrderReport:
         request = change_to_wire(change)
+        if not_after is not None:
+            request.not_after.CopyFrom(timestamp_to_wire(not_after))
         request.account_id = self._account_id
         request.client_order_id = placement_id
         request.replace_id = revision_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from datetime import date
 from enum import Enum
@@ -62,15 +63,16 @@ Reply = TypeVar("Reply")
 Member = TypeVar("Member", bound=Enum)
 
 
-class VenueData:
+class VenueData(ABC):
     """Reads of one venue account; the client that extends it brings the channel and `_read`."""
 
     _account_id: str
     _venue: str
     _broker: broker_service_pb2_grpc.BrokerServiceAsyncStub
 
+    @abstractmethod
     async def _read(self, method: Callable[..., Awaitable[Reply]], request: object) -> Reply:
-        raise NotImplementedError
+        """Call within the read deadline; ReadFailed for what did not answer in full."""
 
     async def capabilities(self) -> VenueCapabilities:
         request = pb.GetCapabilitiesRequest(account_id=self._account_id)

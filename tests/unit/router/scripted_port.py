@@ -128,6 +128,7 @@ class ScriptedPort(ScriptedMarket):
     hold: asyncio.Event | None = None
     replaced: list[tuple[str, str, OrderChange]] = field(default_factory=list)
     on_replace: OnReplace = takes_replace
+    replace_not_after: datetime | None = None
     instructed: list[InstructionIntended] = field(default_factory=list)
     on_exercise: InstructionReport | TandemError = TAKEN
     swallows_cancels: bool = False
@@ -172,8 +173,11 @@ class ScriptedPort(ScriptedMarket):
         change: OrderChange,
         claim: Claim,
         session_id: str,
+        *,
+        not_after: datetime | None = None,
     ) -> OrderReport:
         self.log.append(("replace", revision_id))
+        self.replace_not_after = not_after
         self.replaced.append((placement_id, revision_id, change))
         if self.hold is not None:
             await self.hold.wait()

@@ -188,6 +188,23 @@ def test_an_order_that_ended_without_its_successor_is_alarmed(
 
 
 @virtual
+async def test_a_fault_in_between_leaves_nothing_held(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        waiting = await replacing(running, spec())
+
+        async def breaks(*_: object) -> object:
+            raise RuntimeError("a defect of ours")
+
+        running.core.care.settle = breaks  # type: ignore[method-assign, assignment]
+        with pytest.raises(OutcomeUnknown, match="a defect of ours"):
+            await waiting
+        placements = running.order().order.placements
+        assert [p.placement_id for p in placements if p.status is OrderStatus.UNPLACED] == [ANEW]
+        assert running.order().order.leaves_sum == 6, "the old terms may work on"
+        assert len(running.alpaca.sent) == 1
+
+
+@virtual
 async def test_a_restart_in_between_sends_nothing_and_says_so(tmp_path: Path) -> None:
     async with router(tmp_path / "j.db", crash=True) as running:
         waiting = await replacing(running, spec())

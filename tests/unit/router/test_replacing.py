@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from services.common.domain.order_terms import OrderChange
 from services.router.books.entries import OrderEntry
 from services.router.journal.records import TradingState, TradingStateSet
 from services.router.routing.revising import Asked
-from tests.unit.domain.orders import spec
+from tests.unit.domain.orders import NOW, spec
 from tests.unit.router.harness import Running, closing, held_short, router, until, virtual
 from tests.unit.router.scripted_port import (
     PLACED,
@@ -302,6 +303,15 @@ async def test_a_replace_that_hangs_holds_no_cancel_back(tmp_path: Path) -> None
         assert running.alpaca.canceled == [PLACED]
         running.alpaca.hold.set()
         await asyncio.gather(waiting, canceling, return_exceptions=True)
+
+
+@virtual
+async def test_the_adapter_is_told_when_a_change_may_leave_at_the_latest(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spec())
+        latest = NOW + timedelta(hours=1)
+        await running.core.desk.replace("main", "o-1", Asked("r-1", CHEAPER, latest))
+        assert running.alpaca.replace_not_after == latest
 
 
 @virtual
