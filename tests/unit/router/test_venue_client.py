@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from services.common.domain.executions import Side
 from services.common.domain.instruments import Equity
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus
-from services.common.domain.order_terms import OrderType, TimeInForce
+from services.common.domain.order_terms import OrderChange, OrderType, TimeInForce
 from services.common.domain.reports import Lookup
 from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.server import open_channel
@@ -166,6 +167,21 @@ async def test_a_stale_session_and_a_stale_epoch_are_told_apart(tmp_path: Path) 
                 await it.client.fence(claim)
             assert failed.value.reason is Reason.STALE_EPOCH
         assert it.venue.gateway.sent == []
+
+
+async def test_a_change_does_not_leave_after_its_time(tmp_path: Path) -> None:
+    async with reached(tmp_path) as it:
+        await submit(it)
+        revision = ID.removesuffix("0") + "1"
+        change, session_id = OrderChange(limit_price=Decimal(401)), it.venue.gateway.session_id
+        with pytest.raises(TandemError) as refused:
+            await it.client.replace(
+                ID, revision, change, CLAIM, session_id, not_after=datetime(2020, 1, 1, tzinfo=UTC)
+            )
+        assert (refused.value.reason, refused.value.effect) == (
+            Reason.NOT_AFTER_PASSED,
+            Effect.NONE,
+        )
 
 
 async def test_look_ups_say_found_absent_unknown_or_fail(tmp_path: Path) -> None:
