@@ -36,7 +36,8 @@ class Placement:
     `change` is what its terms differ by from the order as first asked for. A revision of another
     placement names that in `replaces`: at most one of the two works. `replace_id` is the client's
     key of the replace that made it. A held one waits for the proof that another is dead: it
-    reserves what is to come and is not sent before it is released.
+    reserves what is to come and is not sent before it is released. `not_after` is the replace's
+    own, besides that of the order.
     """
 
     placement_id: str
@@ -53,6 +54,7 @@ class Placement:
     replaces: str = ""
     replace_id: str = ""
     is_held: bool = False
+    not_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,6 +265,7 @@ class ReplaceWork:
             change=change,
             replace_id=self.asked.replace_id,
             is_held=True,
+            not_after=self.asked.not_after,
         )
         tools.journal.record(intended(self.key, held))
         return held

@@ -146,7 +146,13 @@ class OrderWork:
     def _spec_of(self, placement: Placement) -> OrderSpec:
         """What this placement asks the venue for: its own terms, quantity and id."""
         terms = self.tools.books.orders[self.key].order.terms_of(placement)
-        return replace(terms, client_order_id=placement.placement_id, order_qty=placement.order_qty)
+        latest = [at for at in (terms.not_after, placement.not_after) if at is not None]
+        return replace(
+            terms,
+            client_order_id=placement.placement_id,
+            order_qty=placement.order_qty,
+            not_after=min(latest, default=None),
+        )
 
     def _spec(self) -> OrderSpec:
         return self.tools.books.orders[self.key].order.spec

@@ -188,6 +188,21 @@ def test_an_order_that_ended_without_its_successor_is_alarmed(
 
 
 @virtual
+async def test_what_follows_leaves_no_later_than_the_replace_may(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        latest = NOW + timedelta(hours=1)
+        await running.submit(spec(not_after=NOW + timedelta(hours=2)))
+        running.alpaca.fill(PLACED, "e-1", "4", "4")
+        await until(lambda: running.order().order.cum_qty)
+        work = running.core.desk.replace("main", "o-1", Asked("r-1", CHEAPER, latest))
+        waiting = asyncio.ensure_future(work)
+        await until(lambda: running.alpaca.canceled)
+        ends(running.alpaca)
+        await waiting
+        assert running.alpaca.sent[-1].not_after == latest
+
+
+@virtual
 async def test_a_fault_in_between_leaves_nothing_held(tmp_path: Path) -> None:
     async with router(tmp_path / "j.db") as running:
         waiting = await replacing(running, spec())
