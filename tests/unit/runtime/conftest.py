@@ -150,10 +150,10 @@ async def serve() -> AsyncIterator[Serve]:
 
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
-    """Wait until a condition holds, at most 5 seconds."""
+    """Wait until a condition holds, at most 30 seconds."""
 
     async def wait(condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not condition():
                 await asyncio.sleep(0.005)
 

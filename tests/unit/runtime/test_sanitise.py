@@ -113,7 +113,7 @@ async def test_sole_error_of_a_task_group_is_translated(serve: Any, request_type
 
 @pytest.mark.parametrize("arity", ARITIES)
 async def test_abort_goes_through_unchanged(
-    serve: Any, request_type: Any, log_lines: Any, arity: str
+    serve: Any, request_type: Any, log_lines: Any, eventually: Any, arity: str
 ) -> None:
     async def unary(request: Any, context: Any) -> Any:
         await context.abort(grpc.StatusCode.NOT_FOUND, "no such order")
@@ -125,11 +125,12 @@ async def test_abort_goes_through_unchanged(
     served = await serve(generator if arity.endswith("stream") else unary, arity)
     error = await failure(served, arity, request_type())
     assert (error.code(), error.details()) == (grpc.StatusCode.NOT_FOUND, "no such order")
+    await eventually(lambda: any(line["event"] == "rpc" for line in log_lines()))
     assert not [line for line in log_lines() if line["level"] == "error"]
 
 
 async def test_error_raised_after_an_abort_changes_nothing(
-    serve: Any, request_type: Any, log_lines: Any
+    serve: Any, request_type: Any, log_lines: Any, eventually: Any
 ) -> None:
     async def handler(request: Any, context: Any) -> Any:
         try:
@@ -140,7 +141,8 @@ async def test_error_raised_after_an_abort_changes_nothing(
     served = await serve(handler)
     error = await failure(served, "unary_unary", request_type())
     assert (error.code(), error.details()) == (grpc.StatusCode.NOT_FOUND, "no such order")
-    assert any(line["event"] == "error_after_abort" for line in log_lines())
+    # The client has its answer before the handler has ended.
+    await eventually(lambda: any(line["event"] == "error_after_abort" for line in log_lines()))
 
 
 async def test_failing_translator_still_gives_an_incident(serve: Any, request_type: Any) -> None:
