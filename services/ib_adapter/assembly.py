@@ -13,6 +13,7 @@ from random import Random
 from services.common.adapter.pacer import Pacer
 from services.common.adapter.port import EventSink
 from services.common.runtime.clock import Clock, VenueClock
+from services.ib_adapter.cancels import Cancels
 from services.ib_adapter.contract_cache import ContractCache
 from services.ib_adapter.evidence import Evidence
 from services.ib_adapter.gateway import IbGateway, Parts
@@ -85,7 +86,16 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
     )
     entry = _entry(settings, around, core, reads)
     return IbGateway(
-        Parts(core.session, core.news, reads, entry, market_data, core.translator, around.send_log),
+        Parts(
+            core.session,
+            core.news,
+            reads,
+            entry,
+            _cancels(settings, around, core, reads),
+            market_data,
+            core.translator,
+            around.send_log,
+        ),
         around.sink,
         around.clock,
         venue=settings.venue,
@@ -134,9 +144,21 @@ def _entry(
         core.translator,
         around.send_log,
         around.clock,
-        client_id=settings.client_id,
         ack_timeout_s=settings.orders.ack_timeout_s,
         current_epoch=around.current_epoch,
+    )
+
+
+def _cancels(settings: IbSettings, around: Surroundings, core: _Core, reads: VenueReads) -> Cancels:
+    return Cancels(
+        core.session,
+        core.evidence,
+        core.waiters,
+        reads,
+        core.translator,
+        around.clock,
+        client_id=settings.client_id,
+        ack_timeout_s=settings.orders.ack_timeout_s,
     )
 
 

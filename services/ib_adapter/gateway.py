@@ -37,6 +37,7 @@ from services.common.domain.reports import (
 )
 from services.common.runtime.clock import Clock
 from services.common.runtime.tasks import TaskOwner
+from services.ib_adapter.cancels import Cancels
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.market_data import MarketData
 from services.ib_adapter.order_entry import OrderEntry
@@ -71,6 +72,7 @@ class Parts:
     news: OrderNews
     reads: VenueReads
     entry: OrderEntry
+    cancels: Cancels
     market_data: MarketData
     translator: Translator
     send_log: SendLog
@@ -152,7 +154,7 @@ class IbGateway(VenueGateway):
 
     async def cancel(self, client_id: str, last_check: LastCheck) -> OrderReport:
         """See the port. Sent whenever there is a connection with the right account."""
-        return await self._parts.entry.cancel(client_id, last_check)
+        return await self._parts.cancels.cancel(client_id, last_check)
 
     async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
         """Look one order up; exactly one id is given."""

@@ -1,4 +1,4 @@
-"""Submit and cancel: each written once, and what came back proves.
+"""Submit: written once, and what came back proves.
 
 The way of a submit: everything that waits first (contract, pacer, the send log's sync), then
 without any wait: in sync still, nothing before it in the socket's buffer, the caller's last check,
@@ -8,15 +8,12 @@ own durable word that nothing was written takes that back.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 import structlog
 
 from services.common.adapter.port import LastCheck
 from services.common.domain.errors import (
-    NotFound,
     OutcomeUnknown,
     ReadFailed,
     Reason,
@@ -25,7 +22,6 @@ from services.common.domain.errors import (
     Unavailable,
 )
 from services.common.domain.order_spec import OrderSpec
-from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import OrderReport
 from services.common.runtime.broker_calls import broker_span
 from services.common.runtime.clock import Clock
@@ -33,10 +29,11 @@ from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.contract_cache import ContractCache
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.library import Contract
+from services.ib_adapter.order_writing import ib_order
 from services.ib_adapter.requests import BROKER
 from services.ib_adapter.send_log import ORDER_ID_MAX, Send, SendLog
 from services.ib_adapter.session import Session
-from services.ib_adapter.translate import Translator, ib_order
+from services.ib_adapter.translate import Translator
 from services.ib_adapter.venue_reads import VenueReads
 from services.ib_adapter.waiters import Lost, Purpose, Waiter, Waiters, Word
 
@@ -44,7 +41,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class OrderEntry:
-    """The two mutations of the adapter. They are never written twice.
+    """Sends orders, none of them twice.
 
     `current_epoch` is that of the router's claim, for the record.
     """
@@ -60,7 +57,6 @@ class OrderEntry:
         send_log: SendLog,
         clock: Clock,
         *,
-        client_id: int,
         ack_timeout_s: float,
         current_epoch: Callable[[], int],
     ) -> None:
@@ -72,7 +68,6 @@ class OrderEntry:
         self._translator = translator
         self._send_log = send_log
         self._clock = clock
-        self._client_id = client_id
         self._ack_timeout_s = ack_timeout_s
         self._current_epoch = current_epoch
 
@@ -108,7 +103,7 @@ class OrderEntry:
                     raise
                 self._evidence.sent(order_id, spec)
                 wire.place(order_id, contract, order)
-                word = await self._word(waiter)
+                word = await waiter.heard(self._ack_timeout_s)
             finally:
                 self._waiters.close(waiter)
             if isinstance(word, Said):
@@ -162,10 +157,6 @@ class OrderEntry:
             # Nothing was written all the same; the log goes on saying that it may have been.
             _log.error("send_not_withdrawn", client_id=spec.client_order_id, error=error.message)
 
-    async def _word(self, waiter: Waiter) -> Word | None:
-        await asyncio.wait({waiter.word}, timeout=self._ack_timeout_s)
-        return waiter.word.result() if waiter.word.done() else None
-
     def _meaning(self, spec: OrderSpec, waiter: Waiter, word: Word | None) -> OrderReport:
         if isinstance(word, OrderFacts):
             return self._translator.report(word)
@@ -205,82 +196,6 @@ class OrderEntry:
             )
         return report
 
-    # -- cancel ----------------------------------------------------------------------------
-
-    async def cancel(self, client_id: str, last_check: LastCheck) -> OrderReport:
-        """See `VenueGateway.cancel`."""
-        wire = self._session.wire()
-        facts = await self._to_cancel(client_id)
-        with broker_span(BROKER, "cancelOrder", clock=self._clock) as call:
-            waiter = self._waiters.open(facts.order_id, Purpose.CANCEL)
-            try:
-                if self._session.wire() is not wire:
-                    raise Unavailable(Reason.VENUE_UNAVAILABLE, "not sent: the connection was lost")
-                wire.require_writable()
-                last_check()
-                wire.cancel(facts.order_id)
-                word = await self._word(waiter)
-            finally:
-                self._waiters.close(waiter)
-            if isinstance(word, Said) and word.effect is not OrderEffect.CANCELED:
-                call.failed(str(word.code))
-        if isinstance(word, Lost):
-            raise OutcomeUnknown(f"cancel sent, and the connection was lost: {word.reason}")
-        if isinstance(word, Said) and word.effect is not OrderEffect.CANCELED:
-            return await self._cancel_refused(facts, word)
-        if word is None:
-            # Not even that it is pending: who believed that would never ask again.
-            raise OutcomeUnknown(f"cancel sent, and IB said nothing for {self._ack_timeout_s:g} s")
-        return self._canceling(facts)
-
-    async def _to_cancel(self, client_id: str) -> OrderFacts:
-        """The order under the id, live and ours to cancel. Nothing is sent otherwise."""
-        facts = self._evidence.of_ref(client_id)
-        if facts is None or facts.is_ended or not facts.order_id:
-            try:
-                facts, why = await self._reads.look_up(client_id)
-            except ReadFailed as error:
-                text = f"the order could not be looked up: {error.message}"
-                raise Unavailable(error.reason, text, retry_after_s=error.retry_after_s) from error
-            if facts is None and why:
-                raise Unavailable(Reason.READ_FAILED, f"which order to cancel is unknown: {why}")
-        if facts is None:
-            raise NotFound(Reason.ORDER_NOT_FOUND, f"IB has no order under {client_id}")
-        if facts.is_ended:
-            raise _ended(facts)
-        if facts.client_id != self._client_id or facts.order_id <= 0:
-            raise Refused(
-                Reason.NOT_PERMITTED,
-                f"client {facts.client_id} of the Gateway placed it, and no other can cancel it",
-            )
-        return facts
-
-    def _canceling(self, facts: OrderFacts) -> OrderReport:
-        """The order after the request was written: ended if it was shown so, else on its way."""
-        report = self._translator.report(facts)
-        if facts.is_ended or report.status is OrderStatus.PENDING_CANCEL:
-            return report
-        return replace(report, status=OrderStatus.PENDING_CANCEL, signal=Signal.PENDING_CANCEL)
-
-    async def _cancel_refused(self, before: OrderFacts, said: Said) -> OrderReport:
-        """By itself no word on the order: it is read back."""
-        try:
-            facts, why = await self._reads.look_up(before.order_ref, before.perm_id)
-        except ReadFailed as error:
-            raise OutcomeUnknown(f"cancel sent: {said}; not read back: {error.message}") from error
-        if facts is None:
-            if why:
-                raise OutcomeUnknown(f"cancel sent: {said}; {why}")
-            raise NotFound(Reason.ORDER_NOT_FOUND, str(said))
-        if facts.is_ended or facts.is_refused:
-            raise _ended(facts)
-        report = self._translator.report(facts)
-        if report.status is OrderStatus.PENDING_CANCEL:
-            return report
-        if said.effect is not OrderEffect.CANCEL_REFUSED:
-            raise OutcomeUnknown(f"cancel sent: {said}")
-        return replace(report, signal=Signal.CANCEL_REJECTED, cause=said.cause)
-
 
 def _is_same(spec: OrderSpec, report: OrderReport) -> bool:
     """Whether an order of IB's is the one that is asked for, as far as IB shows it."""
@@ -292,7 +207,3 @@ def _is_same(spec: OrderSpec, report: OrderReport) -> bool:
         (spec.limit_price, report.limit_price),
     )
     return all(shown is None or asked == shown for asked, shown in pairs)
-
-
-def _ended(facts: OrderFacts) -> Refused:
-    return Refused(Reason.ORDER_ENDED, f"the order is {facts.standing[0].value} at IB")

@@ -22,19 +22,15 @@ from services.common.domain.executions import (
 from services.common.domain.instruments import Instrument, multiplier_of
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
-from services.common.domain.order_terms import OrderType, PositionIntent, TimeInForce
 from services.common.domain.reports import AccountMode, Balance, OrderReport, VenuePosition
 from services.ib_adapter import contracts, figures
 from services.ib_adapter.evidence import OrderFacts
 from services.ib_adapter.figures import Unreadable
-from services.ib_adapter.library import Order
+from services.ib_adapter.order_words import ORDER_TYPES, TIMES_IN_FORCE
 from services.ib_adapter.words import ExecutionWord
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_ORDER_TYPES: Final = {"LMT": OrderType.LIMIT, "MKT": OrderType.MARKET}
-_TYPES_ON_WIRE: Final = {kind: text for text, kind in _ORDER_TYPES.items()}
-_TIMES_IN_FORCE: Final = {"": TimeInForce.DAY, "DAY": TimeInForce.DAY, "GTC": TimeInForce.GTC}
 _SIDES: Final = {"BOT": Side.BUY, "SLD": Side.SELL}
 _AVERAGE_STEP: Final = Decimal("0.000000001")
 
@@ -49,28 +45,6 @@ _FIGURES: Final = {
     "InitMarginReq": "initial_margin",
     "MaintMarginReq": "maintenance_margin",
 }
-
-
-def ib_order(spec: OrderSpec, account: str) -> Order:
-    """The order as IB takes it. InvalidRequest for what could not be sent exactly."""
-    order = Order(
-        action=spec.side.value,
-        totalQuantity=figures.wire_qty(spec.order_qty, "order.order_qty"),
-        orderType=_TYPES_ON_WIRE[spec.order_type],
-        tif=spec.time_in_force.value,
-        orderRef=spec.client_order_id,
-        account=account,
-        openClose=_open_close(spec.position_intent),
-    )
-    if spec.limit_price is not None:
-        order.lmtPrice = figures.wire_price(spec.limit_price, "order.limit_price")
-    return order
-
-
-def _open_close(intent: PositionIntent | None) -> str:
-    if intent is None:
-        return ""
-    return "O" if intent.opens else "C"
 
 
 class Translator:
@@ -105,8 +79,8 @@ class Translator:
             instrument=None if contract is None else contracts.instrument_or_none(contract),
             side=facts.side,
             order_qty=facts.order_qty,
-            order_type=_ORDER_TYPES.get(facts.order_type),
-            time_in_force=_TIMES_IN_FORCE.get(facts.time_in_force),
+            order_type=ORDER_TYPES.get(facts.order_type),
+            time_in_force=TIMES_IN_FORCE.get(facts.time_in_force),
             limit_price=facts.limit_price,
             avg_px=facts.avg_px,
             cause=facts.refusal or _noted(facts, signal),

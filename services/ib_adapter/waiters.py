@@ -40,6 +40,11 @@ class Waiter:
     )
     held: OrderFacts | None = None
 
+    async def heard(self, within_s: float) -> Word | None:
+        """The word, None if there is none in time. Canceled, the wait ends and nothing else."""
+        await asyncio.wait({self.word}, timeout=within_s)
+        return self.word.result() if self.word.done() else None
+
     def settle(self, word: Word) -> None:
         """Give the word, unless there was one."""
         if not self.word.done():
