@@ -23,6 +23,8 @@ from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.requests import RequestTerms
 from services.ib_adapter.send_log import SendLog
 from services.ib_adapter.session import MARKET_DATA_TYPES, Session, SessionTerms
+from services.ib_adapter.session_connect import ConnectTerms
+from services.ib_adapter.session_sync import SyncTerms
 from services.ib_adapter.settings import IbSettings
 from services.ib_adapter.telling import Telling, TellingTerms
 from services.ib_adapter.translate import Translator
@@ -165,19 +167,20 @@ def _cancels(settings: IbSettings, around: Surroundings, core: _Core, reads: Ven
 def _session_terms(settings: IbSettings) -> SessionTerms:
     connection = settings.connection
     return SessionTerms(
-        host=settings.host,
-        port=settings.port,
-        client_id=settings.client_id,
-        identity=settings.identity(),
-        market_data_type=MARKET_DATA_TYPES[settings.data.kind],
-        connect_s=connection.connect_timeout_s,
-        heartbeat_s=connection.heartbeat_s,
-        silence_s=settings.orders.silence_s,
+        connect=ConnectTerms(
+            host=settings.host,
+            port=settings.port,
+            client_id=settings.client_id,
+            identity=settings.identity(),
+            market_data_type=MARKET_DATA_TYPES[settings.data.kind],
+            connect_s=connection.connect_timeout_s,
+            requests=RequestTerms(
+                answer_s=connection.answer_timeout_s,
+                round_trip_s=connection.round_trip_s,
+                pace_s=settings.pacing.wait_max_s,
+            ),
+        ),
+        sync=SyncTerms(heartbeat_s=connection.heartbeat_s, silence_s=settings.orders.silence_s),
         backoff_min_s=connection.backoff_min_s,
         backoff_max_s=connection.backoff_max_s,
-        requests=RequestTerms(
-            answer_s=connection.answer_timeout_s,
-            round_trip_s=connection.round_trip_s,
-            pace_s=settings.pacing.wait_max_s,
-        ),
     )

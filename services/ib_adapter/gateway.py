@@ -101,7 +101,7 @@ class IbGateway(VenueGateway):
         self._since: datetime = clock.now()
         self._probe_s: float | None = None
         self._look_ups = TaskOwner("ib look-ups", lambda _name, _error: None)
-        parts.session.on_change = self._changed
+        parts.session.call_on_change(self._changed)
         parts.news.on_late_refusal = self._refused_late
 
     @property

@@ -1,0 +1,113 @@
+"""Gets in sync on a connection, and stays so: reads, heartbeats, and a look at all now and then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from services.common.domain.errors import ReadFailed
+from services.common.runtime.clock import Clock, VenueClock
+from services.ib_adapter.order_news import OrderNews
+from services.ib_adapter.recovery import read_all, read_missed
+from services.ib_adapter.send_log import SendLog
+from services.ib_adapter.session_state import Standing
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncTerms:
+    """Seconds: between round trips, and between reads of everything."""
+
+    heartbeat_s: float
+    silence_s: float
+
+
+class Sync:
+    """Keeps one connection after the other in sync; `backoff_s` is the wait after n failures."""
+
+    def __init__(
+        self,
+        terms: SyncTerms,
+        standing: Standing,
+        orders: OrderNews,
+        send_log: SendLog,
+        clock: Clock,
+        venue_clock: VenueClock,
+        *,
+        account: Callable[[], str],
+        backoff_s: Callable[[int], float],
+    ) -> None:
+        self._terms = terms
+        self._standing = standing
+        self._orders = orders
+        self._send_log = send_log
+        self._clock = clock
+        self._venue_clock = venue_clock
+        self._account = account
+        self._backoff_s = backoff_s
+
+    async def stay(self) -> bool:
+        """Return when the connection is gone: whether it ever was in sync."""
+        async with asyncio.TaskGroup() as tasks:
+            others = [
+                tasks.create_task(self._beat(), name="ib.heartbeat"),
+                tasks.create_task(self._orders.telling.run(self._standing.gap), name="ib.telling"),
+            ]
+            was_in_sync = await self._keep()
+            for task in others:
+                task.cancel()
+        return was_in_sync
+
+    async def _keep(self) -> bool:
+        was_in_sync, failures, standing = False, 0, self._standing
+        while standing.is_connected:
+            if not standing.link.is_up or standing.session_id:
+                if not await standing.wait_change(self._terms.silence_s) and standing.session_id:
+                    await self._look_again()
+                continue
+            try:
+                await self._sync()
+            except ReadFailed as error:
+                failures += 1
+                _log.warning("not_in_sync", error=error.message, reason=error.reason.value)
+                await standing.wait_change(self._backoff_s(failures))
+                continue
+            if standing.session_id:
+                was_in_sync, failures = True, 0
+        return was_in_sync
+
+    async def _sync(self) -> None:
+        """Read what was missed and begin a session, unless a gap comes in between."""
+        standing = self._standing
+        gaps, requests = standing.gaps, standing.requests()
+        lowest = await requests.next_order_id()
+        standing.wire().raise_next_id(max(lowest, self._send_log.high_water + 1))
+        await self.round_trip()
+        await read_missed(requests, self._orders.telling, self._clock)
+        if gaps == standing.gaps and standing.is_link_up:
+            standing.begin_session(self._account())
+
+    async def _look_again(self) -> None:
+        """Read everything after a while: orders of other clients are told by lists only."""
+        try:
+            await read_all(self._standing.requests())
+        except ReadFailed as error:
+            _log.warning("not_read_again", error=error.message)
+
+    async def round_trip(self) -> float:
+        """Ask for the time; how long that took, in seconds. Raises ReadFailed."""
+        at, asked, answered = await self._standing.requests().current_time()
+        self._venue_clock.observe(at, asked, answered, resolution_s=1.0)
+        return answered - asked
+
+    async def _beat(self) -> None:
+        while True:
+            await self._clock.sleep(self._terms.heartbeat_s)
+            try:
+                await self.round_trip()
+            except ReadFailed as error:
+                _log.info("no_round_trip", error=error.message)
