@@ -26,7 +26,7 @@ async def test_each_call_leaves_one_line_with_its_order(
     assert line["rpc"] == "test.Orders/Do"
     assert line["code"] == "OK"
     assert line["peer"].startswith("ipv4:127.0.0.1:")
-    assert 0 <= line["duration_s"] < 5
+    assert 0 <= line["duration_s"] < 30
     for each in (inside, line):
         assert (each["account_id"], each["client_order_id"]) == ("wheel", "o-1")
     assert "s3cret" not in str(log_lines())

@@ -172,22 +172,23 @@ async def test_failing_on_late_does_not_hurt_the_pool(eventually: Callable[..., 
 
 
 async def test_no_more_calls_at_once_than_slots() -> None:
-    pool = BlockingPool(3, slot_wait_s=5, name="unit")
+    pool = BlockingPool(3, slot_wait_s=30, name="unit")
     now, most = 0, 0
     lock = threading.Lock()
+    together = threading.Barrier(3)  # each waits until three run at once
 
     def count() -> None:
         nonlocal now, most
         with lock:
             now += 1
             most = max(most, now)
-        threading.Event().wait(0.002)
+        together.wait(30)
         with lock:
             now -= 1
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(50):
-            group.create_task(pool.run(count, timeout_s=5))
+        for _ in range(48):
+            group.create_task(pool.run(count, timeout_s=30))
     assert most == 3
     await pool.close(1)
 

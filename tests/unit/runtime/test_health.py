@@ -73,8 +73,8 @@ async def test_watch_gives_each_change_and_ends_with_the_server(serve: Any) -> N
     served.board.set_component("venue.alpaca", Health.NOT_SERVING, "gap")
     seen.append((await watch.read()).status)
     assert seen == [UNKNOWN, SERVING, NOT_SERVING]
-    async with asyncio.timeout(2):
-        await served.server.stop(grace_s=30)
+    async with asyncio.timeout(20):  # less than the grace, which a watcher must not take
+        await served.server.stop(grace_s=50)
     assert await watch.code() is grpc.StatusCode.OK
 
 

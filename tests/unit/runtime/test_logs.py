@@ -131,6 +131,7 @@ def test_harmless_names_are_left_alone(name: str) -> None:
 def test_scrubbing_a_hostile_text_is_quick() -> None:
     import time
 
-    started = time.perf_counter()
+    # Of this thread's own time: in the square of the length it would take minutes.
+    started = time.thread_time()
     scrubbed("a-" * 200_000 + "=")
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 5

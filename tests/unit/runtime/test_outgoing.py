@@ -42,8 +42,12 @@ class Watched:
         """Calls by code."""
         data: Any = self.reader.get_metrics_data()
         metrics = data.resource_metrics[0].scope_metrics[0].metrics if data else ()
-        (metric,) = [m for m in metrics if m.name == name]
-        return {p.attributes[telemetry.RPC_STATUS_CODE]: p.count for p in metric.data.data_points}
+        return {
+            point.attributes[telemetry.RPC_STATUS_CODE]: point.count
+            for metric in metrics
+            if metric.name == name
+            for point in metric.data.data_points
+        }
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def watched() -> Iterator[Watched]:
 
 
 async def test_client_and_server_span_are_one_chain_and_say_whose_order_it_is(
-    serve: Any, request_type: Any, order_type: Any, watched: Watched
+    serve: Any, request_type: Any, order_type: Any, watched: Watched, eventually: Any
 ) -> None:
     async def handler(request: Any, context: Any) -> Any:
         return request
@@ -63,6 +67,8 @@ async def test_client_and_server_span_are_one_chain_and_say_whose_order_it_is(
     order = order_type(client_order_id="mine~sim~1.0")
     with telemetry.span("order", tracer=watched.tracer) as parent:
         await served.stub("unary_unary")(request_type(account_id="main", order=order))
+    await eventually(lambda: len(watched.exporter.get_finished_spans()) == 3)
+    await eventually(lambda: watched.counted(CLIENT_DURATION) and watched.counted(SERVER_DURATION))
     (client,), (server,) = watched.of_kind(SpanKind.CLIENT), watched.of_kind(SpanKind.SERVER)
     assert client.parent == parent.get_span_context()
     assert server.parent is not None
@@ -110,6 +116,7 @@ async def test_a_client_span_has_the_code_that_the_caller_saw(
         ("DEADLINE_EXCEEDED", StatusCode.ERROR),
         ("CANCELLED", StatusCode.ERROR),
     ]
+    await eventually(lambda: len(watched.counted(CLIENT_DURATION)) == 4)
     assert watched.counted(CLIENT_DURATION) == {code: 1 for code, _ in got}
 
 
@@ -136,27 +143,31 @@ async def test_both_spans_of_a_stream_that_the_client_cancels_end(
 
 
 async def test_a_call_that_nobody_asked_for_begins_no_trace_and_is_counted(
-    serve: Any, request_type: Any, watched: Watched
+    serve: Any, request_type: Any, watched: Watched, eventually: Any
 ) -> None:
     async def handler(request: Any, context: Any) -> Any:
         return request
 
     served = await serve(handler, calls=watched.calls())
     await served.stub("unary_unary")(request_type())
-    assert watched.exporter.get_finished_spans() == ()
+    await eventually(lambda: watched.counted(CLIENT_DURATION))
     assert watched.counted(CLIENT_DURATION) == {"OK": 1}
+    assert watched.exporter.get_finished_spans() == ()
 
 
-async def test_a_health_check_has_no_span_and_is_counted(serve: Any, watched: Watched) -> None:
+async def test_a_health_check_has_no_span_and_is_counted(
+    serve: Any, watched: Watched, eventually: Any
+) -> None:
     served = await serve(tracer=watched.tracer, meter=watched.meter)
     check = served.channel.unary_unary("/grpc.health.v1.Health/Check")
     await check(b"")
+    await eventually(lambda: watched.counted(SERVER_DURATION))
     assert watched.exporter.get_finished_spans() == ()
     assert watched.counted(SERVER_DURATION) == {"OK": 1}
 
 
 async def test_a_kept_trace_is_continued_without_a_span_of_its_own(
-    serve: Any, request_type: Any, watched: Watched
+    serve: Any, request_type: Any, watched: Watched, eventually: Any
 ) -> None:
     async def handler(request: Any, context: Any) -> Any:
         return request
@@ -171,7 +182,8 @@ async def test_a_kept_trace_is_continued_without_a_span_of_its_own(
         telemetry.continued("00-" + "c" * 32 + "-" + "d" * 16 + "-01"),
     ):
         await served.stub("unary_unary")(request_type())
-    client, inner, _ = watched.exporter.get_finished_spans()
+    await eventually(lambda: len(watched.exporter.get_finished_spans()) == 3)
+    client, inner = watched.of_kind(SpanKind.CLIENT)
     assert inner.parent == own.get_span_context(), "what belongs to a trace stays there"
     assert client.parent is not None
     assert (client.parent.trace_id, client.parent.span_id) == (int("a" * 32, 16), int("b" * 16, 16))

@@ -91,7 +91,7 @@ def address_of(process: subprocess.Popen[str]) -> str:
 
 
 async def test_watcher_sees_the_drain_before_the_end(run: Any) -> None:
-    process = run(TANDEM_UNIT_DRAIN_S="0.1", TANDEM_UNIT_STOP_GRACE_S="5")
+    process = run(TANDEM_UNIT_DRAIN_S="0.1", TANDEM_UNIT_STOP_GRACE_S="60")
     async with grpc.aio.insecure_channel(address_of(process)) as channel:
         stub = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]
         watch = stub.Watch(health_pb2.HealthCheckRequest())
@@ -100,7 +100,7 @@ async def test_watcher_sees_the_drain_before_the_end(run: Any) -> None:
         seen.append((await watch.read()).status)
         assert await watch.code() is grpc.StatusCode.OK
     assert seen == [SERVING, NOT_SERVING]
-    _, err = process.communicate(timeout=4)
+    _, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (0, "")
 
 

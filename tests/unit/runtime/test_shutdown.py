@@ -76,26 +76,25 @@ async def test_failing_or_hanging_closer_does_not_stop_the_others(log_lines: Any
 
 
 async def test_all_closers_together_have_a_limit(log_lines: Any) -> None:
-    lifecycle, _ = lifecycle_with(ShutdownLimits(drain_s=0, closer_s=5, overall_s=0.1))
+    lifecycle, _ = lifecycle_with(ShutdownLimits(drain_s=0, closer_s=50, overall_s=0.1))
     for name in ("first", "second"):
-        lifecycle.on_close(name, lambda: asyncio.sleep(30))
+        lifecycle.on_close(name, lambda: asyncio.sleep(50))
     lifecycle.request_stop("test")
-    started = time.monotonic()
-    assert await lifecycle.shut_down() == 1
-    assert time.monotonic() - started < 1
+    async with asyncio.timeout(20):
+        assert await lifecycle.shut_down() == 1
     events = [x["event"] for x in log_lines() if x["level"] == "error"]
     assert events == ["close_timed_out", "close_skipped"]
 
 
 async def test_critical_tasks_end_stops_the_process_without_a_drain() -> None:
-    lifecycle, _ = lifecycle_with(ShutdownLimits(drain_s=30))
+    lifecycle, _ = lifecycle_with(ShutdownLimits(drain_s=50))
 
     async def fail() -> None:
         raise OSError
 
     tasks = lifecycle.own_tasks("router")
     tasks.start("journal", fail(), critical=True)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         await lifecycle.wait_stopping()
         assert await lifecycle.shut_down() == 1
 
@@ -151,7 +150,7 @@ class Process:
         return self.popen.stdout.readline().strip()
 
     def end(self) -> tuple[int, str, str]:
-        out, err = self.popen.communicate(timeout=15)
+        out, err = self.popen.communicate(timeout=30)
         return self.popen.returncode, out, err
 
 
@@ -249,7 +248,5 @@ def test_hanging_thread_does_not_keep_the_process(run: Any) -> None:
     process = run(body)
     assert process.line() == "ready"
     process.popen.send_signal(signal.SIGTERM)
-    started = time.monotonic()
-    code, _, _ = process.end()
+    code, _, _ = process.end()  # the thread never ends by itself
     assert code == 0
-    assert time.monotonic() - started < 2

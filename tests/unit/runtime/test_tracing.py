@@ -26,7 +26,12 @@ def tracer(spans: InMemorySpanExporter) -> Any:
 
 @pytest.mark.parametrize("arity", ["unary_unary", "unary_stream", "stream_unary", "stream_stream"])
 async def test_trace_goes_from_client_to_handler(
-    serve: Any, request_type: Any, tracer: Tracer, spans: InMemorySpanExporter, arity: str
+    serve: Any,
+    request_type: Any,
+    tracer: Tracer,
+    spans: InMemorySpanExporter,
+    eventually: Any,
+    arity: str,
 ) -> None:
     async def unary(request: Any, context: Any) -> Any:
         return request_type(text=telemetry.current_traceparent())
@@ -47,7 +52,10 @@ async def test_trace_goes_from_client_to_handler(
         await call.code()
     assert seen.split("-")[1] == mine.split("-")[1]
     assert seen.split("-")[2] != mine.split("-")[2]
-    server, caller = spans.get_finished_spans()
+    await eventually(lambda: len(spans.get_finished_spans()) == 2)
+    server, caller = sorted(
+        spans.get_finished_spans(), key=lambda span: span.name != "test.Orders/Do"
+    )
     assert server.name == "test.Orders/Do"
     assert server.parent is not None
     assert caller.context is not None
@@ -77,7 +85,7 @@ async def test_stale_traceparent_of_the_application_is_replaced(
 
 
 async def test_span_has_the_status_that_the_caller_got(
-    serve: Any, request_type: Any, tracer: Tracer, spans: InMemorySpanExporter
+    serve: Any, request_type: Any, tracer: Tracer, spans: InMemorySpanExporter, eventually: Any
 ) -> None:
     async def handler(request: Any, context: Any) -> Any:
         if request.text == "abort":
@@ -90,11 +98,14 @@ async def test_span_has_the_status_that_the_caller_got(
             await asyncio.Event().wait()
         return request
 
-    served = await serve(handler, tracer=tracer, default_deadline_s=0.1, plain_channel=True)
-    for text in ("ok", "abort", "fail", "set", "hang"):
+    patient = await serve(handler, tracer=tracer, plain_channel=True)
+    hasty = await serve(handler, tracer=tracer, default_deadline_s=0.1, plain_channel=True)
+    for ended, text in enumerate(("ok", "abort", "fail", "set", "hang"), start=1):
+        served = hasty if text == "hang" else patient
         await asyncio.gather(
             served.stub("unary_unary")(request_type(text=text)), return_exceptions=True
         )
+        await eventually(lambda ended=ended: len(spans.get_finished_spans()) == ended)
     got = [
         ((span.attributes or {})[telemetry.RPC_STATUS_CODE], span.status.status_code)
         for span in spans.get_finished_spans()
