@@ -1,37 +1,19 @@
 """The market of a simulated Alpaca: the venue with its chains and bars, and who may see what."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from pathlib import Path
 
 from simulators.alpaca.settings import AlpacaSettings
-from simulators.venue import trading_calendar as calendar
+from simulators.venue import market
 from simulators.venue.account_events import AccountEvents
 from simulators.venue.accounts import Account
 from simulators.venue.bars import Bars
-from simulators.venue.chain import Chain, ChainCatalog
-from simulators.venue.clock import MarketClock
-from simulators.venue.default_market import (
-    default_catalog,
-    default_quotes,
-    list_quoted,
-    read_quotes,
-)
-from simulators.venue.instruments import Equity
+from simulators.venue.chain import ChainCatalog
 from simulators.venue.lifecycle import OptionLifecycle
+from simulators.venue.market import Prices, default_prices
 from simulators.venue.model_quotes import ModelQuotes
-from simulators.venue.price_path import PricePath, first_share_quotes, quotes_at
-from simulators.venue.quotes import Quote
-from simulators.venue.randomness import Randomness
 from simulators.venue.tape import Tape
 from simulators.venue.venue import Venue
-
-_BERKSHIRE = Equity("BRK.B", "Berkshire Hathaway Inc. Class B", "NYSE")
-_BERKSHIRE_PRICES = (Decimal("449.90"), Decimal("450.10"))
-_ROOTS = {"BRK.B": "BRKB"}
-_ADJUSTED = {"AAPL": "AAPL1"}
 
 
 @dataclass(slots=True)
@@ -56,71 +38,28 @@ class Market:
     lifecycle: OptionLifecycle
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """The quotes at the start, those that come later, and those that chains are listed around."""
-
-    start: list[Quote]
-    later: Sequence[Quote]
-    centers: list[Quote]
-
-
-def default_prices(at: datetime) -> Prices:
-    """The market that stands still around the default quotes."""
-    quotes = [*default_quotes(at), Quote(_BERKSHIRE.symbol, *_BERKSHIRE_PRICES, at)]
-    return Prices(quotes, [], quotes)
-
-
-def read_prices(quotes_file: Path | None, path: Sequence[Quote], at: datetime) -> Prices:
-    """The market of files: quotes at the start, and a path that the clock passes.
-
-    Raises:
-        BadQuotesFile: The file can't be read.
-    """
-    if quotes_file is None and not path:
-        return default_prices(at)
-    start = read_quotes(quotes_file, at) if quotes_file is not None else []
-    begun = {quote.symbol: quote for quote in (*start, *quotes_at(path, at))}
-    centers = {quote.symbol: quote for quote in (*first_share_quotes(path), *begun.values())}
-    later = [quote for quote in path if quote.at > at]
-    return Prices(list(begun.values()), path if later else [], list(centers.values()))
-
-
 def build_market(
     settings: AlpacaSettings, base_s: Callable[[], float], prices: Prices | None = None
 ) -> Market:
     """Builds the market as it is at the start, its clock running on `base_s`."""
-    prices = prices or default_prices(settings.start)
-    clock = MarketClock(settings.start, base_s)
-    catalog = ChainCatalog([*default_catalog(), _BERKSHIRE], clock.now)
     account = Account(settings.account_number, settings.cash, options_level=settings.options_level)
-    venue = Venue(clock, catalog, [account], Randomness(settings.seed), settings.venue)
-    model = ModelQuotes(catalog, venue.quotes, venue)
-    tape = Tape(venue, model)
-    list_quoted(catalog, (*prices.start, *prices.later))
-    if settings.chains:
-        venue.quotes.model = model
-        for quote in prices.centers:
-            _add_chains(catalog, quote)
-    for quote in prices.start:
-        venue.set_quote(quote)
-    if settings.chains:
-        # What time alone does to a contract's price is a quote that nobody gives.
-        underlyings = {quote.symbol for quote in prices.centers}
-        venue.repeat(calendar.next_minute, lambda: venue.work_orders(underlyings))
-    if prices.later:
-        PricePath(venue, prices.later)
+    plan = market.Plan(
+        start=settings.start,
+        seed=settings.seed,
+        account=account,
+        settings=settings.venue,
+        prices=prices or default_prices(settings.start),
+        chains=settings.chains,
+    )
+    made = market.build_market(plan, base_s)
     feeds = Feeds(settings.stock_feed, settings.option_feed)
-    events = AccountEvents(catalog, venue.ledger, venue.randomness)
-    lifecycle = OptionLifecycle(venue, events)
-    return Market(venue, catalog, model, tape, Bars(tape), feeds, events, lifecycle)
-
-
-def _add_chains(catalog: ChainCatalog, quote: Quote) -> None:
-    if not isinstance(catalog.find(quote.symbol), Equity):
-        return
-    price = quote.mid.quantize(Decimal("0.01"))
-    catalog.add_chain(Chain(quote.symbol, _ROOTS.get(quote.symbol, quote.symbol), price))
-    adjusted = _ADJUSTED.get(quote.symbol)
-    if adjusted is not None:
-        catalog.add_chain(Chain(quote.symbol, adjusted, price, adjusted=True))
+    return Market(
+        made.venue,
+        made.catalog,
+        made.model,
+        made.tape,
+        made.bars,
+        feeds,
+        made.events,
+        made.lifecycle,
+    )

@@ -8,7 +8,7 @@ from simulators.alpaca.api import AlpacaApi
 from simulators.alpaca.data_stream import DataStreams
 from simulators.alpaca.event_feed import EventFeed
 from simulators.alpaca.frontend import Frontend
-from simulators.alpaca.market import Market, build_market, read_prices
+from simulators.alpaca.market import Market, build_market
 from simulators.alpaca.order_verbs import order_verbs
 from simulators.alpaca.settings import AlpacaSettings
 from simulators.alpaca.trade_updates import TradeUpdates
@@ -17,6 +17,7 @@ from simulators.control.control import Option, SimulatorControl
 from simulators.control.faults import FaultBook, Kind, places_without
 from simulators.control.request_log import RequestLog
 from simulators.driver import Driver
+from simulators.venue.market import read_prices
 from simulators.venue.quotes import Quote
 from simulators.venue.venue import Venue
 
