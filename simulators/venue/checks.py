@@ -40,8 +40,14 @@ _SPREADS_FROM_LEVEL = 3
 _UNCOVERED = "account not eligible to trade uncovered option contracts"
 
 
-def check_form(asked: NewOrder, instrument: Instrument, at: datetime) -> None:
-    """The figures of the order itself and whether its instrument trades."""
+def check_form(
+    asked: NewOrder, instrument: Instrument, at: datetime, *, strictly: bool = True
+) -> None:
+    """The figures of the order itself and whether its instrument trades.
+
+    Args:
+        strictly: False leaves out which kinds of orders there are for which instrument.
+    """
     is_option = isinstance(instrument, OptionContract)
     if isinstance(instrument, OptionContract) and at >= calendar.last_trading(instrument.expiry):
         raise refusals.ContractExpired(instrument.symbol)
@@ -51,7 +57,8 @@ def check_form(asked: NewOrder, instrument: Instrument, at: datetime) -> None:
         raise refusals.BadQuantity("qty must be > 0")
     if is_option and asked.order_qty % 1 and asked.notional is None:
         raise refusals.BadQuantity("qty must be integer for options trading")
-    order_rules.check_kind(asked, instrument, at)
+    if strictly:
+        order_rules.check_kind(asked, instrument, at)
     exits = asked.exits or Exits()
     for name, price in (
         ("limit_price", asked.limit_price),

@@ -24,6 +24,8 @@ def lets_go(parent: Order) -> bool:
 
 def waits(order: Order, desk: OrderDesk) -> bool:
     """Whether an exit may not trade yet, also while a cancel or replace of it is pending."""
+    if order.asked.ties.parent_id:
+        return desk.get(order.asked.ties.parent_id).status is not OrderStatus.FILLED
     if order.links.parent_id is None or order.is_combo_leg:
         return False
     parent = desk.get(order.links.parent_id)

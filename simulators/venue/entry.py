@@ -65,6 +65,7 @@ class OrderEntry:
             return order
         entered = self._desk.enter(order, legs)[0]
         self._floor.expect_acknowledgement(entered, fate)
+        self._floor.expect_end(entered)
         return self._desk.get(entered.venue_order_id)
 
     def cancel(self, order: Order, fate: Fate) -> Order:
@@ -116,14 +117,40 @@ class OrderEntry:
     def _check_anew(
         self, asked: NewOrder, old: Order, changes: Changes, others: list[Order], fate: Fate
     ) -> None:
-        checks.check_form(asked, old.instrument, self._floor.now)
+        self._check_form(asked, old.instrument)
         if changes.stop_price is not None:
-            order_rules.check_prices(replace(asked, exits=None), self._quote(asked.symbol))
+            self._check_prices(replace(asked, exits=None))
         if old.status is OrderStatus.HELD or fate is Fate.OVERFILLED:
             return  # a held exit needs nothing yet; the fault is to strike exits, too
         if self._settings.refuses_wash_trades:
             checks.check_wash_trade(asked, others)
         self._check_means(asked, old.instrument, old.position_intent, others)
+
+    def _check_form(self, asked: NewOrder, instrument: Instrument) -> None:
+        strictly = self._settings.refuses_kinds_of_orders
+        checks.check_form(asked, instrument, self._floor.now, strictly=strictly)
+
+    def _check_prices(self, asked: NewOrder) -> None:
+        if self._settings.refuses_stops_beyond_market:
+            order_rules.check_prices(asked, self._quote(asked.symbol))
+
+    def check_amended(self, order: Order, asked: NewOrder) -> PositionIntent:
+        """What the order would do to the position as `asked`; raises a Refusal if it may not."""
+        others = [
+            other
+            for other in self._desk.open_orders(order.account_id)
+            if other.claim != order.claim and other.links.parent_id != order.venue_order_id
+        ]
+        left = replace(asked, order_qty=asked.order_qty - order.cum_qty)
+        if asked.legs:
+            self._check_combo(left, others)
+            return order.position_intent
+        self._check_form(asked, order.instrument)
+        self._check_prices(asked)
+        intent = checks.infer_intent(asked, self._accounts[order.account_id])
+        if order.status is OrderStatus.HELD:
+            return intent
+        return self._check_means(left, order.instrument, intent, others)
 
     def _quote(self, symbol: str) -> Quote | None:
         return self._floor.quotes.find(symbol)
@@ -131,10 +158,12 @@ class OrderEntry:
     def _single(self, asked: NewOrder) -> Order:
         instrument = self._catalog.get(asked.symbol)
         asked = self._sized(asked)
-        intent = self._check(asked, instrument)
         status = self._first_status(asked)
-        acceptance = self._acceptance(asked, instrument, intent, status, Links())
+        intent = self._check(asked, instrument, is_held=status is OrderStatus.HELD)
+        acceptance = self._acceptance(asked, instrument, intent, status, links_of(asked))
         order = self._desk.draw_up(asked, acceptance)
+        if status is OrderStatus.HELD:
+            return order
         if asked.order_class is OrderClass.OCO:
             order = order.linked(exits=True, claim=order.venue_order_id)
         return trailed(order, self._quote(asked.symbol))
@@ -233,6 +262,8 @@ class OrderEntry:
         return Acceptance(instrument, intent, status, now, expiry_of(asked, instrument, now), links)
 
     def _first_status(self, asked: NewOrder) -> OrderStatus:
+        if asked.ties.parent_id and self._must_wait(asked.ties.parent_id):
+            return OrderStatus.HELD
         now = self._floor.now
         is_open = calendar.session_at(now) is not None
         if asked.extended_hours:
@@ -241,11 +272,25 @@ class OrderEntry:
             is_open = False
         return OrderStatus.PENDING_NEW if is_open else OrderStatus.ACCEPTED
 
-    def _check(self, asked: NewOrder, instrument: Instrument) -> PositionIntent:
+    def _must_wait(self, parent_id: str) -> bool:
+        """Whether a parent has yet to fill; raises BadOrder if it never will."""
+        parent = self._desk.get(parent_id)
+        if parent.status is not OrderStatus.FILLED and not parent.is_open:
+            raise refusals.BadOrder("Parent order is being cancelled.")
+        return parent.is_open
+
+    def _check(
+        self, asked: NewOrder, instrument: Instrument, *, is_held: bool = False
+    ) -> PositionIntent:
         account, now = self._accounts[asked.account_id], self._floor.now
-        open_orders = self._desk.open_orders(asked.account_id)
+        claim = links_of(asked).claim
+        open_orders = [
+            order
+            for order in self._desk.open_orders(asked.account_id)
+            if not claim or order.claim != claim
+        ]
         quote = self._quote(asked.symbol)
-        checks.check_form(asked, instrument, now)
+        self._check_form(asked, instrument)
         order_rules.check_minimum(asked, instrument, quote)
         if self._settings.refuses_option_market_orders_off_hours:
             checks.check_market_order(asked, instrument, now)
@@ -256,7 +301,9 @@ class OrderEntry:
         order_rules.check_opening(asked, instrument, intent)
         if isinstance(instrument, OptionContract):
             self._check_last_day(instrument, intent)
-        order_rules.check_prices(asked, quote)
+        self._check_prices(asked)
+        if is_held:
+            return intent
         if self._settings.refuses_wash_trades:
             checks.check_wash_trade(asked, open_orders)
         intent = self._check_means(asked, instrument, intent, open_orders)
@@ -288,12 +335,19 @@ class OrderEntry:
             raise refusals.DuplicateClientOrderId(wanted)
 
 
+def links_of(asked: NewOrder) -> Links:
+    """The links of a new order: those of one group need means only for the largest of them."""
+    return Links(claim=f"group/{asked.ties.group}") if asked.ties.group else Links()
+
+
 def expiry_of(asked: NewOrder, instrument: Instrument, at: datetime) -> datetime:
     """When an order that is taken at that instant ends by itself."""
     force = asked.time_in_force
     if force is TimeInForce.OPG:
         return calendar.next_open(at)
-    if asked.extended_hours:
+    if asked.ends_at is not None:
+        return asked.ends_at
+    if asked.extended_hours and force is not TimeInForce.GTC:
         return calendar.current_or_next_extended_hours(at).closes
     closes = calendar.current_or_next_session(at).closes
     if force is not TimeInForce.GTC:

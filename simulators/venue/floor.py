@@ -126,6 +126,19 @@ class Floor:
         """Lets the new order take the old one's place after a while."""
         self._later(self._settings.replace_delay_s, new, self._finish_replace)
 
+    def expect_amendment(self, order: Order, step: Step) -> None:
+        """Calls the step with the order as it is after the time that a replace takes."""
+        self._later(self._settings.replace_delay_s, order, step)
+
+    def expect_end(self, order: Order) -> None:
+        """Ends an order at the time that its client gave for it."""
+        if order.asked.ends_at is not None:
+            self._timetable.at(order.asked.ends_at, self._expire)
+
+    def work_again(self, order: Order) -> None:
+        """Looks a moment later whether an order that changed trades now."""
+        self._later(self._settings.fill_delay_s, order, self._match)
+
     def let_go(self, held: Order) -> None:
         """Brings an exit that was held to market."""
         order = self._desk.change(held, OrderStatus.NEW, self.now)
@@ -242,13 +255,19 @@ class Floor:
             self._match_combo(order)
             return
         quote = self.quotes.find(order.symbol)
-        order = self._desk.note(followed(order, quote))
+        order = self._follow(order, quote)
         px = marketable_px(order, quote)
         if px is not None:
             qty = self._part_of(order.leaves_at(px), order)
             if qty:
                 self.fill(order, qty, px)
         self._after_match(order)
+
+    def _follow(self, before: Order, quote: Quote | None) -> Order:
+        order = self._desk.note(followed(before, quote))
+        if self._settings.tells_triggers and order.triggered and not before.triggered:
+            self._desk.tell(order, EventKind.TRIGGERED, self.now)
+        return order
 
     def _match_combo(self, order: Order) -> None:
         legs = self.legs_of(order)
@@ -320,7 +339,8 @@ class Floor:
             if order.venue_order_id in self._stalled or order.is_combo_leg:
                 continue
             if order.asked.time_in_force is TimeInForce.OPG and order.expires_at <= self.now:
-                self._auction(order)
+                if order.status is not OrderStatus.HELD:
+                    self._auction(order)
             elif order.status is OrderStatus.ACCEPTED:
                 self._later(self._settings.ack_delay_s, order, self._bring_to_market)
             elif order.status is OrderStatus.DONE_FOR_DAY:

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from simulators.venue import trading_calendar as calendar
-from simulators.venue.orders import Order, OrderType, Side, TimeInForce
+from simulators.venue.orders import Order, Side, TimeInForce
 from simulators.venue.quotes import Quote
 
 _PARTIAL_PROBABILITY = 0.1
@@ -34,7 +34,7 @@ def followed(order: Order, quote: Quote | None) -> Order:
     px = _touched(order.side, quote)
     if px <= 0:
         return order
-    if order.asked.order_type is OrderType.TRAILING_STOP:
+    if order.asked.order_type.trails:
         order = trailed(order, quote)
     stop = order.stop_price
     reached = stop is not None and (px >= stop if order.side is Side.BUY else px <= stop)
@@ -43,15 +43,27 @@ def followed(order: Order, quote: Quote | None) -> Order:
 
 def trailed(order: Order, quote: Quote | None) -> Order:
     """A trailing stop with the best price so far: the highest for a sale, the lowest for a buy."""
-    if order.asked.order_type is not OrderType.TRAILING_STOP or quote is None:
+    if not order.asked.order_type.trails or quote is None:
         return order
     px = _touched(order.side, quote)
     if px <= 0:
         return order
     if order.hwm is None:
-        return replace(order, hwm=px)
+        order = replace(order, hwm=_first_hwm(order, px))
+    assert order.hwm is not None
     best = min(order.hwm, px) if order.side is Side.BUY else max(order.hwm, px)
     return replace(order, hwm=best) if best != order.hwm else order
+
+
+def _first_hwm(order: Order, px: Decimal) -> Decimal:
+    """Where a trailing stop begins: at the market, or where its client wants the first stop."""
+    asked, sign = order.asked, order.side.sign
+    if asked.stop_price is None:
+        return px
+    if asked.trail_price is not None:
+        return asked.stop_price - sign * asked.trail_price
+    percent = asked.trail_percent or Decimal(0)
+    return asked.stop_price / (1 + sign * percent / 100)
 
 
 def _touched(side: Side, quote: Quote) -> Decimal:

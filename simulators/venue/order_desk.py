@@ -155,6 +155,13 @@ class OrderDesk:
         self._changed(changed)
         return changed
 
+    def amend(self, order: Order, at: datetime) -> Order:
+        """Keeps an order with other terms, as its client asked."""
+        self._keep(order)
+        self._publish(EventKind.RESTATED, order, at)
+        self._changed(order)
+        return order
+
     def note(self, order: Order) -> Order:
         """Keeps an order whose links or trigger changed; nobody is told."""
         self._keep(order)

@@ -59,6 +59,7 @@ class EventKind(Enum):
     REPLACED = "replaced"
     REJECTED = "rejected"
     RESTATED = "restated"
+    TRIGGERED = "triggered"
     ORDER_CANCEL_REJECTED = "order_cancel_rejected"
     ORDER_REPLACE_REJECTED = "order_replace_rejected"
 

@@ -9,6 +9,7 @@ from decimal import ROUND_DOWN, Decimal
 from enum import Enum
 from fractions import Fraction
 
+from simulators.venue.fates import Fate
 from simulators.venue.instruments import Instrument, OptionContract
 from simulators.venue.order_status import (
     CANCELABLE,
@@ -20,6 +21,7 @@ from simulators.venue.order_status import (
     EventKind,
     OrderStatus,
 )
+from simulators.venue.order_ties import NO_TIES, Ties
 
 __all__ = [
     "CANCELABLE",
@@ -76,11 +78,17 @@ class OrderType(Enum):
     STOP = "stop"
     STOP_LIMIT = "stop_limit"
     TRAILING_STOP = "trailing_stop"
+    TRAILING_STOP_LIMIT = "trailing_stop_limit"
 
     @property
     def has_trigger(self) -> bool:
         """Whether it waits for a price before it is worked."""
-        return self in (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
+        return self not in (OrderType.MARKET, OrderType.LIMIT)
+
+    @property
+    def trails(self) -> bool:
+        """Whether its stop price follows the market."""
+        return self in (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT)
 
 
 class TimeInForce(Enum):
@@ -121,25 +129,6 @@ class PositionIntent(Enum):
         return Side.BUY if self.value.startswith("buy") else Side.SELL
 
 
-class Fate(Enum):
-    """What becomes of a request that the venue says it took: all but WORKED are faults.
-
-    Of orders: STALLED is in the books but never comes to market, VANISHED was never in the books,
-    REJECTED is rejected a moment later. Of replaces: REPLACE_REJECTED is turned down a moment
-    later, OVERFILLED gives the new order the whole new quantity although the old one has fills.
-    Of cancels: CANCEL_IGNORED is forgotten, CANCEL_REJECTED is turned down a moment later.
-    """
-
-    WORKED = "worked"
-    STALLED = "stalled"
-    VANISHED = "vanished"
-    REJECTED = "rejected"
-    REPLACE_REJECTED = "replace_rejected"
-    OVERFILLED = "overfilled"
-    CANCEL_IGNORED = "cancel_ignored"
-    CANCEL_REJECTED = "cancel_rejected"
-
-
 @dataclass(frozen=True, slots=True)
 class Exits:
     """The exits of a bracket, oco or oto: a limit price, a stop price with or without a limit."""
@@ -168,6 +157,9 @@ class NewOrder:
 
     An order with `notional` dollars has an `order_qty` that the venue estimates. One with `legs`
     has no symbol, and its limit_price is what may be paid in all, negative if it is received.
+
+    limit_offset: of a trailing stop with a limit, how far behind the stop that lies. ends_at: when
+    it ends by itself, if its time in force does not say it. tag: the caller's own, never read here.
     """
 
     account_id: str
@@ -188,6 +180,10 @@ class NewOrder:
     order_class: OrderClass = OrderClass.SIMPLE
     exits: Exits | None = None
     legs: tuple[NewLeg, ...] = ()
+    limit_offset: Decimal | None = None
+    ends_at: datetime | None = None
+    ties: Ties = NO_TIES
+    tag: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,13 +246,16 @@ class Order:
 
     @property
     def limit_price(self) -> Decimal | None:
-        return self.asked.limit_price
+        stop, offset = self.stop_price, self.asked.limit_offset
+        if offset is None or stop is None:
+            return self.asked.limit_price
+        return stop + self.side.sign * offset
 
     @property
     def stop_price(self) -> Decimal | None:
         """The price that makes a stop trade; that of a trailing stop moves with the market."""
         asked = self.asked
-        if asked.order_type is not OrderType.TRAILING_STOP or self.hwm is None:
+        if not asked.order_type.trails or self.hwm is None:
             return asked.stop_price
         trail = asked.trail_price
         if trail is None:

@@ -14,6 +14,10 @@ class VenueSettings:
     refuses_wash_trades, refuses_to_cross_zero, refuses_option_market_orders_off_hours,
     refuses_to_open_on_last_afternoon (options from 15:30 on the day of their expiry): rules of
     Alpaca's that not every broker has.
+    refuses_kinds_of_orders: Alpaca's rules on which types, times in force and hours go together.
+    refuses_stops_beyond_market: a stop that the market has passed; else it is triggered at once.
+    refuses_uncovered_combos: Alpaca's rules on multi-leg orders; else each leg must have the means.
+    tells_triggers: an event when a stop is reached.
     """
 
     ack_delay_s: float = 0.02
@@ -30,4 +34,8 @@ class VenueSettings:
     refuses_to_cross_zero: bool = True
     refuses_option_market_orders_off_hours: bool = True
     refuses_to_open_on_last_afternoon: bool = True
+    refuses_kinds_of_orders: bool = True
+    refuses_stops_beyond_market: bool = True
+    refuses_uncovered_combos: bool = True
+    tells_triggers: bool = False
     fees: FeeSchedule = NO_FEES

@@ -12,6 +12,7 @@ from decimal import Decimal
 from simulators.venue import combos, refusals
 from simulators.venue import trading_calendar as calendar
 from simulators.venue.accounts import Account
+from simulators.venue.amending import Amendments, Refused
 from simulators.venue.clock import MarketClock
 from simulators.venue.contingent import Contingencies, waits
 from simulators.venue.entry import OrderEntry
@@ -26,6 +27,7 @@ from simulators.venue.randomness import Randomness
 from simulators.venue.replacing import Changes
 from simulators.venue.reservations import Means, asked_price, means_of
 from simulators.venue.settings import VenueSettings
+from simulators.venue.tied_orders import TiedOrders
 
 
 class Venue:
@@ -49,7 +51,9 @@ class Venue:
         self.desk = OrderDesk(ids or RandomIds(randomness), self.ledger, self.settings.fees)
         self._floor = Floor(clock, catalog, self.accounts, self.desk, randomness, self.settings)
         self._entry = OrderEntry(self.desk, self._floor, catalog, self.accounts, self.settings)
+        self._amendments = Amendments(self.desk, self._floor, self._entry)
         Contingencies(self.desk, lambda: self._floor.now, self._floor.let_go)
+        TiedOrders(self.desk, self._floor, self._entry)
 
     @property
     def now(self) -> datetime:
@@ -143,6 +147,21 @@ class Venue:
         """
         self.advance()
         return self._entry.replace(self.desk.get(venue_order_id), changes, fate)
+
+    def amend(self, venue_order_id: str, asked: NewOrder, refused: Refused) -> Order:
+        """Asks for other terms of an order, which keeps its id; returns it as it is.
+
+        They take effect a moment later, until when it may fill under the old ones.
+
+        Args:
+            asked: All that it is to be; `order_qty` includes what has filled.
+            refused: Told with the order and the reason if they can't take effect after all.
+
+        Raises:
+            Refusal: Nothing was changed and nothing will be.
+        """
+        self.advance()
+        return self._amendments.begin(self.desk.get(venue_order_id), asked, refused)
 
     def cancel(self, venue_order_id: str, fate: Fate = Fate.WORKED) -> Order:
         """Asks for a cancel; the order may still fill until it is canceled.
