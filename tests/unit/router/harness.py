@@ -112,6 +112,7 @@ async def router(
     try:
         if wait_ready:
             await until(lambda: all(link.view().takes_entries for link in core.links.values()))
+            await core.journal.durable()  # of what the start told, nothing is left to be told
         yield running
     finally:
         await link_tasks.close()
