@@ -1,15 +1,14 @@
-"""Orders, executions, positions and figures of IB's in our words."""
+"""Orders and executions of IB's in our words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
-from services.common.domain.amounts import Money
 from services.common.domain.errors import Cause, Reason
 from services.common.domain.executions import (
     ExecSource,
@@ -19,7 +18,6 @@ from services.common.domain.executions import (
     RecordTimes,
     Side,
 )
-from services.common.domain.instruments import Instrument, multiplier_of
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import AccountMode, Balance, OrderReport, VenuePosition
@@ -27,24 +25,17 @@ from services.ib_adapter import contracts, figures
 from services.ib_adapter.evidence import OrderFacts
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.order_words import ORDER_TYPES, TIMES_IN_FORCE
+from services.ib_adapter.translate_account import (
+    Holding,
+    Value,
+    read_balance,
+    read_positions,
+)
 from services.ib_adapter.words import ExecutionWord
 
 _log = structlog.stdlib.get_logger(__name__)
 
 _SIDES: Final = {"BOT": Side.BUY, "SLD": Side.SELL}
-_AVERAGE_STEP: Final = Decimal("0.000000001")
-
-# What the contracts that are traded here are paid in.
-_CURRENCY: Final = "USD"
-
-# Key of an account value, and the field of `Balance` that it becomes.
-_FIGURES: Final = {
-    "NetLiquidation": "equity",
-    "BuyingPower": "buying_power",
-    "AvailableFunds": "options_buying_power",
-    "InitMarginReq": "initial_margin",
-    "MaintMarginReq": "maintenance_margin",
-}
 
 
 class Translator:
@@ -145,56 +136,13 @@ class Translator:
 
     # -- the account -------------------------------------------------------------------------
 
-    def positions(self, rows: Sequence[tuple[str, Any, float, float]]) -> list[VenuePosition]:
-        """Shares and options among the rows of a position list. Raises Unreadable.
+    def positions(self, rows: Sequence[Holding]) -> list[VenuePosition]:
+        """See `read_positions`."""
+        return read_positions(rows, self._venue, self._account_id)
 
-        What has no name here is left out; what is told in part only may be anything.
-        """
-        found = [
-            self._position(contract, qty, cost)
-            for _, contract, qty, cost in rows
-            if contracts.is_ours(contract) and qty
-        ]
-        return [position for position in found if position is not None]
-
-    def _position(self, contract: Any, qty: float, cost: float) -> VenuePosition | None:
-        try:
-            instrument = contracts.instrument_of(contract)
-        except contracts.Unnameable as error:
-            _log.warning("position_left_out", error=str(error))
-            return None
-        return VenuePosition(
-            venue=self._venue,
-            account_id=self._account_id,
-            instrument=instrument,
-            qty=figures.required_decimal(qty, "a position's quantity"),
-            avg_entry_price=_per_unit(figures.decimal(cost), instrument),
-        )
-
-    def balance(
-        self, account: str, mode: AccountMode, rows: Sequence[tuple[str, str, str, str]]
-    ) -> Balance:
-        """The account's figures. Raises Unreadable if they are not ready, or not there."""
-        values = {tag: (text, currency) for name, tag, currency, text in rows if name == account}
-        if values.get("AccountReady", ("true", ""))[0] != "true":
-            raise Unreadable("IB says that the account's figures are not ready")
-        money: dict[str, Any] = {
-            field: _money(*values[tag]) for tag, field in _FIGURES.items() if tag in values
-        }
-        money["cash"] = _cash(values.get("TotalCashValue"), _cash_by_currency(account, rows))
-        if money["cash"] is None:
-            raise Unreadable(f"IB gave no cash of account {account}")
-        return Balance(
-            venue=self._venue,
-            venue_account_id=account,
-            mode=mode,
-            as_of=self._now(),
-            raw_status="",
-            trading_blocked=False,
-            account_blocked=False,
-            suspended_by_user=False,
-            **money,
-        )
+    def balance(self, account: str, mode: AccountMode, rows: Sequence[Value]) -> Balance:
+        """See `read_balance`."""
+        return read_balance(account, rows, self._venue, mode, self._now())
 
 
 def _noted(facts: OrderFacts, signal: Signal) -> Cause | None:
@@ -202,39 +150,3 @@ def _noted(facts: OrderFacts, signal: Signal) -> Cause | None:
     if not facts.note or signal in (Signal.ACKNOWLEDGED, Signal.FILLED):
         return None
     return Cause(Reason.VENUE_REJECTED, facts.note[:500])
-
-
-def _per_unit(cost: Decimal | None, instrument: Instrument) -> Decimal | None:
-    """IB's average cost counts the multiplier in; the price of one unit does not."""
-    if cost is None:
-        return None
-    price = (cost / multiplier_of(instrument)).quantize(_AVERAGE_STEP)
-    return figures.decimal(float(price)) if price else Decimal(0)
-
-
-def _cash_by_currency(
-    account: str, rows: Sequence[tuple[str, str, str, str]]
-) -> dict[str, Decimal]:
-    """Cash as it is held; that of "BASE" is the sum of all, converted, and is left out."""
-    held = [
-        _money(text, currency)
-        for name, tag, currency, text in rows
-        if (name, tag) == (account, "CashBalance")
-    ]
-    return {money.currency: money.amount for money in held if money is not None}
-
-
-def _cash(total: tuple[str, str] | None, held: dict[str, Decimal]) -> Money | None:
-    """What there is to pay contracts with. A total counts all currencies in, converted."""
-    in_total = None if total is None else _money(*total)
-    if not held:
-        return in_total
-    cash = Money(held.get(_CURRENCY, Decimal(0)), _CURRENCY)
-    if in_total is not None and in_total.currency == _CURRENCY and in_total.amount < cash.amount:
-        return in_total
-    return cash
-
-
-def _money(text: str, currency: str) -> Money | None:
-    amount = figures.text_decimal(text)
-    return None if amount is None or len(currency) != 3 else Money(amount, currency)
