@@ -25,7 +25,8 @@ from tests.conformance.report import Outcome, Result
 from tests.conformance.runner import act_on, skip_reason
 from tests.conformance.scene import Scene
 from tests.conformance.server import Role, Server, Stand
-from tests.integration.system.parts import Part, free_port, scrubbed
+from tests.integration.system.parts import Part, scrubbed
+from tests.ports import free_port
 
 ACCOUNT_ID: Final = "paper"
 _REQUESTS_OF_A_CARD: Final = 60

@@ -48,7 +48,7 @@ from simulators.listening import Listener
 from tests.conformance.sabotages.sabotage import Sabotage
 from tests.conformance.server import Role, Server, Stand
 from tests.conformance.venues.alpaca_control import AlpacaControl
-from tests.integration.system.parts import free_port
+from tests.ports import free_port
 
 _TAG: Final = "sim"
 _QUICK: Final[dict[str, Any]] = {

@@ -16,7 +16,8 @@ from stack.programs import ALPACA, IB, Broker, Ports, VenuePorts
 from tests.conformance.server import Role, Server, Stand
 from tests.conformance.venues.alpaca_control import AlpacaControl
 from tests.conformance.venues.ib_control import IbControl
-from tests.integration.system.parts import Part, free_port, scrubbed
+from tests.integration.system.parts import Part, scrubbed
+from tests.ports import free_port
 
 BROKERS: Final = {"alpaca": ALPACA, "ib": IB, "router": ALPACA}
 VENUES: Final = tuple(BROKERS)

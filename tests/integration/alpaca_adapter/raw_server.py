@@ -107,13 +107,6 @@ def unanswered_port() -> Iterator[int]:
         yield port
 
 
-def closed_port() -> int:
-    """A port where nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 def http(body: bytes, *, status: str = "200 OK", length: int | None = None) -> bytes:
     """An HTTP answer; `length` may lie."""
     shown = len(body) if length is None else length

@@ -18,7 +18,6 @@ from services.common.domain.order_status import OrderStatus
 from services.common.domain.reports import Lookup, VenueState
 from simulators.alpaca.settings import AlpacaSettings as SimulatorSettings
 from simulators.venue.settings import VenueSettings
-from tests.integration.alpaca_adapter.raw_server import closed_port
 from tests.integration.alpaca_adapter.rig import (
     eventually,
     limit,
@@ -26,6 +25,7 @@ from tests.integration.alpaca_adapter.rig import (
     settings_for,
 )
 from tests.integration.alpaca_adapter.simulated import A, fault, orders_there, posts
+from tests.ports import free_port
 from tests.simulators.process import RunningAlpaca, alpaca_in_thread
 
 # -- one identity -------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ async def test_a_429_has_no_effect_and_is_not_sent_again(alpaca: RunningAlpaca) 
 
 
 async def test_a_venue_that_is_gone_has_no_effect() -> None:
-    url = f"http://127.0.0.1:{closed_port()}"
+    url = f"http://127.0.0.1:{free_port()}"
     async with rig(settings_for(url), in_sync=False) as it:
         with pytest.raises(Unavailable) as error:
             await it.gateway.submit(limit(A, Side.SELL, "8.50"), it.check)

@@ -30,8 +30,8 @@ from tests.integration.alpaca_adapter.adapter_process import (
     environment,
     start_fails,
 )
-from tests.integration.alpaca_adapter.raw_server import closed_port
 from tests.integration.alpaca_adapter.rig import limit
+from tests.ports import free_port
 from tests.simulators.process import RunningAlpaca
 
 A = "a~sim~1.0"
@@ -202,7 +202,7 @@ def test_a_port_in_use_is_one_clear_line_and_a_non_zero_exit(
 async def test_a_venue_that_is_down_keeps_the_adapter_up_and_every_order_unsent(
     tmp_path: Path,
 ) -> None:
-    env = environment(tmp_path, f"http://127.0.0.1:{closed_port()}", REST__READ_TRIES="1")
+    env = environment(tmp_path, f"http://127.0.0.1:{free_port()}", REST__READ_TRIES="1")
     with adapter_process(tmp_path, env) as adapter:
         async with served(adapter) as it:
             await it.adapter.Fence(adapter_pb.FenceRequest(fence=FENCE))

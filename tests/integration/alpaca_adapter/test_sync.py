@@ -14,8 +14,8 @@ from services.common.domain.errors import Reason, Refused, Unavailable
 from services.common.domain.executions import ExecSource, Execution, Side
 from services.common.domain.order_status import OrderStatus
 from services.common.domain.reports import OrderReport, VenueState
-from tests.integration.alpaca_adapter.raw_server import closed_port
 from tests.integration.alpaca_adapter.rig import SPY, Rig, eventually, limit, rig, settings_for
+from tests.ports import free_port
 from tests.simulators.process import RunningAlpaca
 
 A = "a~sim~1.0"
@@ -306,7 +306,7 @@ async def test_a_wrong_account_ends_the_run_and_takes_no_order(alpaca: RunningAl
 
 
 async def test_a_venue_that_is_down_at_the_start_is_waited_for() -> None:
-    url = f"http://127.0.0.1:{closed_port()}"
+    url = f"http://127.0.0.1:{free_port()}"
     async with rig(settings_for(url), in_sync=False) as it:
         running = asyncio.create_task(it.gateway.run())
         await asyncio.sleep(0.3)

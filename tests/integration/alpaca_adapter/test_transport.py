@@ -17,11 +17,11 @@ from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.clock import SystemClock
 from tests.integration.alpaca_adapter.raw_server import (
     RawServer,
-    closed_port,
     http,
     raw_server,
     unanswered_port,
 )
+from tests.ports import free_port
 
 LIMITS = RestLimits(connect_s=0.5, read_s=0.5, total_s=0.9)
 # Between the limit and what a slow machine adds.
@@ -143,7 +143,7 @@ async def test_the_last_check_runs_on_the_open_connection_and_stops_every_byte()
 
 async def test_a_refused_connection_sends_nothing() -> None:
     checks: list[str] = []
-    async with rest_at(f"http://127.0.0.1:{closed_port()}") as rest:
+    async with rest_at(f"http://127.0.0.1:{free_port()}") as rest:
         with pytest.raises(NotSent):
             await rest.post("/orders", {}, lambda: checks.append("asked"))
     assert checks == []
@@ -245,7 +245,7 @@ async def test_concurrent_calls_each_have_a_connection_of_their_own() -> None:
 
 async def test_the_environment_sees_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     with raw_server(answer_all) as server:
-        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
         monkeypatch.delenv("NO_PROXY", raising=False)
         async with rest_at(server.url) as rest:
             assert (await rest.get("/account")).ok

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import signal
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,23 +23,6 @@ T = TypeVar("T")
 def scrubbed() -> dict[str, str]:
     """This process's environment without anything of a broker, of Tandem or of a proxy."""
     return environment.for_simulation(os.environ)
-
-
-def free_port() -> int:
-    """A free port that stays ours while nobody listens on it.
-
-    It lies below the range from which systems take ports by themselves: a port out of that range
-    may be given to any connection while the process that had it is down, even to the connection
-    that tries to reach it.
-    """
-    while True:
-        port = random.randrange(15_000, 30_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 class Part:

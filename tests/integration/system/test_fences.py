@@ -23,7 +23,7 @@ from tandem_client import (
 from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.contract.pb import operations_service_pb2 as operations_pb
 from services.common.contract.pb.operations_service_pb2_grpc import OperationsServiceStub
-from tests.integration.system.parts import Part, eventually, free_port
+from tests.integration.system.parts import Part, eventually
 from tests.integration.system.plain import failure, put_order, stub, submit
 from tests.integration.system.trio import (
     ACCOUNT,
@@ -34,6 +34,7 @@ from tests.integration.system.trio import (
     is_router_up,
     rests,
 )
+from tests.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -17,9 +17,10 @@ from tandem_client import OrderStatus, OutcomeUnknown, TandemClient, new_tracepa
 
 from stack.children import Program
 from stack.traces import TraceCollector, TracedSpan
-from tests.integration.system.parts import eventually, free_port
+from tests.integration.system.parts import eventually
 from tests.integration.system.test_start_up import run
 from tests.integration.system.trio import Programs, Trio, fills_now, rests
+from tests.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -37,8 +37,9 @@ from stack.programs import (
     simulated_venue,
     state_of,
 )
-from tests.integration.system.parts import WAIT_S, Part, eventually, free_port, scrubbed
+from tests.integration.system.parts import WAIT_S, Part, eventually, scrubbed
 from tests.integration.system.venue import Fill, VenueControl
+from tests.ports import free_port
 
 ACCOUNT: Final = programs.ACCOUNT_ID
 VENUE: Final = ALPACA.venue

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,18 +23,13 @@ from services.router.journal.records import PlacementReported
 from services.router.journal.sqlite import SqliteJournal
 from services.router.journal.store import check_chain
 from tests.conformance.fakes.scripts import OnSubmit
+from tests.ports import free_port
 from tests.unit.adapter import served
 
 ID = "o-1~t1~1.0"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def until(condition: object, within_s: float = 15.0) -> None:
+async def until(condition: object, within_s: float = 40.0) -> None:
     async with asyncio.timeout(within_s):
         while not await condition():  # type: ignore[operator]
             await asyncio.sleep(0.02)

@@ -32,14 +32,15 @@ from services.common.runtime.server import open_channel
 from services.router.routing.venue import Claim, Pulse
 from services.router.routing.venue_client import ClientSettings, VenueClient
 from tests.conformance.fakes.scripts import OnSubmit
+from tests.ports import free_port
 from tests.unit.adapter import served
-from tests.unit.router.test_process import free_port
 
 ID = served.ID
 CLAIM = Claim("j1", 1, 1, 10, bytes(32))
-SETTINGS = ClientSettings(
-    send_timeout_s=0.5, read_timeout_s=2.0, heartbeat_s=1.0, silence_max_s=1.5
+PATIENT = ClientSettings(
+    send_timeout_s=20.0, read_timeout_s=20.0, heartbeat_s=1.0, silence_max_s=20.0
 )
+HASTY = replace(PATIENT, send_timeout_s=0.5)  # where the venue never answers
 ORDER = OrderSpec(
     ID,
     Equity("SPY"),
@@ -60,21 +61,21 @@ class Reached:
 
 
 @asynccontextmanager
-async def client_to(address: str) -> AsyncIterator[VenueClient]:
-    channel = open_channel(address, margin_s=0.1, default_timeout_s=2.0)
+async def client_to(address: str, settings: ClientSettings = PATIENT) -> AsyncIterator[VenueClient]:
+    channel = open_channel(address, margin_s=0.1, default_timeout_s=20.0)
     try:
-        yield VenueClient("main", "fake", channel, SETTINGS)
+        yield VenueClient("main", "fake", channel, settings)
     finally:
         await channel.close()
 
 
 @asynccontextmanager
-async def reached(tmp_path: Path) -> AsyncIterator[Reached]:
+async def reached(tmp_path: Path, settings: ClientSettings = PATIENT) -> AsyncIterator[Reached]:
     pool = BlockingPool(1, slot_wait_s=5.0, name="test")
     address = f"127.0.0.1:{free_port()}"
     async with served.serve(served.settings(tmp_path, listen=address), pool) as venue:
         venue.gateway.begin_session()
-        async with client_to(address) as client:
+        async with client_to(address, settings) as client:
             await client.fence(CLAIM)
             yield Reached(client, venue)
     await pool.close(1.0)
@@ -115,7 +116,8 @@ async def test_the_venues_word_comes_back_as_a_report(
 async def test_only_the_adapters_own_word_proves_that_nothing_happened(
     tmp_path: Path, script: OnSubmit, effect: Effect
 ) -> None:
-    async with reached(tmp_path) as it:
+    hangs = script in (OnSubmit.HANG_AFTER_WRITE, OnSubmit.HANG_BEFORE_WRITE)
+    async with reached(tmp_path, HASTY if hangs else PATIENT) as it:
         with pytest.raises(TandemError) as failed:
             await submit(it, script)
         assert failed.value.effect is effect
@@ -241,9 +243,9 @@ async def test_a_stream_that_falls_silent_is_a_failed_read(tmp_path: Path) -> No
     """A half-open connection says nothing, and would say nothing for ever."""
     server = await asyncio.start_server(_silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with client_to(f"127.0.0.1:{port}") as client:
+    async with client_to(f"127.0.0.1:{port}", replace(PATIENT, silence_max_s=1.5)) as client:
         with pytest.raises(ReadFailed):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await anext(client.watch())
     server.close()
 

@@ -26,12 +26,12 @@ from services.common.domain.order_terms import OrderType, TimeInForce
 from services.common.runtime.blocking import BlockingPool
 from services.router.routing.market import BarQuery, ContractQuery, PageAsked, VenuePage
 from services.router.routing.venue_client import VenueClient
+from tests.ports import free_port
 from tests.unit.adapter import served
 from tests.unit.adapter.market_gateway import MarketGateway
 from tests.unit.domain.orders import activity
 from tests.unit.router.harness import until
 from tests.unit.router.scripted_market import quote
-from tests.unit.router.test_process import free_port
 from tests.unit.router.test_venue_client import client_to
 
 SPY = Equity("SPY")
