@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -23,9 +23,11 @@ from tests.integration.alpaca_adapter.raw_server import (
 )
 from tests.ports import free_port
 
-LIMITS = RestLimits(connect_s=0.5, read_s=0.5, total_s=0.9)
-# Between the limit and what a slow machine adds.
-SLACK_S = 1.5
+LIMITS = RestLimits(connect_s=20.0, read_s=20.0, total_s=30.0)
+# Where there is never an answer.
+HASTY = RestLimits(connect_s=0.5, read_s=0.5, total_s=0.9)
+# What a slow machine may add to a limit; what has none takes longer, or hangs for ever.
+SLACK_S = 20.0
 
 
 @asynccontextmanager
@@ -45,6 +47,13 @@ async def rest_at(
 
 def passes() -> None:
     """A last check that lets all through."""
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what a server comes to see by itself."""
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.005)
 
 
 def answer_all(connection: socket.socket, server: RawServer) -> None:
@@ -107,11 +116,11 @@ async def test_an_answer_keeps_its_digits_and_a_connection_is_used_again() -> No
 @pytest.mark.parametrize("drip", [drip_body, drip_headers, drip_status_line])
 async def test_an_answer_that_drips_ends_at_the_total_deadline(drip: object) -> None:
     with raw_server(drip) as server:  # type: ignore[arg-type]
-        async with rest_at(server.url) as rest:
+        async with rest_at(server.url, limits=HASTY) as rest:
             began = time.monotonic()
             with pytest.raises(NoAnswer):
                 await rest.post("/orders", {}, passes)
-            assert LIMITS.total_s - 0.1 < time.monotonic() - began < LIMITS.total_s + SLACK_S
+            assert HASTY.total_s - 0.1 < time.monotonic() - began < HASTY.total_s + SLACK_S
 
 
 @pytest.mark.parametrize("behave", [silence, half_a_body, hang_up, no_http])
@@ -119,9 +128,10 @@ async def test_a_written_request_without_a_whole_answer_is_in_doubt_and_sent_onc
     behave: object,
 ) -> None:
     with raw_server(behave) as server:  # type: ignore[arg-type]
-        async with rest_at(server.url) as rest:
+        async with rest_at(server.url, limits=HASTY) as rest:
             with pytest.raises(NoAnswer):
                 await rest.post("/orders", {}, passes)
+            await until(lambda: server.heard)
         assert len(server.heard) == 1
 
 
@@ -134,8 +144,7 @@ async def test_the_last_check_runs_on_the_open_connection_and_stops_every_byte()
             with pytest.raises(Refused):
                 await rest.post("/orders", {}, refuses)
             # Connected before it was asked: the server comes to see that by itself.
-            while not server.connections:
-                await asyncio.sleep(0.005)
+            await until(lambda: server.connections)
             assert server.heard == []
             await rest.post("/orders", {}, passes)
         assert len(server.heard) == 1
@@ -151,11 +160,11 @@ async def test_a_refused_connection_sends_nothing() -> None:
 
 async def test_a_connection_that_hangs_sends_nothing_and_ends_in_time() -> None:
     with unanswered_port() as port:
-        async with rest_at(f"http://127.0.0.1:{port}") as rest:
+        async with rest_at(f"http://127.0.0.1:{port}", limits=HASTY) as rest:
             began = time.monotonic()
             with pytest.raises(NotSent):
                 await rest.post("/orders", {}, passes)
-            assert time.monotonic() - began < LIMITS.connect_s + SLACK_S
+            assert time.monotonic() - began < HASTY.connect_s + SLACK_S
 
 
 async def test_a_host_that_has_no_address_sends_nothing() -> None:
@@ -166,17 +175,17 @@ async def test_a_host_that_has_no_address_sends_nothing() -> None:
 
 async def test_a_tls_handshake_that_fails_sends_nothing() -> None:
     with raw_server(no_http) as server:
-        async with rest_at(server.url.replace("http://", "https://")) as rest:
+        async with rest_at(server.url.replace("http://", "https://"), limits=HASTY) as rest:
             with pytest.raises(NotSent):
                 await rest.post("/orders", {}, passes)
 
 
 async def test_without_a_free_slot_nothing_is_queued_or_sent() -> None:
     with raw_server(silence) as server:
-        async with rest_at(server.url, slots=1) as rest:
+        hasty = RestLimits(connect_s=20.0, read_s=3.0, total_s=25.0)
+        async with rest_at(server.url, slots=1, limits=hasty) as rest:
             first = asyncio.create_task(rest.post("/orders", {"n": "1"}, passes))
-            while not server.heard:
-                await asyncio.sleep(0.005)
+            await until(lambda: server.heard)
             with pytest.raises(NotSent, match="no thread"):
                 await rest.post("/orders", {"n": "2"}, passes)
             with pytest.raises(NoAnswer):
@@ -215,10 +224,10 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_made_anew() -> N
 
 async def test_a_caller_that_gives_up_does_not_stop_a_write_that_began() -> None:
     with raw_server(silence) as server:
-        async with rest_at(server.url) as rest:
+        limits = RestLimits(connect_s=20.0, read_s=0.5, total_s=25.0)
+        async with rest_at(server.url, limits=limits) as rest:
             call = asyncio.create_task(rest.post("/orders", {}, passes))
-            while not server.heard:
-                await asyncio.sleep(0.005)
+            await until(lambda: server.heard)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call

@@ -107,7 +107,7 @@ async def test_watcher_sees_the_drain_before_the_end(run: Any) -> None:
 def test_taken_port_is_one_clear_line(run: Any) -> None:
     address = address_of(run())
     second = run(TANDEM_UNIT_LISTEN=address)
-    _, err = second.communicate(timeout=10)
+    _, err = second.communicate(timeout=30)
     assert second.returncode == 1
     why = f"TANDEM_UNIT_LISTEN: can't listen on {address}: the port is in use"
     assert err == f"tandem-unit: {why}\n"
@@ -124,7 +124,7 @@ def test_wrong_setting_is_one_clear_line(
     run: Any, environ: dict[str, str], code: int, said: str
 ) -> None:
     process = run(**environ)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=30)
     (line,) = err.splitlines()
     assert process.returncode == code
     assert [x for x in out.splitlines() if json.loads(x)["event"] != "stopped"] == []
