@@ -174,6 +174,7 @@ def _session_terms(settings: IbSettings) -> SessionTerms:
             identity=settings.identity(),
             market_data_type=MARKET_DATA_TYPES[settings.data.kind],
             connect_s=connection.connect_timeout_s,
+            id_in_use_s=connection.id_in_use_s,
             requests=RequestTerms(
                 answer_s=connection.answer_timeout_s,
                 round_trip_s=connection.round_trip_s,
@@ -181,6 +182,7 @@ def _session_terms(settings: IbSettings) -> SessionTerms:
             ),
         ),
         sync=SyncTerms(heartbeat_s=connection.heartbeat_s, silence_s=settings.orders.silence_s),
+        restart=settings.restart_terms(),
         backoff_min_s=connection.backoff_min_s,
         backoff_max_s=connection.backoff_max_s,
     )

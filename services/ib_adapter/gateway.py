@@ -55,6 +55,7 @@ LATE_LOOK_UPS_MAX: Final = 5
 
 _STATES: Final = {
     State.DISCONNECTED: VenueState.DOWN,
+    State.RESTARTING: VenueState.DOWN,
     State.CONNECTING: VenueState.DOWN,
     State.LOGIN_AWAITED: VenueState.DOWN,
     State.LINK_LOST: VenueState.DOWN,
@@ -113,6 +114,11 @@ class IbGateway(VenueGateway):
     def account_id(self) -> str:
         """The logical account."""
         return self._account_id
+
+    @property
+    def session(self) -> Session:
+        """The session with the Gateway, for what is wired to it."""
+        return self._parts.session
 
     @property
     def session_id(self) -> str:

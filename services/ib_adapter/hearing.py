@@ -7,6 +7,7 @@ A row of an answer that tells of an order or an execution is a fact like any oth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -40,6 +41,9 @@ class News(Protocol):
 
     def on_said(self, said: Said) -> None:
         """A code came that is no answer to a request."""
+
+    def on_accounts_named(self, accounts: Sequence[str]) -> None:
+        """The Gateway named its accounts after it had let us in: it may be another login."""
 
     def on_lost_message(self, reason: str, *, is_framing: bool) -> None:
         """A message about orders could not be read; with `is_framing`, nor what follows it."""
@@ -157,6 +161,9 @@ class Hearing:
     def currentTime(self, time: int) -> None:
         self._pending.row(Named.TIME, datetime.fromtimestamp(time, UTC))
         self._pending.end(Named.TIME)
+
+    def managedAccounts(self, accountsList: str) -> None:
+        self._news.on_accounts_named([name for name in accountsList.split(",") if name])
 
     def nextValidId(self, reqId: int) -> None:
         self._pending.row(Named.NEXT_ID, reqId)

@@ -49,14 +49,16 @@ class Requests:
         self._terms = terms
         self._serial = {named: _Serial() for named in Named}
 
-    async def current_time(self) -> tuple[datetime, float, float]:
+    async def current_time(
+        self, priority: Priority = Priority.PROBE
+    ) -> tuple[datetime, float, float]:
         """IB's time (whole seconds), and when it was asked and answered (monotonic seconds).
 
         A real round trip: a connection that does not give it in time is dropped.
         """
 
         async def ask() -> Any:
-            await self._take(Priority.PROBE, self._terms.round_trip_s)
+            await self._take(priority, self._terms.round_trip_s)
             asked = self._clock.monotonic()
             rows = await self._named(
                 Named.TIME, self._wire.client.reqCurrentTime, self._terms.round_trip_s

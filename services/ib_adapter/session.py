@@ -25,6 +25,7 @@ from services.ib_adapter.requests import Requests
 from services.ib_adapter.send_log import SendLog
 from services.ib_adapter.session_connect import Connector, ConnectTerms
 from services.ib_adapter.session_news import SessionNews
+from services.ib_adapter.session_restart import Restart, RestartTerms
 from services.ib_adapter.session_state import Standing
 from services.ib_adapter.session_sync import Sync, SyncTerms
 from services.ib_adapter.states import State
@@ -41,6 +42,7 @@ class SessionTerms:
 
     connect: ConnectTerms
     sync: SyncTerms
+    restart: RestartTerms
     backoff_min_s: float
     backoff_max_s: float
 
@@ -65,7 +67,8 @@ class Session:
         self._clock = clock
         self._random = random
         self.venue_clock = venue_clock
-        standing = Standing(news.telling, sink, clock, new_session_id=new_session_id)
+        restart = Restart(terms.restart, lambda: venue_clock.now() or clock.now())
+        standing = Standing(news.telling, sink, clock, restart, new_session_id=new_session_id)
         said = SessionNews(standing, news, pacer)
         self._standing = standing
         self._connector = Connector(terms.connect, standing, said, news, send_log, pacer, clock)
@@ -83,6 +86,11 @@ class Session:
     def call_on_change(self, on_change: Callable[[], None]) -> None:
         """Call this after state or session have changed."""
         self._standing.on_change = on_change
+
+    def call_on_data_lost(self, on_data_lost: Callable[[str], None]) -> None:
+        """Call this, with the reason, when what was subscribed on the connection is gone: after
+        1101, and with the connection. It must be asked for anew, once in sync again."""
+        self._standing.on_data_lost.append(on_data_lost)
 
     # -- what others ask ---------------------------------------------------------------------
 
@@ -160,14 +168,15 @@ class Session:
 
     async def run(self) -> None:
         """Keep the session until canceled. Raises Refused WRONG_ACCOUNT_MODE for good."""
-        failures = 0
+        failures, restart = 0, self._standing.restart
         try:
             while True:
                 try:
                     await self.connect()
                 except ReadFailed as error:
                     failures += 1
-                    _log.warning("not_connected", state=self.state.value, error=error.message)
+                    state = self.state.value
+                    restart.log(_log, "not_connected", state=state, error=error.message)
                     await self._clock.sleep(self._backoff_s(failures))
                     continue
                 failures = 0 if await self._sync.stay() else failures + 1
@@ -182,4 +191,5 @@ class Session:
     def _backoff_s(self, failures: int) -> float:
         """Half of it by chance, so that many clients don't come back as one."""
         whole_s = self._terms.backoff_min_s * 2.0 ** min(max(failures - 1, 0), 16)
-        return min(whole_s, self._terms.backoff_max_s) * (0.5 + self._random.random() / 2)
+        longest_s = self._standing.restart.backoff_max_s(self._terms.backoff_max_s)
+        return min(whole_s, longest_s) * (0.5 + self._random.random() / 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import structlog
 
 from services.common.adapter.pacer import Pacer
@@ -18,7 +20,9 @@ _log = structlog.stdlib.get_logger(__name__)
 class SessionNews:
     """Takes what a connection says (see `News`). Used on the event loop's thread only.
 
-    `note` is what the Gateway said last about why it does not let us in, "" for nothing.
+    `note` is what the Gateway said last about why it does not let us in, "" for nothing;
+    `is_id_in_use`: that was 326, another connection has our client id. `on_accounts` is called
+    with the accounts that the Gateway names after it had let us in.
     """
 
     def __init__(self, standing: Standing, orders: OrderNews, pacer: Pacer) -> None:
@@ -26,6 +30,17 @@ class SessionNews:
         self._orders = orders
         self._pacer = pacer
         self.note = ""
+        self.is_id_in_use = False
+        self.on_accounts: Callable[[Sequence[str]], None] | None = None
+
+    def on_connecting(self) -> None:
+        """A new connection is made: what an earlier one said of itself is past."""
+        self.note, self.is_id_in_use = "", False
+
+    def on_accounts_named(self, accounts: Sequence[str]) -> None:
+        """See `News`."""
+        if self.on_accounts is not None:
+            self.on_accounts(accounts)
 
     def on_order(self, word: OrderWord) -> None:
         """See `News`."""
@@ -50,7 +65,9 @@ class SessionNews:
             self._link_is_lost(said)
         elif kind in (Kind.LINK_RESET, Kind.LINK_KEPT, Kind.FARM_OK):
             self._link_is_back(said)
-        elif kind in (Kind.CLIENT_ID_IN_USE, Kind.OPERATOR):
+        elif kind is Kind.CLIENT_ID_IN_USE:
+            self.note, self.is_id_in_use = str(said), True
+        elif kind is Kind.OPERATOR:
             self.note = str(said)
             _log.error("gateway_needs_attention", said=str(said))
         elif kind is Kind.PACING and said.code:
@@ -71,6 +88,7 @@ class SessionNews:
     def _link_is_back(self, said: Said) -> None:
         if said.kind is Kind.LINK_RESET:
             self._standing.gap(str(said))
+            self._standing.data_lost(str(said))
         if self._standing.link.restored(said) and self._standing.state is State.LINK_LOST:
             self._standing.set(State.SYNCING, str(said))
 
@@ -84,5 +102,6 @@ class SessionNews:
         """See `News`."""
         self._standing.gap(f"the connection was lost: {reason}")
         self._orders.waiters.lost(reason)
+        self._standing.data_lost(reason)
         if self._standing.state not in (State.CONNECTING, State.WRONG_ACCOUNT):
-            self._standing.set(State.DISCONNECTED, self.note or reason)
+            self._standing.down(State.DISCONNECTED, self.note or reason)

@@ -16,6 +16,7 @@ from services.common.domain.errors import ReadFailed, Reason, Refused, Unavailab
 from services.common.runtime.clock import Clock
 from services.ib_adapter.link import Link
 from services.ib_adapter.requests import Requests
+from services.ib_adapter.session_restart import Restart
 from services.ib_adapter.states import State
 from services.ib_adapter.telling import Telling
 from services.ib_adapter.wire import Wire
@@ -26,7 +27,8 @@ _log = structlog.stdlib.get_logger(__name__)
 class Standing:
     """State, session and connection. Used on the event loop's thread only.
 
-    `on_change` is called after state or session have changed.
+    `on_change` is called after state or session have changed, `on_data_lost` when what was
+    subscribed on the connection is gone, with the reason: it must be asked for anew.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Standing:
         telling: Telling,
         sink: EventSink,
         clock: Clock,
+        restart: Restart,
         *,
         new_session_id: Callable[[], str],
     ) -> None:
@@ -41,7 +44,9 @@ class Standing:
         self._sink = sink
         self._clock = clock
         self._new_session_id = new_session_id
+        self.restart = restart
         self.on_change: Callable[[], None] = _nothing
+        self.on_data_lost: list[Callable[[str], None]] = []
         self.state = State.DISCONNECTED
         self.reason = "not connected yet"
         self.session_id = ""
@@ -62,6 +67,11 @@ class Standing:
     def now_reads_by(self, requests: Requests) -> None:
         """The connection was let in, with the right account."""
         self._requests = requests
+
+    @property
+    def is_let_in(self) -> bool:
+        """Whether the connection was found to be one with the right account."""
+        return self._requests is not None
 
     @property
     def is_connected(self) -> bool:
@@ -116,6 +126,15 @@ class Standing:
         self.state, self.reason = state, reason
         self.on_change()
         self.wake()
+
+    def down(self, state: State, reason: str) -> None:
+        """There is no connection: expected, if it is the time of the Gateway's restart."""
+        self.set(State.RESTARTING if self.restart.is_expected else state, reason)
+
+    def data_lost(self, reason: str) -> None:
+        """What was subscribed on this connection is gone."""
+        for tell in list(self.on_data_lost):
+            tell(reason)
 
     def begin_session(self, account: str) -> None:
         """In sync from now on."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from services.common.adapter.pacer import Priority
 from services.common.domain.errors import ReadFailed
 from services.common.runtime.clock import Clock, VenueClock
 from services.ib_adapter.order_news import OrderNews
@@ -73,7 +74,8 @@ class Sync:
                 await self._sync()
             except ReadFailed as error:
                 failures += 1
-                _log.warning("not_in_sync", error=error.message, reason=error.reason.value)
+                reason = error.reason.value
+                standing.restart.log(_log, "not_in_sync", error=error.message, reason=reason)
                 await standing.wait_change(self._backoff_s(failures))
                 continue
             if standing.session_id:
@@ -98,16 +100,17 @@ class Sync:
         except ReadFailed as error:
             _log.warning("not_read_again", error=error.message)
 
-    async def round_trip(self) -> float:
+    async def round_trip(self, priority: Priority = Priority.PROBE) -> float:
         """Ask for the time; how long that took, in seconds. Raises ReadFailed."""
-        at, asked, answered = await self._standing.requests().current_time()
+        at, asked, answered = await self._standing.requests().current_time(priority)
         self._venue_clock.observe(at, asked, answered, resolution_s=1.0)
         return answered - asked
 
     async def _beat(self) -> None:
+        """Find out that a connection is dead, though reads be waiting for their turn on it."""
         while True:
             await self._clock.sleep(self._terms.heartbeat_s)
             try:
-                await self.round_trip()
+                await self.round_trip(Priority.SUBMIT)
             except ReadFailed as error:
                 _log.info("no_round_trip", error=error.message)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import time
 from pathlib import Path
 from typing import ClassVar, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.common.adapter.settings import AdapterSettings, PacingSettings
 from services.common.runtime.config import SettingsTable, setting
 from services.common.runtime.errors import SettingsError
 from services.ib_adapter.account_mode import Identity, WrongAccount, check_settings
+from services.ib_adapter.session_restart import RestartTerms
 
 
 class IbPacingSettings(PacingSettings):
@@ -53,6 +56,27 @@ class ConnectionSettings(SettingsTable):
     )
     backoff_max_s: float = setting(
         default=30.0, gt=0, description="Longest wait before connecting again, in seconds."
+    )
+    id_in_use_s: float = setting(
+        default=90.0,
+        ge=0,
+        description="How long our last connection may still hold the client id (326), in seconds; "
+        "then another program has it, and a person must act.",
+    )
+    restart_at: str = setting(
+        default="",
+        pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$",
+        description="Time of day at which the Gateway restarts (AUTO_RESTART_TIME), hh:mm; while "
+        "it does nobody is alarmed. Empty if it is not known.",
+    )
+    restart_zone: str = setting(
+        default="America/New_York", description="Time zone of `restart_at` (IANA)."
+    )
+    restart_window_s: float = setting(
+        default=900.0, gt=0, description="How long the restart may take, in seconds."
+    )
+    restart_backoff_s: float = setting(
+        default=5.0, gt=0, description="Longest wait before connecting again then, in seconds."
     )
     probe_interval_s: float = setting(
         default=30.0, gt=0, description="Time between probes that nobody asked for, in seconds."
@@ -153,6 +177,17 @@ class IbSettings(AdapterSettings):
     )
     orders: OrderSettings = setting(default_factory=OrderSettings, description="Orders.")
     data: DataSettings = setting(default_factory=DataSettings, description="Market data.")
+
+    def restart_terms(self) -> RestartTerms:
+        """When the Gateway restarts. Raises SettingsError for a zone that does not exist."""
+        connection = self.connection
+        try:
+            zone = ZoneInfo(connection.restart_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            text = f"TANDEM_IB_CONNECTION__RESTART_ZONE: no time zone {connection.restart_zone!r}"
+            raise SettingsError(text) from error
+        at = time.fromisoformat(connection.restart_at) if connection.restart_at else None
+        return RestartTerms(at, zone, connection.restart_window_s, connection.restart_backoff_s)
 
     def identity(self) -> Identity:
         """What must be true of the account. Raises SettingsError if the settings contradict."""
