@@ -1,6 +1,6 @@
 """Flags that the commands of all simulators read alike: amounts and times."""
 
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal, InvalidOperation
 
 import click
@@ -26,3 +26,16 @@ def start_time(context: click.Context, option: click.Parameter, value: str) -> d
     except ValueError as error:
         raise click.BadParameter(f"{value!r} is not a time like 2024-11-04T10:00:00") from error
     return start if start.tzinfo is not None else start.replace(tzinfo=NEW_YORK)
+
+
+def time_of_day(context: click.Context, option: click.Parameter, value: str) -> time | None:
+    """A time such as 23:45, None for ""; click.BadParameter otherwise."""
+    if not value:
+        return None
+    try:
+        found = time.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not a time like 23:45") from error
+    if found.tzinfo is not None:
+        raise click.BadParameter(f"{value!r} has a zone")
+    return found

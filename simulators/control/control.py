@@ -69,7 +69,9 @@ class SimulatorControl:
         wake: Callable[[], None],
         options: dict[str, Option],
         verbs: Mapping[str, Verb] | None = None,
+        account_id: Callable[[], str] | None = None,
     ) -> None:
+        """Args: account_id: whose orders are meant; the first account's unless it is told."""
         self.venue = venue
         self._faults = faults
         self._log = log
@@ -77,7 +79,12 @@ class SimulatorControl:
         self._wake = wake
         self._options = options
         self._verbs = verbs or {}
-        self._account_id = next(iter(venue.accounts))
+        first = next(iter(venue.accounts))
+        self._whose = account_id or (lambda: first)
+
+    @property
+    def _account_id(self) -> str:
+        return self._whose()
 
     # Faults
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from simulators.control.server import ControlServer
-from simulators.flags import dollars, start_time
+from simulators.flags import dollars, start_time, time_of_day
 from simulators.ib_gateway.server import GatewayServer
 from simulators.ib_gateway.settings import IB_VENUE, SIMULATED_ACCOUNT, IbGatewaySettings
 from simulators.ib_gateway.simulated import SimulatedIbGateway, build
@@ -46,6 +46,7 @@ _PORT = click.IntRange(0, 65535)
 @click.option(
     "--fill-events", type=click.Choice(["exec_first", "status_first"]), default="exec_first"
 )
+@click.option("--restart-at", callback=time_of_day, default="", help="Each day, New York: 23:45.")
 @click.option(
     "--quotes-file", type=click.Path(path_type=Path), default=None, help="CSV: symbol,bid,ask."
 )
@@ -76,6 +77,7 @@ def _settings(given: dict[str, Any]) -> IbGatewaySettings:
         master_client_id=given["master_client_id"],
         market_data=given["market_data"],
         fill_events=given["fill_events"],
+        restart_at=given["restart_at"],
         venue=replace(
             IB_VENUE,
             fees=fees,

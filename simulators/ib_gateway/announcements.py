@@ -63,7 +63,9 @@ class Announcements:
 
     def _heard(self, event: OrderEvent) -> None:
         owner, inactive = self.placing, self.inactive
-        self._gateway.uplink.when_up(lambda: self._learn(event, owner, inactive=inactive))
+        self._gateway.news(
+            event.order.account_id, lambda: self._learn(event, owner, inactive=inactive)
+        )
 
     def _learn(self, event: OrderEvent, owner: tuple[int, int], *, inactive: bool) -> None:
         orders = self._gateway.orders

@@ -8,6 +8,7 @@ from simulators.ib_gateway.call import Call, Handler
 from simulators.ib_gateway.contract_requests import ContractRequests
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.listings import Listings
+from simulators.ib_gateway.manual_orders import ManualOrders
 from simulators.ib_gateway.market_data import MarketData
 from simulators.ib_gateway.message_names import request_of
 from simulators.ib_gateway.order_entry import OrderEntry
@@ -21,6 +22,7 @@ class GatewayApi:
 
     def __init__(self, gateway: Gateway, faults: FaultBook) -> None:
         accounts = AccountMessages(gateway)
+        manual = ManualOrders(gateway)
         self.announcements = Announcements(gateway, accounts, faults)
         self._gateway = gateway
         handlers: dict[int, Handler] = {
@@ -31,6 +33,7 @@ class GatewayApi:
             **MarketData(gateway).handlers(),
             **OrderEntry(gateway, self.announcements, self.run).handlers(),
         }
+        handlers |= manual.handlers(list_open=handlers[5])
         self._handlers = {str(number): handler for number, handler in handlers.items()}
 
     @property

@@ -1,16 +1,19 @@
 """The Gateway's core: the clients that are connected, the link to IB, and what it knows."""
 
+from collections.abc import Callable
 from copy import deepcopy
 
 from simulators.ib_gateway import uplink as codes
 from simulators.ib_gateway.contracts import ConflictingConId, ContractFinder, Wanted
-from simulators.ib_gateway.order_book import GatewayOrders
+from simulators.ib_gateway.login import Login
+from simulators.ib_gateway.order_book import ApiOrder, GatewayOrders
 from simulators.ib_gateway.problems import Problem, ambiguous, con_id_conflict, no_definition
 from simulators.ib_gateway.session import Session
 from simulators.ib_gateway.settings import IbGatewaySettings
 from simulators.ib_gateway.uplink import Uplink
 from simulators.venue.accounts import Account
 from simulators.venue.instruments import Instrument
+from simulators.venue.refusals import NoSuchOrder
 from simulators.venue.venue import Venue
 
 _CLIENTS_MAX = 32
@@ -28,8 +31,11 @@ class Gateway:
         self.orders = GatewayOrders()
         self.finder = ContractFinder(venue.catalog)
         self.uplink = Uplink()
+        self.login = Login()
         self.clients: dict[int, Session] = {}
         self._account_when_lost: Account | None = None
+        self._others: dict[str, GatewayOrders] = {}
+        self._unheard: dict[str, list[Callable[[], None]]] = {}
 
     @property
     def account(self) -> Account:
@@ -38,6 +44,12 @@ class Gateway:
 
     def start(self, session: Session, client_id: int) -> None:
         """startApi: the session is that client from now on, or is refused and ended."""
+        if session.is_ended:
+            return
+        if client_id < 0:
+            session.error(321, "Error validating request.-'bA' : cause - Invalid client id")
+            session.end()
+            return
         if client_id in self.clients or len(self.clients) >= _CLIENTS_MAX:
             text = "Unable to connect as the client id is already in use."
             session.error(326, f"{text} Retry with a unique client id.")
@@ -54,6 +66,41 @@ class Gateway:
         """The session has ended; its client id is free again."""
         if self.clients.get(session.client_id) is session:
             del self.clients[session.client_id]
+
+    def news(self, account_id: str, act: Callable[[], None]) -> None:
+        """Does what news from IB call for: now, or once the link is up and that account logged in.
+
+        What waits happens in the order in which it came.
+        """
+        if account_id == self.account_id:
+            self.uplink.when_up(act)
+        else:
+            self._unheard.setdefault(account_id, []).append(act)
+
+    def log_in(self, account_id: str) -> None:
+        """The Gateway is logged in at that account, which IB opens if there is none yet.
+
+        Orders, executions and ids are those of the account: of another one nothing is known.
+        """
+        if account_id != self.account_id:
+            self._change_account(account_id)
+        self.login.enter()
+
+    def _change_account(self, account_id: str) -> None:
+        self.venue.advance()
+        before, settings = self.account_id, self.settings
+        self.uplink.forget_held()
+        self._unheard.setdefault(before, []).extend(self.uplink.take_waiting())
+        self._others[before] = self.orders
+        known = self._others.get(account_id)
+        self.orders = GatewayOrders() if known is None else known
+        opened = Account(account_id, settings.cash, options_level=settings.options_level)
+        self.venue.accounts.setdefault(account_id, opened)
+        self.account_id = account_id
+        for act in self._unheard.pop(account_id, []):
+            act()  # IB tells a Gateway that logs in how everything stands
+        if not self.uplink.is_up:
+            self._account_when_lost = deepcopy(self.venue.accounts[account_id])
 
     def tell_all(self, code: int) -> None:
         """Sends a notice to every client."""
@@ -80,6 +127,13 @@ class Gateway:
         """Who is told of a client's orders: the client, and the master client if there is one."""
         wanted = dict.fromkeys((client_id, self.settings.master_client_id))
         return [self.clients[c] for c in wanted if c is not None and c in self.clients]
+
+    def order(self, order: str) -> ApiOrder:
+        """The newest order with that orderRef or permId; raises NoSuchOrder."""
+        for api_order in reversed(list(self.orders)):
+            if order in (api_order.perm_id, api_order.order.client_order_id):
+                return api_order
+        raise NoSuchOrder(order)
 
     def contract(self, wanted: Wanted) -> Instrument:
         """The one contract that a client means.

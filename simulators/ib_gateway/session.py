@@ -11,6 +11,7 @@ from simulators.ib_gateway.wire import BadMessage, Field, FrameReader, fields_of
 LOWEST_VERSION = 157
 HIGHEST_VERSION = 178
 _HELLO = b"API\0"
+_PACED = "+PACEAPI"
 _INBOX_MAX = 4096
 _UNSENT_BYTES_MAX = 8_000_000
 _REJECT_JSON = 166
@@ -57,6 +58,9 @@ class Session:
         self.client_id = -1
         self.version = HIGHEST_VERSION
         self.phase = Phase.HELLO
+        self.is_paced = False
+        """Whether the client asked for `+PACEAPI`: its messages wait in place of being refused."""
+        self.binds_orders = False
         self.data_type = 1
         self.wants_account = False
         self.wants_positions = False
@@ -69,29 +73,42 @@ class Session:
         self._server_time = server_time
         self._tell_end = ended
         self._is_lost = False
+        self._is_hushed = False
         self._reader = FrameReader()
         self._captured: list[bytes] | None = None
         self._pauses = 0
         self._kept: list[bytes] = []
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the connection is gone, by whomever."""
+        return self.phase is Phase.ENDED
 
     def receive(self, data: bytes) -> None:
         """Takes bytes from the client."""
         if self.phase in (Phase.SILENT, Phase.ENDED):
             return
         self._reader.feed(data)
-        if self.phase is Phase.HELLO:
-            hello = self._reader.raw(len(_HELLO))
-            if hello is None:
-                return
-            if hello != _HELLO:
-                self.end(reset=True)
-                return
-            self.phase = Phase.VERSION
+        if self.phase is Phase.HELLO and not self._said_hello():
+            return
         try:
             for body in self._reader.frames():
                 self._take(body)
         except BadMessage:
             self.end(reset=True)
+
+    def _said_hello(self) -> bool:
+        """Whether `API` and a zero have come; who begins in another way is cut off at once.
+
+        The protocol from before version 100 begins with the client's version as bare text.
+        """
+        if not _HELLO.startswith(self._reader.head(len(_HELLO))):
+            self.end(reset=True)
+            return False
+        if self._reader.raw(len(_HELLO)) is None:
+            return False
+        self.phase = Phase.VERSION
+        return True
 
     def _take(self, body: bytes) -> None:
         if self.phase is Phase.VERSION:
@@ -103,8 +120,8 @@ class Session:
 
     def _agree(self, body: bytes) -> None:
         """Announces the highest version that both sides know."""
-        offered = body.decode(errors="replace").split(" ")[0].removeprefix("v")
-        lowest, _, highest = offered.partition("..")
+        offered, *options = body.decode(errors="replace").split() or [""]
+        lowest, _, highest = offered.removeprefix("v").partition("..")
         try:
             self.version = min(int(highest or lowest), HIGHEST_VERSION)
             fits = int(lowest) <= self.version >= LOWEST_VERSION
@@ -113,6 +130,7 @@ class Session:
         if not fits:
             self.end()
             return
+        self.is_paced = _PACED in options
         self.phase = Phase.OPEN
         self.send(self.version, self._server_time())
 
@@ -126,7 +144,7 @@ class Session:
             self._captured.append(data)
         elif self._pauses:
             self._kept.append(data)
-        elif self.phase is Phase.OPEN:
+        elif self.phase is Phase.OPEN and not self._is_hushed:
             self._link.write(data)
             if self._link.get_write_buffer_size() > _UNSENT_BYTES_MAX:
                 self.end(reset=True)
@@ -160,6 +178,10 @@ class Session:
         kept, self._kept = self._kept, []
         for data in kept:
             self.send_frame(data)
+
+    def hush(self) -> None:
+        """Whatever would be sent from now on is lost; what the client sends is still worked."""
+        self._is_hushed = True
 
     def go_silent(self) -> None:
         """From now on it reads and never answers; the connection stays."""

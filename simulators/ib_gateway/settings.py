@@ -1,15 +1,17 @@
 """Settings of the simulated IB Gateway."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 
+from simulators.ib_gateway.restart import Restart
 from simulators.venue.fees import FeeSchedule
 from simulators.venue.settings import VenueSettings
 from simulators.venue.trading_calendar import NEW_YORK
 
 SIMULATED_ACCOUNT = "DU1000001"
 DEFAULT_START = datetime(2024, 11, 4, 10, 0, tzinfo=NEW_YORK)
+NIGHTLY = Restart(refuse_s=60, login_s=30, link_s=15, restored=1102)
 FEES = FeeSchedule(
     per_contract=Decimal("0.65"), per_share=Decimal("0.005"), min_per_order=Decimal("1.00")
 )
@@ -32,6 +34,7 @@ class IbGatewaySettings:
     fill_events: "exec_first" tells of a fill by execDetails before orderStatus, "status_first"
     the other way round.
     messages_per_s: what a client may send; 0 switches it off.
+    restart_at: the time of day in New York at which it restarts as `nightly` says; None: never.
     """
 
     account: str = SIMULATED_ACCOUNT
@@ -43,4 +46,6 @@ class IbGatewaySettings:
     master_client_id: int | None = None
     market_data: str = "realtime"
     fill_events: str = "exec_first"
+    restart_at: time | None = None
+    nightly: Restart = field(default=NIGHTLY)
     venue: VenueSettings = field(default=IB_VENUE)

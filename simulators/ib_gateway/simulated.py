@@ -12,6 +12,7 @@ from simulators.ib_gateway.api import GatewayApi
 from simulators.ib_gateway.frontend import Frontend
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.ids import IbIds
+from simulators.ib_gateway.restarts import Restarts
 from simulators.ib_gateway.settings import IbGatewaySettings
 from simulators.ib_gateway.uplink import ORDERS_WHILE_LOST
 from simulators.ib_gateway.verbs import GatewayVerbs
@@ -68,9 +69,13 @@ def build(
     gateway = Gateway(venue, settings)
     api = GatewayApi(gateway, faults)
     frontend = Frontend(gateway, api, faults, log, driver)
-    verbs = GatewayVerbs(gateway, api.announcements, frontend).verbs()
+    restarts = Restarts(gateway, frontend)
+    restarts.schedule(settings.restart_at, settings.nightly)
+    verbs = GatewayVerbs(gateway, api.announcements, frontend, restarts).verbs()
     options = _options(gateway)
-    control = SimulatorControl(venue, faults, log, frontend, driver.wake, options, verbs)
+    control = SimulatorControl(
+        venue, faults, log, frontend, driver.wake, options, verbs, lambda: gateway.account_id
+    )
     return SimulatedIbGateway(settings, venue, gateway, api, frontend, control)
 
 

@@ -73,6 +73,11 @@ class Uplink:
         else:
             self._waiting.append(act)
 
+    def take_waiting(self) -> list[Callable[[], None]]:
+        """The news that wait, which are no longer waited with here."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
     def hold(self, act: Callable[[], None]) -> bool:
         """Keeps what a client sent while the link is down; false if it is dropped."""
         if self.orders == "drop":

@@ -55,6 +55,10 @@ class FrameReader:
         """Takes what has arrived."""
         self._data += data
 
+    def head(self, length: int) -> bytes:
+        """The next bytes, at most so many; they stay."""
+        return bytes(self._data[:length])
+
     def raw(self, length: int) -> bytes | None:
         """The next bytes as they are; None until there are so many."""
         if len(self._data) < length:
