@@ -78,6 +78,11 @@ soak: $(READY) ## Trade 24 hours of open market with a fault every few seconds (
 	@$(SCRUB) $(BIN)/python -m tests.simulation.soak --hours $(or $(HOURS),24) \
 	  --seeds $(or $(SEED),1) --json build/reports/soak.json $(ARGS)
 
+.PHONY: nights
+nights: $(READY) ## Act nights at the simulated Gateway, with faults around its restart (NIGHTS=0:1000)
+	@$(SCRUB) $(BIN)/python -m tests.simulation.nights $(if $(SEED),--seed $(SEED),\
+	  --seeds $(or $(NIGHTS),0:1000) --json build/reports/nights.json) $(ARGS)
+
 .PHONY: ib-async-check
 ib-async-check: $(READY) ## Act a story with ib_async, in its own environment, at the simulated Gateway
 	@$(SCRUB) $(BIN)/python tools/ib_async_check/check.py

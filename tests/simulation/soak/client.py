@@ -7,12 +7,18 @@ import hashlib
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
 import grpc
 
-from services.common.contract.convert import change_to_wire, instrument_to_wire, spec_to_wire
+from services.common.contract.convert import (
+    change_to_wire,
+    instrument_to_wire,
+    spec_to_wire,
+    timestamp_to_wire,
+)
 from services.common.contract.pb import adapter_service_pb2 as adapter_pb
 from services.common.contract.pb import adapter_service_pb2_grpc, broker_service_pb2_grpc
 from services.common.contract.pb import broker_service_pb2 as pb
@@ -96,10 +102,13 @@ class Client:
         )
         return await self._send(self.broker.SubmitOrder, request)
 
-    async def fence_order(self, placement_id: str) -> Any:
+    async def fence_order(self, placement_id: str, attempted_at: datetime | None = None) -> Any:
         """Ask for the proof that it is there, or never will be. Raises TandemError."""
         request = adapter_pb.FenceOrderRequest(
-            account_id=ACCOUNT_ID, placement_id=placement_id, fence=self._fence()
+            account_id=ACCOUNT_ID,
+            placement_id=placement_id,
+            fence=self._fence(),
+            attempted_at=None if attempted_at is None else timestamp_to_wire(attempted_at),
         )
         return await self.read(self._adapter.FenceOrder, request)
 

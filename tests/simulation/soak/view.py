@@ -51,6 +51,7 @@ class ToldExecution:
     last_px: Decimal
     cum_qty: Decimal
     cash: Decimal
+    has_fees: bool = False
 
     @property
     def key(self) -> tuple[str, Decimal]:
@@ -73,7 +74,8 @@ class ToldActivity:
 class View:
     """Fill it by `take_order`, `take_execution`, `take_activity`; `now` is for the histories.
 
-    `wrong` collects what can't be: an execution told twice by one process, or two ways. `latest` is
+    `wrong` collects what can't be: an execution told twice by one process (but once more with
+    its fees, if it was told without), or two ways. `latest` is
     the latest time of the venue's that was told.
     """
 
@@ -127,17 +129,20 @@ class View:
             last_px=last_px,
             cum_qty=_decimal(execution.cum_qty),
             cash=-signed_qty * last_px * multiplier_of(instrument),
+            has_fees=bool(execution.fees),
         )
         self._note(told.venue_order_id, f"execution {told.exec_id} {signed_qty} to {told.cum_qty}")
         self._see(execution.times)
         known = self.executions.get(told.key)
-        if source and self._told_by.get(told.key) == source:
+        adds_fees = known is not None and told.has_fees and not known.has_fees
+        if source and self._told_by.get(told.key) == source and not adds_fees:
             self.wrong.append(f"told twice by one process: {told}")
         elif known is not None and (known.signed_qty, known.last_px) != (signed_qty, last_px):
             self.wrong.append(f"told two ways: {known} and {told}")
         self._told_by[told.key] = source or self._told_by.get(told.key, "")
-        if known is None:
+        if known is None or adds_fees:
             self.executions[told.key] = told
+        if known is None:
             self._positions[told.symbol] += signed_qty
 
     def take_activity(self, activity: Any) -> None:
