@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from decimal import Decimal
 
 from services.common.domain.errors import Reason, Refused
 from services.common.domain.instruments import Instrument, OptionContract
-from services.ib_adapter import contracts
+from services.ib_adapter import contracts, figures
 from services.ib_adapter.codes import Kind
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.library import Contract, ContractDetails
@@ -41,6 +42,10 @@ class ContractCache:
             localSymbol=found.localSymbol,
             tradingClass=found.tradingClass,
         )
+
+    async def min_tick(self, instrument: Instrument) -> Decimal | None:
+        """The smallest step of the contract's prices, None if IB tells none. As `details`."""
+        return figures.decimal((await self.details(instrument)).minTick) or None
 
     async def details(self, instrument: Instrument, *, fresh: bool = False) -> ContractDetails:
         """What IB tells of the contract; with `fresh` it is asked anew.

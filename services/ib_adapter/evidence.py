@@ -54,6 +54,9 @@ class OrderFacts:
     order_type: str = ""
     time_in_force: str = ""
     limit_price: Decimal | None = None
+    aux_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    outside_hours: bool = False
     raw_status: str = ""
     filled: Decimal = Decimal(0)
     avg_px: Decimal | None = None
@@ -220,7 +223,8 @@ class Evidence:
         if facts.order_qty is None or (word.order_qty and not word.is_completed):
             facts.order_qty = word.order_qty
         facts.order_type, facts.time_in_force = word.order_type, word.time_in_force
-        facts.limit_price = word.limit_price
+        facts.limit_price, facts.aux_price = word.limit_price, word.aux_price
+        facts.trail_percent, facts.outside_hours = word.trail_percent, word.outside_hours
         facts.note = word.note
         if word.filled is not None:
             facts.filled = max(facts.filled, word.filled)

@@ -9,6 +9,7 @@ own durable word that nothing was written takes that back.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -29,7 +30,7 @@ from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.contract_cache import ContractCache
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.library import Contract
-from services.ib_adapter.order_writing import ib_order
+from services.ib_adapter.order_writing import check_ticks, ib_order
 from services.ib_adapter.requests import BROKER
 from services.ib_adapter.send_log import ORDER_ID_MAX, Send, SendLog
 from services.ib_adapter.session import Session
@@ -38,6 +39,15 @@ from services.ib_adapter.venue_reads import VenueReads
 from services.ib_adapter.waiters import Lost, Purpose, Waiter, Waiters, Word
 
 _log = structlog.stdlib.get_logger(__name__)
+
+_COMPARED: Final = (
+    "order_qty",
+    "order_type",
+    "limit_price",
+    "stop_price",
+    "trail_amount",
+    "trail_percent",
+)
 
 
 class OrderEntry:
@@ -112,7 +122,9 @@ class OrderEntry:
 
     async def _contract(self, spec: OrderSpec) -> Contract:
         try:
-            return await self._cache.contract(spec.single)
+            contract = await self._cache.contract(spec.single)
+            check_ticks(spec, await self._cache.min_tick(spec.single))
+            return contract
         except ReadFailed as error:
             text = f"not sent: the contract could not be looked up: {error.message}"
             raise Unavailable(error.reason, text, retry_after_s=error.retry_after_s) from error
@@ -189,7 +201,7 @@ class OrderEntry:
         if facts is None:
             raise OutcomeUnknown("it was sent before, and IB does not show it; it is never resent")
         report = self._translator.report(facts)
-        if not _is_same(spec, report):
+        if not _is_same(spec, report, is_logged=earlier is not None):
             raise Refused(
                 Reason.CLIENT_ORDER_ID_REUSED,
                 f"IB has another order under this id: {report.venue_order_id}",
@@ -197,13 +209,12 @@ class OrderEntry:
         return report
 
 
-def _is_same(spec: OrderSpec, report: OrderReport) -> bool:
-    """Whether an order of IB's is the one that is asked for, as far as IB shows it."""
-    pairs = (
-        (spec.instrument, report.instrument),
-        (spec.side, report.side),
-        (spec.order_qty, report.order_qty),
-        (spec.order_type, report.order_type),
-        (spec.limit_price, report.limit_price),
-    )
+def _is_same(spec: OrderSpec, report: OrderReport, *, is_logged: bool) -> bool:
+    """Whether an order of IB's is the one that is asked for, as far as IB shows it.
+
+    Of an id in the send log the content is known to be the same; what changed since was changed by
+    a replace. The time in force may be that of a preset of the user's.
+    """
+    names = ("instrument", "side") if is_logged else ("instrument", "side", *_COMPARED)
+    pairs = ((getattr(spec, name), getattr(report, name)) for name in names)
     return all(shown is None or asked == shown for asked, shown in pairs)

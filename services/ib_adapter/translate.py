@@ -24,7 +24,7 @@ from services.common.domain.reports import AccountMode, Balance, OrderReport, Ve
 from services.ib_adapter import contracts, figures
 from services.ib_adapter.evidence import OrderFacts
 from services.ib_adapter.figures import Unreadable
-from services.ib_adapter.order_words import ORDER_TYPES, TIMES_IN_FORCE
+from services.ib_adapter.order_reading import asked_terms, read_terms
 from services.ib_adapter.translate_account import (
     Holding,
     Value,
@@ -70,11 +70,9 @@ class Translator:
             instrument=None if contract is None else contracts.instrument_or_none(contract),
             side=facts.side,
             order_qty=facts.order_qty,
-            order_type=ORDER_TYPES.get(facts.order_type),
-            time_in_force=TIMES_IN_FORCE.get(facts.time_in_force),
-            limit_price=facts.limit_price,
             avg_px=facts.avg_px,
             cause=facts.refusal or _noted(facts, signal),
+            **read_terms(facts).as_terms(),
         )
 
     def refused(self, spec: OrderSpec, cause: Cause, *, canceled: bool = False) -> OrderReport:
@@ -92,11 +90,9 @@ class Translator:
             instrument=spec.instrument,
             side=spec.side,
             order_qty=spec.order_qty,
-            order_type=spec.order_type,
-            time_in_force=spec.time_in_force,
-            limit_price=spec.limit_price,
             position_intent=spec.position_intent,
             cause=cause,
+            **asked_terms(spec),
         )
 
     def execution(

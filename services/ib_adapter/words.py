@@ -20,14 +20,16 @@ from services.ib_adapter.library import (
     Order,
     OrderState,
 )
+from services.ib_adapter.order_words import LIMITED
 
 
 @dataclass(frozen=True, slots=True)
 class OrderWord:
     """An order as openOrder or completedOrder shows it.
 
-    `order_id` and `client_id` are 0 in the list of completed orders, which does not tell them;
-    `filled` is None in openOrder, for the same reason.
+    `order_id`, `client_id` and `parent_order_id` are 0 in the list of completed orders, which does
+    not tell them; `filled` is None in openOrder, for the same reason. `aux_price` is the stop of a
+    stop order and the distance of a trailing one.
     """
 
     perm_id: int
@@ -45,6 +47,10 @@ class OrderWord:
     filled: Decimal | None
     is_completed: bool
     note: str = ""
+    aux_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    outside_hours: bool = False
+    parent_order_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,10 @@ def open_order(order_id: int, contract: Contract, order: Order, state: OrderStat
         filled=None,
         is_completed=False,
         note=state.warningText,
+        aux_price=figures.decimal(order.auxPrice),
+        trail_percent=figures.decimal(order.trailingPercent),
+        outside_hours=bool(order.outsideRth),
+        parent_order_id=int(order.parentId),
     )
 
 
@@ -118,6 +128,9 @@ def completed_order(contract: Contract, order: Order, state: OrderState) -> Orde
         filled=filled,
         is_completed=True,
         note=state.completedStatus,
+        aux_price=figures.decimal(order.auxPrice),
+        trail_percent=figures.decimal(order.trailingPercent),
+        outside_hours=bool(order.outsideRth),
     )
 
 
@@ -150,4 +163,4 @@ def commission(told: CommissionReport) -> Fee | None:
 
 def _limit_price(order: Order) -> Decimal | None:
     """The limit, None for types that have none: the wire then says 0 or nothing."""
-    return figures.decimal(order.lmtPrice) if "LMT" in order.orderType else None
+    return figures.decimal(order.lmtPrice) if order.orderType in LIMITED else None
