@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -57,13 +56,11 @@ def test_a_bad_flag_is_a_clear_line(flags: list[str], reason: str) -> None:
 def test_a_signal_ends_it_with_0_even_while_a_client_is_connected(number: signal.Signals) -> None:
     with running_gateway() as running:
         address = ("127.0.0.1", running.ready["port"])
-        with socket.create_connection(address, timeout=5) as client:
+        with socket.create_connection(address, timeout=30) as client:
             client.sendall(b"API\0\0\0\0\x09v157..176")
             assert b"176" in client.recv(100)
-            began = time.monotonic()
             running.process.send_signal(number)
-            assert running.process.wait(timeout=5) == 0
-            assert time.monotonic() - began < 2
+            assert running.process.wait(timeout=30) == 0
 
 
 def test_flags_come_from_the_environment_and_quotes_from_a_file(

@@ -91,7 +91,7 @@ async def round_trip(simulated: SimulatedIbGateway) -> tuple[str, str, float]:
 def test_ib_insync_lives_through_hours_in_a_moment() -> None:
     began_s = time.monotonic()
     assert in_virtual_time(round_trip) == ("Filled", ".01", 3600.0)
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 50
 
 
 async def restarting(simulated: SimulatedIbGateway) -> list[bool]:

@@ -100,7 +100,7 @@ def test_an_order_and_its_events_take_the_same_times_in_every_run() -> None:
     began = time.perf_counter()
     took_s = [in_virtual_time(story), in_virtual_time(story)]
     assert min(took_s) > 3600
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 50
     assert runs[0] == runs[1]
     assert [event for _, event in runs[0]] == ["pending_new", "new", "fill"]
 

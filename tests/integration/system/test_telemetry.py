@@ -188,7 +188,7 @@ async def test_a_collector_that_is_away_holds_up_neither_orders_nor_the_end(
         began = time.monotonic()
         assert await trio.router.stop() == 0
         # The router of these tests drains at once; its venues' streams end in a moment.
-        assert time.monotonic() - began < FLUSH_S + 5.0
+        assert time.monotonic() - began < FLUSH_S + 20.0
         said = trio.router.logs[-1].read_text("utf-8")
         assert said.count("spans_not_exported") <= 1
         assert "Traceback" not in said

@@ -37,7 +37,7 @@ def broker(server: SmallServer) -> SmallBroker:
 
 @pytest.fixture
 async def client(server: SmallServer) -> AsyncIterator[TandemClient]:
-    async with TandemClient(server.address, connect_timeout_s=1) as opened:
+    async with TandemClient(server.address, connect_timeout_s=4) as opened:
         yield opened
 
 

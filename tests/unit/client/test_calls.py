@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from decimal import Decimal
 from typing import Any
 
@@ -177,10 +176,9 @@ async def test_a_deadline_that_passes_leaves_the_outcome_unknown(
         await asyncio.Event().wait()
 
     broker.on_submit = hang
-    began = time.monotonic()
-    with pytest.raises(OutcomeUnknown, match=r"submit my-1: no answer within the deadline"):
-        await client.submit(spec, deadline_s=0.2)
-    assert time.monotonic() - began < 2
+    async with asyncio.timeout(20):
+        with pytest.raises(OutcomeUnknown, match=r"submit my-1: no answer within the deadline"):
+            await client.submit(spec, deadline_s=0.2)
 
 
 async def test_a_canceled_caller_stays_canceled(
@@ -194,7 +192,7 @@ async def test_a_canceled_caller_stays_canceled(
 
     broker.on_submit = hang
     submitting = asyncio.create_task(client.submit(spec))
-    await asyncio.wait_for(began.wait(), 5)
+    await asyncio.wait_for(began.wait(), 30)
     submitting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await submitting

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
@@ -136,10 +135,9 @@ async def test_a_server_that_stays_away_ends_the_watch(
 ) -> None:
     async with watching(client, broker, give_up_s=0.3) as stream:
         await server.stop()
-        began = time.monotonic()
-        with pytest.raises(Unreachable):
-            await anext(stream)
-        assert time.monotonic() - began < 3
+        async with asyncio.timeout(30):
+            with pytest.raises(Unreachable):
+                await anext(stream)
 
 
 async def test_heartbeats_are_told_to_those_who_ask(client: TandemClient) -> None:
