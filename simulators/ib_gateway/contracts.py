@@ -1,22 +1,32 @@
 """Contracts as IB names them: conIds derived from the symbol, and finding one by its fields."""
 
 import hashlib
-from collections.abc import Iterator
+from calendar import monthrange
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 
 from simulators.ib_gateway.wire import Field, Fields, decimal_of
 from simulators.venue import trading_calendar as calendar
-from simulators.venue.instruments import Catalog, Equity, Instrument, OptionContract, Right
+from simulators.venue.chain import ChainCatalog
+from simulators.venue.instruments import Equity, Instrument, OptionContract, Right
 
 _CON_ID_FIRST = 10_000
 _CON_ID_COUNT = 900_000_000
 _ROOT_LEN = 6
 _RIGHTS = {"C": Right.CALL, "CALL": Right.CALL, "P": Right.PUT, "PUT": Right.PUT}
-STOCK_EXCHANGES = ("SMART", "NASDAQ", "ARCA", "NYSE")
-OPTION_EXCHANGES = ("SMART", "CBOE")
+STOCK_EXCHANGES = (
+    *("SMART", "AMEX", "NYSE", "CBOE", "PHLX", "ISE", "CHX", "ARCA", "NASDAQ", "DRCTEDGE", "BEX"),
+    *("BATS", "EDGEA", "BYX", "IEX", "PEARL", "NYSENAT", "LTSE", "MEMX", "PSX"),
+)
+OPTION_EXCHANGES = (
+    *("SMART", "AMEX", "CBOE", "PHLX", "PSE", "ISE", "BOX", "BATS", "NASDAQOM", "CBOE2"),
+    *("NASDAQBX", "MIAX", "GEMINI", "EDGX", "MERCURY", "PEARL", "EMERALD"),
+)
+_SAME_EXCHANGE = {"ISLAND": "NASDAQ", "NASDAQ.NMS": "NASDAQ", "BEST": "SMART"}
+_DATE_LEN, _MONTH_LEN = 8, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,37 +129,81 @@ class ConflictingConId(Exception):
 
 
 class ContractFinder:
-    """Finds the listed instruments that fit what a client writes."""
+    """Finds the listed instruments that fit what a client writes, chains included."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: ChainCatalog) -> None:
         self._catalog = catalog
+        self._symbols: dict[int, str] = {}
+        self._whole_on: date | None = None
 
     def find(self, wanted: Wanted, at: datetime, *, with_expired: bool = False) -> list[Instrument]:
-        """All that fit, in the catalog's order.
+        """All that fit: shares first, then contracts by symbol.
 
         Raises:
             ConflictingConId: The conId is known and the other fields say something else.
         """
-        fitting = [i for i in self._catalog if _fits(i, wanted)]
-        if not with_expired:
-            fitting = [instrument for instrument in fitting if not _is_expired(instrument, at)]
-        if not wanted.con_id:
-            return fitting
-        found = [i for i in fitting if con_id_of(i.symbol) == wanted.con_id]
-        if not found and any(con_id_of(i.symbol) == wanted.con_id for i in self._live(at)):
-            raise ConflictingConId
+        fitting = [i for i in self._candidates(wanted, at) if _fits(i, wanted)]
+        found = [i for i in fitting if with_expired or not _is_expired(i, at)]
+        if wanted.con_id and not fitting:
+            known = self._by_con_id(wanted.con_id, at)
+            if known is not None and not _is_expired(known, at):
+                raise ConflictingConId
+        self._note(found)
         return found
 
-    def _live(self, at: datetime) -> Iterator[Instrument]:
-        return (i for i in self._catalog if not _is_expired(i, at))
+    def _candidates(self, wanted: Wanted, at: datetime) -> Iterable[Instrument]:
+        if wanted.con_id:
+            known = self._by_con_id(wanted.con_id, at)
+            return () if known is None else (known,)
+        if wanted.local_symbol:
+            return self._by_local_symbol(wanted.local_symbol)
+        symbol = wanted.symbol.replace(" ", ".")
+        shares = [i for i in self._catalog.equities() if symbol in ("", i.symbol)]
+        if wanted.sec_type == "STK":
+            return shares
+        underlyings = {symbol} if symbol else None
+        return [*shares, *self._catalog.contracts(underlyings, *_expiries(wanted.expiry))]
+
+    def _by_local_symbol(self, local_symbol: str) -> Iterable[Instrument]:
+        named = (local_symbol.replace(" ", ""), local_symbol.strip().replace(" ", "."))
+        found = (self._catalog.find(symbol) for symbol in dict.fromkeys(named))
+        return [instrument for instrument in found if instrument is not None]
+
+    def _by_con_id(self, con_id: int, at: datetime) -> Instrument | None:
+        """The instrument of a conId: those told before first, then all that is listed."""
+        symbol = self._symbols.get(con_id)
+        if symbol is None:
+            self._note(self._catalog.listed())
+            symbol = self._symbols.get(con_id)
+        if symbol is None and self._whole_on != calendar.trading_date(at):
+            self._whole_on = calendar.trading_date(at)
+            self._note(self._catalog)
+            symbol = self._symbols.get(con_id)
+        return self._catalog.find(symbol) if symbol is not None else None
+
+    def _note(self, instruments: Iterable[Instrument]) -> None:
+        for instrument in instruments:
+            self._symbols.setdefault(con_id_of(instrument.symbol), instrument.symbol)
 
     def options_on(self, symbol: str, at: datetime) -> list[OptionContract]:
         """The contracts on an underlying that still trade."""
-        return [
-            instrument
-            for instrument in self._live(at)
-            if isinstance(instrument, OptionContract) and ib_symbol(instrument) == symbol
-        ]
+        underlyings = {symbol.replace(" ", ".")}
+        contracts = self._catalog.contracts(underlyings, date.min, date.max)
+        return [contract for contract in contracts if not _is_expired(contract, at)]
+
+
+def _expiries(text: str) -> tuple[date, date]:
+    """The days that a date, a month or nothing stands for; of anything else there are none."""
+    try:
+        if len(text) == _MONTH_LEN:
+            first = date(int(text[:4]), int(text[4:]), 1)
+            return first, date(first.year, first.month, monthrange(first.year, first.month)[1])
+        if len(text) == _DATE_LEN:
+            day = date(int(text[:4]), int(text[4:6]), int(text[6:]))
+            return day, day
+    except ValueError:
+        return date.max, date.min
+    return (date.min, date.max) if not text else (date.max, date.min)
 
 
 def _is_expired(instrument: Instrument, at: datetime) -> bool:
@@ -164,12 +218,17 @@ def _fits(instrument: Instrument, wanted: Wanted) -> bool:
         wanted.symbol in ("", ib_symbol(instrument))
         and wanted.sec_type in ("", sec_type_of(instrument))
         and wanted.currency in ("", "USD")
-        and wanted.exchange in ("", "BEST", *exchanges)
-        and wanted.primary_exchange in ("", "SMART", listing_exchange(instrument))
+        and _SAME_EXCHANGE.get(wanted.exchange, wanted.exchange) in ("", *exchanges)
+        and _listed_at(instrument, wanted.primary_exchange)
         and wanted.local_symbol in ("", local_symbol_of(instrument), instrument.symbol)
         and wanted.trading_class in ("", trading_class_of(instrument))
         and _fits_option(instrument, wanted)
     )
+
+
+def _listed_at(instrument: Instrument, primary_exchange: str) -> bool:
+    named = _SAME_EXCHANGE.get(primary_exchange, primary_exchange)
+    return named in ("", "SMART", listing_exchange(instrument))
 
 
 def _fits_option(instrument: Instrument, wanted: Wanted) -> bool:

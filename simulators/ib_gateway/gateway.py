@@ -13,8 +13,8 @@ from simulators.ib_gateway.settings import IbGatewaySettings
 from simulators.ib_gateway.uplink import Uplink
 from simulators.venue.accounts import Account
 from simulators.venue.instruments import Instrument
+from simulators.venue.market import Market
 from simulators.venue.refusals import NoSuchOrder
-from simulators.venue.venue import Venue
 
 _CLIENTS_MAX = 32
 
@@ -22,14 +22,15 @@ _CLIENTS_MAX = 32
 class Gateway:
     """Clients by id, each id once; everything they are told goes through here."""
 
-    def __init__(self, venue: Venue, settings: IbGatewaySettings) -> None:
-        self.venue = venue
+    def __init__(self, market: Market, settings: IbGatewaySettings) -> None:
+        self.market = market
+        self.venue = market.venue
         self.settings = settings
         self.account_id = settings.account
         self.market_data = settings.market_data
         self.fill_events = settings.fill_events
         self.orders = GatewayOrders()
-        self.finder = ContractFinder(venue.catalog)
+        self.finder = ContractFinder(market.catalog)
         self.uplink = Uplink()
         self.login = Login()
         self.clients: dict[int, Session] = {}
@@ -119,7 +120,7 @@ class Gateway:
         self._account_when_lost = None
         if code == 1101:
             for session in self.clients.values():
-                session.quotes.clear()
+                session.subscriptions.lose_market_data()
         self.tell_all(code)
         self.uplink.restore()
 

@@ -1,27 +1,48 @@
-"""Quotes: snapshots and subscriptions, live, delayed or frozen as the account has them."""
+"""Quotes for clients: snapshots and lines, live, delayed or frozen as the account has them."""
 
-from decimal import Decimal
+from datetime import datetime
 
 from simulators.ib_gateway.call import Call, Handler
 from simulators.ib_gateway.contracts import Wanted
+from simulators.ib_gateway.delayed import DelayedMarket
+from simulators.ib_gateway.entitlements import (
+    DELAYED_FROZEN,
+    FROZEN,
+    TYPES,
+    access_to,
+    told_type,
+)
 from simulators.ib_gateway.gateway import Gateway
-from simulators.ib_gateway.problems import Problem, not_built
+from simulators.ib_gateway.generic_ticks import read_generics
+from simulators.ib_gateway.line_pictures import LinePictures, LiveMarket
+from simulators.ib_gateway.problems import Problem
+from simulators.ib_gateway.quoted import read_quoted
 from simulators.ib_gateway.session import Session
+from simulators.ib_gateway.subscriptions import Line, Quoted, changed
+from simulators.ib_gateway.ticks import HEADS
+from simulators.ib_gateway.wire import Fields
 from simulators.venue import trading_calendar as calendar
-from simulators.venue.instruments import Instrument
+from simulators.venue.instruments import OptionContract
 from simulators.venue.quotes import Quote
 
-_LIVE, _FROZEN, _DELAYED, _DELAYED_FROZEN = 1, 2, 3, 4
-_TICKS = {True: (1, 2, 9), False: (66, 67, 75)}  # bid, ask, close; live and delayed
-_NO_PRICE = Decimal(-1)
+_MIN_TICK, _BBO_EXCHANGE, _SNAPSHOTS_ALLOWED = "0.01", "9c0001", 3
 
 
 class MarketData:
-    """Ticks of the venue's quotes for the clients that ask for them."""
+    """Ticks for the clients that ask for them.
+
+    A line sends all that it shows at first, then whatever of it changed: with each quote, and
+    with each minute of trading. While the link to IB is down, lines stand still.
+    """
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        gateway.venue.subscribe_to_quotes(self._quoted)
+        market = gateway.market
+        self._live = LinePictures(market, LiveMarket(market), is_live=True)
+        self._delayed = LinePictures(market, DelayedMarket(market), is_live=False)
+        self._waits_for_link = False
+        market.venue.subscribe_to_quotes(self._quoted)
+        market.venue.repeat(_next_look, self._look)
 
     def handlers(self) -> dict[int, Handler]:
         """Handlers by the number of their request."""
@@ -29,80 +50,102 @@ class MarketData:
 
     def _set_type(self, call: Call) -> None:
         wanted = call.args(2).integer()
-        if wanted not in (_LIVE, _FROZEN, _DELAYED, _DELAYED_FROZEN):
+        if wanted not in TYPES:
             raise Problem(321, f"Error validating request.-'bS' : cause - Invalid type {wanted}")
         call.session.data_type = wanted
+        for req_id, line in call.session.subscriptions.lines.items():
+            self._refresh(call.session, req_id, line)
 
     def _request(self, call: Call) -> None:
         args = call.args(3)
-        wanted = Wanted.read(args)
-        if wanted.sec_type == "BAG" or args.flag():
-            raise not_built("market data of combinations")
-        _generic_ticks, is_snapshot = args.text(), args.flag()
-        instrument = self._gateway.contract(wanted)
-        session = call.session
-        if call.id in session.quotes:
+        quoted = read_quoted(self._gateway, Wanted.read(args), args)
+        if args.flag():
+            args.skip(3)  # the hedge of a delta-neutral combination changes nothing about its price
+        generics, is_snapshot = self._read_kind(quoted, args)
+        lines = call.session.subscriptions.lines
+        if call.id in lines:
             raise Problem(322, "Error processing request.-'bQ' : cause - Duplicate ticker id")
-        is_live = self._check_subscription(call)
-        session.send(81, call.id, "0.01", "9c0001", 3)
-        self._send_type(session, call.id, is_live=is_live, instrument=instrument)
-        self._send_ticks(session, call.id, instrument.symbol, is_live=is_live)
+        access = access_to(self._gateway.market_data, call.session.data_type, quoted)
+        if not is_snapshot:
+            self._check_room()
+        if access.notice is not None:
+            call.session.error(*access.notice, call.id)
+        line = Line(quoted, generics, access.is_live, access.has_greeks)
+        call.session.send(81, call.id, _MIN_TICK, _BBO_EXCHANGE, _SNAPSHOTS_ALLOWED)
+        self._send(call.session, call.id, line)
         if is_snapshot:
-            session.send(57, 1, call.id)
+            call.session.send(57, 1, call.id)
         else:
-            session.quotes[call.id] = instrument.symbol
+            lines[call.id] = line
 
-    def _check_subscription(self, call: Call) -> bool:
-        """Whether the data are live; raises Problem if there are none for what is wanted."""
-        have = self._gateway.market_data
-        if have == "realtime" and call.session.data_type in (_LIVE, _FROZEN, _DELAYED):
-            return True
-        if have == "none" or call.session.data_type in (_LIVE, _FROZEN):
-            missing = "Requested market data is not subscribed."
-            if have == "none":
-                raise Problem(354, missing)
-            raise Problem(10168, f"{missing} Delayed market data is not enabled.")
-        text = "Requested market data is not subscribed. Displaying delayed market data."
-        call.session.error(10167, text, call.id)
-        return False
+    def _read_kind(self, quoted: Quoted, args: Fields) -> tuple[frozenset[int], bool]:
+        """The generic ticks, and whether it is a snapshot."""
+        text, is_snapshot, is_regulatory = args.text(), args.flag(), args.flag()
+        generics = read_generics(text, quoted.single)
+        if generics and (is_snapshot or is_regulatory):
+            cause = "Snapshot market data subscription is not applicable to generic ticks"
+            raise Problem(321, f"Error validating request.-'bW' : cause - {cause}")
+        return generics, is_snapshot or is_regulatory
 
-    def _send_type(
-        self, session: Session, req_id: int, *, is_live: bool, instrument: Instrument
-    ) -> None:
-        quote = self._gateway.venue.quotes.find(instrument.symbol)
-        is_frozen = quote is not None and quote.frozen
-        if session.data_type in (_FROZEN, _DELAYED_FROZEN) and not self._is_open():
-            is_frozen = True
-        kind = (_FROZEN if is_frozen else _LIVE) if is_live else _DELAYED
-        if not is_live and is_frozen:
-            kind = _DELAYED_FROZEN
-        session.send(58, 1, req_id, kind)
+    def _check_room(self) -> None:
+        clients = self._gateway.clients.values()
+        taken = sum(len(session.subscriptions.lines) for session in clients)
+        if taken >= self._gateway.settings.market_data_lines:
+            raise Problem(101, "Max number of tickers has been reached")
 
-    def _send_ticks(self, session: Session, req_id: int, symbol: str, *, is_live: bool) -> None:
-        """Bid, ask and close; without a market there is no price unless frozen ones are wanted."""
-        bid_tick, ask_tick, close_tick = _TICKS[is_live]
-        quote = self._gateway.venue.quotes.find(symbol)
-        is_shown = self._is_open() or session.data_type in (_FROZEN, _DELAYED_FROZEN)
-        if quote is None or not is_shown:
-            session.send(1, 6, req_id, bid_tick, _NO_PRICE, 0, 0)
-            session.send(1, 6, req_id, ask_tick, _NO_PRICE, 0, 0)
-        else:
-            session.send(1, 6, req_id, bid_tick, quote.bid or _NO_PRICE, quote.bid_size, 1)
-            session.send(1, 6, req_id, ask_tick, quote.ask, quote.ask_size, 1)
-        close = self._gateway.venue.quotes.previous_close(symbol)
-        if close is not None:
-            session.send(1, 6, req_id, close_tick, close, 0, 0)
+    def _cancel(self, call: Call) -> None:
+        if call.session.subscriptions.lines.pop(call.id, None) is None:
+            raise Problem(300, f"Can't find EId with tickerId:{call.id}")
 
     def _quoted(self, quote: Quote) -> None:
         for session in self._gateway.clients.values():
-            for req_id, symbol in session.quotes.items():
-                if symbol == quote.symbol:
-                    is_live = self._gateway.market_data == "realtime"
-                    self._send_ticks(session, req_id, symbol, is_live=is_live)
+            for req_id, line in session.subscriptions.lines.items():
+                if line.is_live and quote.symbol in _movers(line.quoted):
+                    self._refresh(session, req_id, line)
 
-    def _cancel(self, call: Call) -> None:
-        if call.session.quotes.pop(call.id, None) is None:
-            raise Problem(300, f"Can't find EId with tickerId:{call.id}")
+    def _look(self) -> None:
+        for session in self._gateway.clients.values():
+            for req_id, line in session.subscriptions.lines.items():
+                self._refresh(session, req_id, line)
 
-    def _is_open(self) -> bool:
-        return calendar.session_at(self._gateway.venue.now) is not None
+    def _refresh(self, session: Session, req_id: int, line: Line) -> None:
+        gateway = self._gateway
+        if not gateway.uplink.is_up:
+            if not self._waits_for_link:
+                self._waits_for_link = True
+                gateway.uplink.when_up(self._catch_up)
+        elif gateway.market_data != "competing":
+            self._send(session, req_id, line)
+
+    def _catch_up(self) -> None:
+        self._waits_for_link = False
+        self._look()
+
+    def _send(self, session: Session, req_id: int, line: Line) -> None:
+        """Sends what of the line has changed since it was last sent."""
+        pictures = self._live if line.is_live else self._delayed
+        wants_frozen = session.data_type in (FROZEN, DELAYED_FROZEN)
+        picture = pictures.of(line, wants_frozen=wants_frozen)
+        kind = told_type(is_live=line.is_live, is_frozen=picture.is_frozen)
+        if kind != line.told_type:
+            session.send(58, 1, req_id, kind)
+            line.told_type = kind
+        for (message, tick), values in changed(line.told, picture.ticks).items():
+            session.send(*HEADS[message], req_id, tick, *values)
+        line.told = picture.ticks
+
+
+def _movers(quoted: Quoted) -> set[str]:
+    """The symbols whose quotes change what it shows: its own and the underlyings of options."""
+    underlyings = {i.underlying for i, _ in quoted.legs if isinstance(i, OptionContract)}
+    return quoted.symbols | underlyings
+
+
+def _next_look(at: datetime) -> datetime:
+    """The next minute of trading, or the next beginning or end of a session."""
+    return min(
+        calendar.next_minute(at),
+        calendar.next_open(at),
+        calendar.next_extended_open(at),
+        calendar.next_extended_close(at),
+    )

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Protocol
 
+from simulators.ib_gateway.subscriptions import Subscriptions
 from simulators.ib_gateway.wire import BadMessage, Field, FrameReader, fields_of, frame
 
 LOWEST_VERSION = 157
@@ -64,7 +65,7 @@ class Session:
         self.data_type = 1
         self.wants_account = False
         self.wants_positions = False
-        self.quotes: dict[int, str] = {}
+        self.subscriptions = Subscriptions()
         self.muted: set[str] = set()
         self.sent_at_s: list[float] = []
         self.excesses = 0

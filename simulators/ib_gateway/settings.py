@@ -34,6 +34,9 @@ class IbGatewaySettings:
     fill_events: "exec_first" tells of a fill by execDetails before orderStatus, "status_first"
     the other way round.
     messages_per_s: what a client may send; 0 switches it off.
+    chains: whether shares have option chains besides the contracts that are quoted.
+    market_data_lines: how many streams of quotes all clients may have together.
+    history_pacing: whether too many requests for bars are refused.
     restart_at: the time of day in New York at which it restarts as `nightly` says; None: never.
     """
 
@@ -49,3 +52,6 @@ class IbGatewaySettings:
     restart_at: time | None = None
     nightly: Restart = field(default=NIGHTLY)
     venue: VenueSettings = field(default=IB_VENUE)
+    chains: bool = True
+    market_data_lines: int = 100
+    history_pacing: bool = True

@@ -1,6 +1,6 @@
 """Puts a simulated IB Gateway together; nothing is bound to a port here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +17,8 @@ from simulators.ib_gateway.settings import IbGatewaySettings
 from simulators.ib_gateway.uplink import ORDERS_WHILE_LOST
 from simulators.ib_gateway.verbs import GatewayVerbs
 from simulators.venue.accounts import Account
-from simulators.venue.clock import MarketClock
-from simulators.venue.default_market import (
-    default_catalog,
-    default_quotes,
-    list_quoted,
-    read_quotes,
-)
-from simulators.venue.randomness import Randomness
+from simulators.venue.market import Market, Plan, build_market, read_prices
+from simulators.venue.quotes import Quote
 from simulators.venue.venue import Venue
 
 _FAULTS = places_without(
@@ -52,21 +46,26 @@ class SimulatedIbGateway:
 
 
 def build(
-    settings: IbGatewaySettings, base_s: Callable[[], float], quotes_file: Path | None = None
+    settings: IbGatewaySettings,
+    base_s: Callable[[], float],
+    quotes_file: Path | None = None,
+    price_path: Sequence[Quote] = (),
 ) -> SimulatedIbGateway:
     """Builds a simulated Gateway whose clock starts now and runs on `base_s`.
 
     Args:
         base_s: A monotonic clock in seconds; on a virtual-time loop its `time`.
         quotes_file: CSV with symbol, bid, ask, in place of the default quotes.
+        price_path: Quotes by time, in place of the default quotes: see `read_price_path`.
 
     Raises:
         BadQuotesFile: The file can't be read.
     """
-    venue = _venue(settings, base_s, quotes_file)
+    market = _market(settings, base_s, quotes_file, price_path)
+    venue = market.venue
     faults = FaultBook(venue.randomness.stream("faults"), _FAULTS)
     log, driver = RequestLog(), Driver(venue)
-    gateway = Gateway(venue, settings)
+    gateway = Gateway(market, settings)
     api = GatewayApi(gateway, faults)
     frontend = Frontend(gateway, api, faults, log, driver)
     restarts = Restarts(gateway, frontend)
@@ -100,21 +99,18 @@ def _options(gateway: Gateway) -> dict[str, Option]:
     }
 
 
-def _venue(
-    settings: IbGatewaySettings, base_s: Callable[[], float], quotes_file: Path | None
-) -> Venue:
-    randomness = Randomness(settings.seed)
-    venue = Venue(
-        MarketClock(settings.start, base_s),
-        default_catalog(),
-        [Account(settings.account, settings.cash, options_level=settings.options_level)],
-        randomness,
-        settings.venue,
-        IbIds(randomness),
+def _market(
+    settings: IbGatewaySettings,
+    base_s: Callable[[], float],
+    quotes_file: Path | None,
+    price_path: Sequence[Quote],
+) -> Market:
+    plan = Plan(
+        start=settings.start,
+        seed=settings.seed,
+        account=Account(settings.account, settings.cash, options_level=settings.options_level),
+        settings=settings.venue,
+        prices=read_prices(quotes_file, price_path, settings.start),
+        chains=settings.chains,
     )
-    at = settings.start
-    quotes = list(default_quotes(at)) if quotes_file is None else read_quotes(quotes_file, at)
-    list_quoted(venue.catalog, quotes)
-    for quote in quotes:
-        venue.set_quote(quote)
-    return venue
+    return build_market(plan, base_s, IbIds)

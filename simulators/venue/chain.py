@@ -83,6 +83,10 @@ class ChainCatalog(Catalog):
         """The instrument of that symbol, if it is or was listed."""
         return super().find(symbol) or self._made.get(symbol) or self._make(symbol)
 
+    def listed(self) -> Iterator[Instrument]:
+        """What is listed by itself, without looking through the chains."""
+        return super().__iter__()
+
     def equities(self) -> list[Equity]:
         """The shares, without looking through the chains."""
         return [i for i in super().__iter__() if isinstance(i, Equity)]

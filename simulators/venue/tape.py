@@ -153,6 +153,19 @@ class Tape:
         past = [m.close for m in self.minutes(symbol, day) if m.minute < minute]
         return past[-1] if past else None
 
+    def volume(self, symbol: str, day: date, until: datetime) -> int:
+        """How much of it was traded in that session until then, in minutes that are over."""
+        session = calendar.session_on(day)
+        if session is None or until <= session.opens:
+            return 0
+        volumes = self._volumes_of(symbol, day)
+        return sum(volumes[: _minute(min(until, session.closes)) - _minute(session.opens)])
+
+    def _volumes_of(self, symbol: str, day: date) -> list[int]:
+        is_option = isinstance(self._venue.catalog.find(symbol), OptionContract)
+        mean = _CONTRACTS_A_MINUTE if is_option else _SHARES_A_MINUTE
+        return _volumes(f"{self._seed}/{symbol}/{day}", mean)
+
     def _quoted(self, quote: Quote) -> None:
         self._look_at_clock()
         cents = round(quote.mid * 100)
@@ -171,12 +184,12 @@ class Tape:
     def _minutes(self, symbol: str, day: date) -> Sequence[Minute]:
         instrument = self._venue.catalog.find(symbol)
         if isinstance(instrument, OptionContract):
-            prices, mean = self._of_option(instrument, day), _CONTRACTS_A_MINUTE
+            prices = self._of_option(instrument, day)
         else:
-            prices, mean = self._of_share(symbol, day), _SHARES_A_MINUTE
+            prices = self._of_share(symbol, day)
         start = _minute(_opening(day))
         over = max(0, _minute(self._venue.now) - start)
-        volumes = _volumes(f"{self._seed}/{symbol}/{day}", mean)
+        volumes = self._volumes_of(symbol, day)
         return [Minute(start + i, *p, volumes[i]) for i, p in enumerate(prices[:over])]
 
     def _of_share(self, symbol: str, day: date) -> list[Ohlc]:

@@ -1,0 +1,61 @@
+"""What one client is sent until it cancels or leaves: by kind, and by the id of the request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypeVar
+
+from simulators.ib_gateway.wire import Field
+from simulators.venue.instruments import Instrument
+
+Told = dict[tuple[int, int], tuple[Field, ...]]
+"""What was last sent of each tick, by (message, tick type)."""
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What a line shows: one instrument, or a combination of several, each so many times.
+
+    A weight is negative for a leg that the combination sells.
+    """
+
+    legs: tuple[tuple[Instrument, Decimal], ...]
+
+    @property
+    def single(self) -> Instrument | None:
+        """The instrument, None if it is a combination."""
+        return self.legs[0][0] if len(self.legs) == 1 and self.legs[0][1] == 1 else None
+
+    @property
+    def symbols(self) -> set[str]:
+        return {instrument.symbol for instrument, _ in self.legs}
+
+
+@dataclass(slots=True)
+class Line:
+    """A stream of market data. `told_type` is the market data type that it was last said to be."""
+
+    quoted: Quoted
+    generics: frozenset[int]
+    is_live: bool
+    has_greeks: bool = True
+    told_type: int = 0
+    told: Told = field(default_factory=dict)
+
+
+class Subscriptions:
+    """By kind, then by request id."""
+
+    def __init__(self) -> None:
+        self.lines: dict[int, Line] = {}
+
+    def lose_market_data(self) -> None:
+        """After 1101 no quotes and bars come any more until they are asked for again."""
+        self.lines.clear()
+
+
+def changed(before: Mapping[_K, _V], now: Mapping[_K, _V]) -> dict[_K, _V]:
+    """What of `now` is another than it was before."""
+    return {name: value for name, value in now.items() if before.get(name) != value}
