@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from services.common.adapter.pacer import Priority
-from services.common.domain.errors import ReadFailed
+from services.common.domain.errors import ReadFailed, Unavailable
 from services.common.runtime.clock import Clock, VenueClock
 from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.recovery import read_all, read_missed
@@ -87,7 +87,10 @@ class Sync:
         standing = self._standing
         gaps, requests = standing.gaps, standing.requests()
         lowest = await requests.next_order_id()
-        standing.wire().raise_next_id(max(lowest, self._send_log.high_water + 1))
+        try:
+            standing.wire().raise_next_id(max(lowest, self._send_log.high_water + 1))
+        except Unavailable as error:  # lost with the answer
+            raise ReadFailed(error.message, reason=error.reason) from error
         await self.round_trip()
         await read_missed(requests, self._orders.telling, self._clock)
         if gaps == standing.gaps and standing.is_link_up:
