@@ -94,7 +94,7 @@ TABLE: Final[dict[int, Meaning]] = {
     **dict.fromkeys((101, 309, 456, 10190), Meaning(_K.REQUEST_REFUSED, _R.RATE_LIMITED)),
     **dict.fromkeys((162, 165), Meaning(_K.REQUEST_REFUSED)),
     **dict.fromkeys((354, 10089, 10168), Meaning(_K.DATA_REFUSED, _R.NOT_PERMITTED)),
-    10197: Meaning(_K.FARM_BROKEN),
+    10197: Meaning(_K.FARM_BROKEN, _R.VENUE_UNAVAILABLE),
 }
 
 _UNLISTED: Final = Meaning(_K.UNLISTED)

@@ -8,20 +8,24 @@ A row of an answer that tells of an order or an execution is a fact like any oth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
 from services.common.domain.executions import Fee
 from services.ib_adapter import figures, words
-from services.ib_adapter.codes import Said
+from services.ib_adapter.codes import Kind, Said
+from services.ib_adapter.hearing_data import DataHearing
 from services.ib_adapter.pending import Named, Pending, RequestRefused
-from services.ib_adapter.wire import ORDER_MESSAGES
+from services.ib_adapter.wire import ORDER_MESSAGES, TICK_MESSAGES
 from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
 
 _log = structlog.stdlib.get_logger(__name__)
+
+# Ticks may have been missed, or none come any more, by the link or by a farm for market data.
+_STOPS_TICKS: Final = frozenset({Kind.LINK_LOST, Kind.LINK_RESET})
+_DATA_FARM_BROKEN: Final = 2103
 
 
 class News(Protocol):
@@ -52,11 +56,11 @@ class News(Protocol):
         """The connection is gone."""
 
 
-class Hearing:
+class Hearing(DataHearing):
     """The ears of one connection."""
 
     def __init__(self, pending: Pending, news: News) -> None:
-        self._pending = pending
+        super().__init__(pending)
         self._news = news
         # The decoder asks here for the zone of times that come without one.
         self.ib = SimpleNamespace(TimezoneTWS=figures.NEW_YORK.key)
@@ -64,10 +68,14 @@ class Hearing:
     # -- what went wrong ---------------------------------------------------------------------
 
     def unread(self, message_id: str, error: BaseException | None) -> None:
-        """See `Ears`. It may have been a part of any answer, so none of them is whole."""
+        """See `Ears`. It may have been a part of any answer, so none of them is whole; a tick is
+        part of a quote only."""
         text = f"message {message_id or '?'} could not be read: {type(error).__name__}"
         _log.warning("message_not_read", message_id=message_id, error=str(error)[:300])
-        self._pending.fail_all(text)
+        if message_id in TICK_MESSAGES:
+            self._pending.fail_lines(text)
+        else:
+            self._pending.fail_all(text)
         if message_id in ORDER_MESSAGES or not message_id.isdigit():
             self._news.on_lost_message(text, is_framing=not message_id)
 
@@ -78,10 +86,16 @@ class Hearing:
 
     def error(self, reqId: int, errorCode: int, errorString: str, _advanced: str = "") -> None:
         said = Said(reqId, errorCode, errorString)
-        if reqId not in self._pending:
-            self._news.on_said(said)
-        elif said.ends_request:
-            self._pending.fail(reqId, RequestRefused(said))
+        if reqId in self._pending:
+            # A farm that is broken (10197, another session has the data) ends a request as well.
+            if said.ends_request or said.kind is Kind.FARM_BROKEN:
+                self._pending.fail(reqId, RequestRefused(said))
+            if said.kind is Kind.PACING:
+                self._news.on_said(said)
+            return
+        if said.kind in _STOPS_TICKS or errorCode == _DATA_FARM_BROKEN:
+            self._pending.fail_lines(str(said))
+        self._news.on_said(said)
 
     # -- orders ------------------------------------------------------------------------------
 
@@ -133,34 +147,7 @@ class Hearing:
     def commissionReport(self, commissionReport: Any) -> None:
         self._news.on_commission(commissionReport.execId, words.commission(commissionReport))
 
-    # -- account, contracts, time ------------------------------------------------------------
-
-    def position(self, account: str, contract: Any, posSize: float, avgCost: float) -> None:
-        self._pending.row(Named.POSITIONS, (account, contract, posSize, avgCost))
-
-    def positionEnd(self) -> None:
-        self._pending.end(Named.POSITIONS)
-
-    def updateAccountValue(self, tag: str, val: str, currency: str, account: str) -> None:
-        self._pending.row(Named.ACCOUNT, (account, tag, currency, val))
-
-    def updatePortfolio(self, *_values: Any) -> None:
-        """Positions are asked for by themselves."""
-
-    def accountDownloadEnd(self, _account: str) -> None:
-        self._pending.end(Named.ACCOUNT)
-
-    def contractDetails(self, reqId: int, contractDetails: Any) -> None:
-        self._pending.row(reqId, contractDetails)
-
-    bondContractDetails = contractDetails
-
-    def contractDetailsEnd(self, reqId: int) -> None:
-        self._pending.end(reqId)
-
-    def currentTime(self, time: int) -> None:
-        self._pending.row(Named.TIME, datetime.fromtimestamp(time, UTC))
-        self._pending.end(Named.TIME)
+    # -- the connection ----------------------------------------------------------------------
 
     def managedAccounts(self, accountsList: str) -> None:
         self._news.on_accounts_named([name for name in accountsList.split(",") if name])
@@ -168,23 +155,6 @@ class Hearing:
     def nextValidId(self, reqId: int) -> None:
         self._pending.row(Named.NEXT_ID, reqId)
         self._pending.end(Named.NEXT_ID)
-
-    # -- quotes ------------------------------------------------------------------------------
-
-    def priceSizeTick(self, reqId: int, tickType: int, price: float, size: float) -> None:
-        self._pending.row(reqId, ("price", tickType, price, size))
-
-    def tickSize(self, reqId: int, tickType: int, size: float) -> None:
-        self._pending.row(reqId, ("size", tickType, 0.0, size))
-
-    def marketDataType(self, reqId: int, marketDataId: int) -> None:
-        self._pending.row(reqId, ("type", marketDataId, 0.0, 0.0))
-
-    def tickOptionComputation(self, *_values: Any) -> None:
-        """Greeks are not served yet."""
-
-    def tickSnapshotEnd(self, reqId: int) -> None:
-        self._pending.end(reqId)
 
     # -- what the library tells for its own sake ---------------------------------------------
 

@@ -14,7 +14,7 @@ with warnings.catch_warnings():
     from ib_insync.client import Client
     from ib_insync.contract import Contract, ContractDetails
     from ib_insync.decoder import Decoder
-    from ib_insync.objects import CommissionReport, ExecutionFilter
+    from ib_insync.objects import BarData, CommissionReport, ExecutionFilter
     from ib_insync.objects import Execution as LibraryExecution
     from ib_insync.order import Order, OrderState
 
@@ -23,6 +23,7 @@ LibraryClient: Any = Client
 LibraryDecoder: Any = Decoder
 
 __all__ = [
+    "BarData",
     "CommissionReport",
     "Contract",
     "ContractDetails",

@@ -5,31 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.common.domain.errors import ReadFailed, Reason, Refused
 from services.common.domain.instruments import Equity, Instrument
-from services.common.domain.market import MarketClock, Quote, QuoteQuality
+from services.common.domain.market import MarketClock, Quote
 from services.ib_adapter import figures
 from services.ib_adapter.codes import Kind
 from services.ib_adapter.contract_cache import ContractCache
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.pending import RequestRefused
 from services.ib_adapter.session import Session
+from services.ib_adapter.ticks import Ticks
+from services.ib_adapter.translate_market import has_prices, read_quote
 
-FEED: Final = "SMART"
-# What a tick's number shows; those from 66 on are the delayed ones.
-_PRICES: Final = {1: "bid", 66: "bid", 2: "ask", 67: "ask"}
-_SIZES: Final = {0: "bid", 69: "bid", 3: "ask", 70: "ask"}
-_FIRST_DELAYED: Final = 66
-_QUALITIES: Final = {
-    1: QuoteQuality.REALTIME,
-    2: QuoteQuality.FROZEN,
-    3: QuoteQuality.DELAYED,
-    4: QuoteQuality.DELAYED,
-}
 # IB's market data lines: so many quotes are asked for at once.
 _AT_ONCE: Final = 20
 # A Gateway may name zones in its own way.
@@ -86,7 +76,7 @@ class MarketData:
         try:
             contract = await self._cache.contract(instrument)
             requests = self._session.requests()
-            ticks = await requests.snapshot(contract, _is_whole, self._quote_wait_s)
+            ticks, is_whole = await requests.snapshot(contract, _is_whole, self._quote_wait_s)
         except Refused as error:
             if error.reason is Reason.INSTRUMENT_NOT_FOUND:
                 return None
@@ -95,27 +85,10 @@ class MarketData:
             if error.said.kind is Kind.REJECTED:
                 return None
             raise
-        return self._read(instrument, ticks)
-
-    def _read(self, instrument: Instrument, ticks: Sequence[Any]) -> Quote | None:
-        prices, sizes, kind = _sorted(ticks)
-        if not prices:
-            return None
-        quality = _QUALITIES.get(kind, QuoteQuality.INDICATIVE)
-        # Live ticks tell of now; when a frozen or delayed one was made, IB does not say.
-        is_live = quality is QuoteQuality.REALTIME
-        return Quote(
-            venue=self._venue,
-            instrument=instrument,
-            feed=FEED,
-            quality=quality,
-            bid_price=prices.get("bid"),
-            bid_qty=sizes.get("bid"),
-            ask_price=prices.get("ask"),
-            ask_qty=sizes.get("ask"),
-            venue_time=self._session.venue_clock.now() if is_live else None,
-            age_s=0.0 if is_live else None,
-        )
+        if not is_whole and not ticks.are_both_sides_told:
+            raise ReadFailed(f"IB told no whole quote of {instrument.key} in time")
+        quote = read_quote(ticks, instrument, self._venue, self._session.venue_clock.now())
+        return quote if has_prices(quote) else None
 
     # -- the clock ---------------------------------------------------------------------------
 
@@ -174,33 +147,5 @@ def _hour(text: str, zone: ZoneInfo) -> datetime:
     return datetime.strptime(text, "%Y%m%d:%H%M").replace(tzinfo=zone)
 
 
-def _is_whole(ticks: Sequence[Any]) -> bool:
-    """Both sides with their sizes, and which kind of data it is."""
-    prices, sizes, kind = _sorted(ticks)
-    return bool(kind) and len(prices) == 2 and len(sizes) == 2
-
-
-def _sorted(ticks: Sequence[Any]) -> tuple[dict[str, Decimal], dict[str, Decimal], int]:
-    """The last price and size of each side, and the kind of data (0: not told)."""
-    prices: dict[str, Decimal] = {}
-    sizes: dict[str, Decimal] = {}
-    kind = 0
-    for what, number, price, size in ticks:
-        if what == "type":
-            kind = number
-        elif what == "price" and number in _PRICES:
-            side = _PRICES[number]
-            kind = 3 if number >= _FIRST_DELAYED and kind not in (3, 4) else kind
-            _set(prices, side, price if price > 0 else None)  # -1 and 0 are "none"
-            _set(sizes, side, size)
-        elif what == "size" and number in _SIZES:
-            _set(sizes, _SIZES[number], size)
-    return prices, sizes, kind
-
-
-def _set(values: dict[str, Decimal], side: str, number: float | None) -> None:
-    value = None if number is None else figures.decimal(number)
-    if value is None:
-        values.pop(side, None)
-    else:
-        values[side] = value
+def _is_whole(ticks: Ticks) -> bool:
+    return ticks.is_quote_whole

@@ -1,18 +1,20 @@
 """Requests that wait for the Gateway's answer on one connection, and the rows that came so far.
 
 A request is known by its number, or by its name if it has none: of those only one can be under way,
-since nothing in the answer tells to which it belongs.
+since nothing in the answer tells to which it belongs. A number is given once on a connection, so
+what comes late, of a request that was given up, finds nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from services.common.domain.errors import ReadFailed, Reason
 from services.ib_adapter.codes import Said
+from services.ib_adapter.ticks import TickLine, Ticks
 
 
 class Named(Enum):
@@ -26,11 +28,26 @@ class Named(Enum):
     NEXT_ID = "next order id"
 
 
+# What a code can mean for a read; other reasons are of orders.
+_READ_REASONS: Final = frozenset(
+    {
+        Reason.INSTRUMENT_NOT_FOUND,
+        Reason.NOT_TRADABLE,
+        Reason.NOT_PERMITTED,
+        Reason.RATE_LIMITED,
+        Reason.VENUE_UNAVAILABLE,
+    }
+)
+
+
 class RequestRefused(ReadFailed):
     """The Gateway answered a request with a code."""
 
     def __init__(self, said: Said) -> None:
-        super().__init__(str(said), reason=said.cause.reason)
+        reason = said.cause.reason
+        super().__init__(
+            str(said), reason=reason if reason in _READ_REASONS else Reason.READ_FAILED
+        )
         self.said = said
 
 
@@ -40,10 +57,10 @@ class Pending:
     def __init__(self) -> None:
         self._rows: dict[Hashable, list[Any]] = {}
         self._ends: dict[Hashable, asyncio.Future[list[Any]]] = {}
-        self._watched: dict[Hashable, asyncio.Event] = {}
+        self._lines: dict[int, TickLine] = {}
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._ends
+        return key in self._ends or key in self._lines
 
     def begin(self, key: Hashable) -> asyncio.Future[list[Any]]:
         """Wait for an answer; the future gives its rows, or raises ReadFailed."""
@@ -57,50 +74,50 @@ class Pending:
         """A part of an answer came; of one that nobody waits for it is nothing."""
         if key in self._rows:
             self._rows[key].append(row)
-            self._wake(key)
 
-    def rows(self, key: Hashable) -> list[Any]:
-        """What came so far."""
-        return self._rows.get(key, [])
+    def listen(self, number: int, line: TickLine) -> None:
+        """Take the ticks of a request, until it is given up."""
+        self._lines[number] = line
 
-    async def changed(self, key: Hashable, within_s: float) -> bool:
-        """Wait for another row, or the end; False if neither came in time."""
-        event = self._watched.setdefault(key, asyncio.Event())
-        try:
-            async with asyncio.timeout(within_s):
-                await event.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    def _wake(self, key: Hashable) -> None:
-        event = self._watched.pop(key, None)
-        if event is not None:
-            event.set()
+    def tick(self, number: int, take: Callable[[Ticks], None]) -> None:
+        """A tick came; of a request that nobody listens to it is nothing."""
+        line = self._lines.get(number)
+        if line is not None:
+            take(line.ticks)
+            line.told()
 
     def end(self, key: Hashable) -> None:
         """The answer is complete."""
-        self._wake(key)
         end, rows = self._ends.pop(key, None), self._rows.pop(key, [])
         if end is not None and not end.done():
             end.set_result(rows)
+        if isinstance(key, int) and key in self._lines:
+            self._lines[key].finish(by_gateway=True)
 
     def fail(self, key: Hashable, error: ReadFailed) -> None:
         """The answer won't come, or not all of it."""
-        self._wake(key)
         end = self._ends.pop(key, None)
         self._rows.pop(key, None)
         if end is not None and not end.done():
             end.set_exception(error)
             end.exception()  # taken: whoever gave up waiting must not have it logged
+        if isinstance(key, int) and key in self._lines:
+            self._lines[key].fail(error)
 
     def fail_all(self, why: str) -> None:
         """No answer that is waited for will come whole."""
         for key in list(self._ends):
             self.fail(key, ReadFailed(why, reason=Reason.READ_FAILED))
+        self.fail_lines(why)
+
+    def fail_lines(self, why: str) -> None:
+        """Ticks may be missing from here on, of any line."""
+        for line in list(self._lines.values()):
+            line.fail(ReadFailed(why, reason=Reason.READ_FAILED))
 
     def give_up(self, key: Hashable) -> None:
         """Nobody waits for it any more."""
-        self._watched.pop(key, None)
         self._ends.pop(key, None)
         self._rows.pop(key, None)
+        if isinstance(key, int):
+            self._lines.pop(key, None)

@@ -22,15 +22,11 @@ from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import AccountMode, Balance, OrderReport, VenuePosition
 from services.ib_adapter import contracts, figures
+from services.ib_adapter.account_words import Holding, Value
 from services.ib_adapter.evidence import OrderFacts
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.order_reading import asked_terms, read_terms
-from services.ib_adapter.translate_account import (
-    Holding,
-    Value,
-    read_balance,
-    read_positions,
-)
+from services.ib_adapter.translate_account import read_balance, read_positions
 from services.ib_adapter.words import ExecutionWord
 
 _log = structlog.stdlib.get_logger(__name__)

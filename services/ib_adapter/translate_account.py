@@ -13,6 +13,7 @@ from services.common.domain.amounts import Money
 from services.common.domain.instruments import Instrument, multiplier_of
 from services.common.domain.reports import AccountMode, Balance, VenuePosition
 from services.ib_adapter import contracts, figures
+from services.ib_adapter.account_words import Holding, Value
 from services.ib_adapter.figures import Unreadable
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -30,11 +31,6 @@ _FIGURES: Final = {
     "InitMarginReq": "initial_margin",
     "MaintMarginReq": "maintenance_margin",
 }
-
-Value = tuple[str, str, str, str]
-"""An account value: account, tag, currency, text."""
-Holding = tuple[str, Any, float, float]
-"""A row of the position list: account, contract, quantity, average cost."""
 
 
 def read_positions(rows: Sequence[Holding], venue: str, account_id: str) -> list[VenuePosition]:

@@ -61,9 +61,9 @@ class VenueReads:
 
     async def balance(self) -> Balance:
         """See `VenueGateway.balance`."""
-        rows = await self._session.requests().account_values(self._session.account)
         account = self._session.account
-        return _readable(lambda: self._translator.balance(account, self._mode, rows))
+        told = await self._session.requests().account(account)
+        return _readable(lambda: self._translator.balance(account, self._mode, told.values))
 
     async def positions(self) -> list[VenuePosition]:
         """See `VenueGateway.positions`. Shares and options; other kinds are left out, and so is

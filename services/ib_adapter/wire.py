@@ -21,6 +21,8 @@ from services.ib_adapter.library import Contract, LibraryClient, LibraryDecoder,
 
 # Messages that tell of orders and executions: losing one is a gap.
 ORDER_MESSAGES: Final = frozenset({"3", "4", "5", "9", "11", "15", "53", "55", "59", "101", "102"})
+# Those that tell of prices: losing one spoils quotes and nothing else.
+TICK_MESSAGES: Final = frozenset({"1", "2", "21", "45", "46", "47", "58", "81", "84"})
 
 
 class NotConnected(Exception):
