@@ -13,6 +13,7 @@ import click
 
 from simulators.control.server import ControlServer
 from simulators.flags import dollars, start_time, time_of_day
+from simulators.ib_gateway.entitlements import MARKET_DATA
 from simulators.ib_gateway.server import GatewayServer
 from simulators.ib_gateway.settings import IB_VENUE, SIMULATED_ACCOUNT, IbGatewaySettings
 from simulators.ib_gateway.simulated import SimulatedIbGateway, build
@@ -40,9 +41,7 @@ _PORT = click.IntRange(0, 65535)
 @click.option("--skip-closed", is_flag=True, help="At each close jump to the next opening.")
 @click.option("--messages-per-s", type=click.IntRange(0), default=50, help="0 for no limit.")
 @click.option("--master-client-id", type=int, default=None, help="Is told of every order.")
-@click.option(
-    "--market-data", type=click.Choice(["realtime", "delayed", "none"]), default="realtime"
-)
+@click.option("--market-data", type=click.Choice(MARKET_DATA), default="realtime")
 @click.option(
     "--fill-events", type=click.Choice(["exec_first", "status_first"]), default="exec_first"
 )

@@ -9,6 +9,7 @@ from simulators.control.faults import FaultBook, Kind, places_without
 from simulators.control.request_log import RequestLog
 from simulators.driver import Driver
 from simulators.ib_gateway.api import GatewayApi
+from simulators.ib_gateway.entitlements import MARKET_DATA
 from simulators.ib_gateway.frontend import Frontend
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.ids import IbIds
@@ -87,7 +88,7 @@ def _options(gateway: Gateway) -> dict[str, Option]:
             set=lambda value: setattr(gateway, "fill_events", value),
         ),
         "market_data": Option(
-            values=("realtime", "delayed", "none"),
+            values=MARKET_DATA,
             get=lambda: gateway.market_data,
             set=lambda value: setattr(gateway, "market_data", value),
         ),
