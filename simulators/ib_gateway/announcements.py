@@ -2,21 +2,23 @@
 
 from simulators.control.faults import Fault, FaultBook, Incident, Kind, Place
 from simulators.ib_gateway.account_messages import AccountMessages
+from simulators.ib_gateway.fills import ApiFill, fill_of, fill_of_combo
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.order_book import MANUAL, ApiOrder
+from simulators.ib_gateway.order_descriptions import open_order
 from simulators.ib_gateway.order_replies import (
     Message,
     commission_report,
     exec_details,
-    open_order,
     order_status,
 )
 from simulators.ib_gateway.session import Session
 from simulators.ib_gateway.wire import frame
-from simulators.venue.orders import Booking, EventKind, OrderEvent
+from simulators.venue.orders import EventKind, OrderEvent
 
 _NAMES = {3: "orderStatus", 4: "error", 5: "openOrder", 11: "execDetails", 59: "commissionReport"}
 _CANCELED = (EventKind.CANCELED, EventKind.EXPIRED)
+_NEW = (EventKind.PENDING_NEW, EventKind.ACCEPTED, EventKind.HELD)
 
 
 class Announcements:
@@ -50,16 +52,32 @@ class Announcements:
             self._send(session, api_order, open_order(api_order, session.version))
             self._send(session, api_order, order_status(api_order))
 
-    def executed(self, api_order: ApiOrder, booking: Booking) -> None:
-        """Sends execDetails of a fill."""
+    def executed(self, api_order: ApiOrder, fill: ApiFill) -> None:
+        """Sends execDetails of an execution."""
         for session in self._gateway.listeners(api_order.client_id):
-            message = exec_details(-1, api_order, booking, session.version)
+            message = exec_details(-1, api_order, fill, session.version)
             self._send(session, api_order, message)
 
-    def charged(self, api_order: ApiOrder, booking: Booking) -> None:
-        """Sends the commission of a fill."""
+    def charged(self, api_order: ApiOrder, fill: ApiFill) -> None:
+        """Sends the commission of an execution; that of a combination as a whole has none."""
+        if fill.instrument is None:
+            return
         for session in self._gateway.listeners(api_order.client_id):
-            self._send(session, api_order, commission_report(booking))
+            self._send(session, api_order, commission_report(fill))
+
+    def correct(self, fill: ApiFill) -> None:
+        """Tells of an execution that corrects an earlier one, as of its fill."""
+        api_order = self._gateway.orders.find_perm_id(fill.perm_id)
+        assert api_order is not None, "only what is listed is corrected"
+        self._gateway.orders.saw_fill(api_order, fill)
+        self.executed(api_order, fill)
+        self.charged(api_order, fill)
+
+    def problem(self, api_order: ApiOrder, code: int, text: str) -> None:
+        """Sends an error or a notice about an order to the client that placed it."""
+        client = self._gateway.clients.get(api_order.client_id)
+        if client is not None and api_order.order_id:
+            self._send(client, api_order, client.error_message(code, text, api_order.order_id))
 
     def _heard(self, event: OrderEvent) -> None:
         owner, inactive = self.placing, self.inactive
@@ -68,30 +86,49 @@ class Announcements:
         )
 
     def _learn(self, event: OrderEvent, owner: tuple[int, int], *, inactive: bool) -> None:
+        if event.order.is_combo_leg:
+            return  # told with the combination that it belongs to
         orders = self._gateway.orders
-        is_new = event.kind in (EventKind.PENDING_NEW, EventKind.ACCEPTED)
+        is_new = event.kind in _NEW
         api_order = orders.saw(event.order, owner if is_new else MANUAL)
         if is_new and owner != MANUAL:
             orders.bind(*owner, api_order.perm_id)
             api_order.is_inactive = inactive
-        if event.booking is not None:
-            orders.saw_fill(api_order, event.booking)
-            self._tell_fill(api_order, event.booking)
+        fills = self._fills_of(event, api_order)
+        if fills:
+            self._tell_fills(api_order, fills)
         elif event.kind is EventKind.PENDING_CANCEL:
             self._tell_status(api_order)
         else:
             self.standing(api_order)
             self._tell_end(api_order, event.kind)
 
-    def _tell_fill(self, api_order: ApiOrder, booking: Booking) -> None:
+    def _fills_of(self, event: OrderEvent, api_order: ApiOrder) -> list[ApiFill]:
+        """The executions that an event is about; a combination's own comes before its legs'."""
+        if event.booking is not None:
+            return [fill_of(event.booking)]
+        if event.combo is None:
+            return []
+        perm_id = api_order.perm_id
+        legs = [fill_of(booking, perm_id=perm_id) for booking in event.combo.legs]
+        whole = fill_of_combo(
+            api_order.order, event.combo, side=api_order.side, px_sign=api_order.px_sign
+        )
+        return [whole, *legs]
+
+    def _tell_fills(self, api_order: ApiOrder, fills: list[ApiFill]) -> None:
+        for fill in fills:
+            self._gateway.orders.saw_fill(api_order, fill)
+        if self._gateway.fill_events == "status_first":
+            self.standing(api_order)
+        for fill in fills:
+            self.executed(api_order, fill)
         if self._gateway.fill_events == "exec_first":
-            self.executed(api_order, booking)
             self.standing(api_order)
-        else:
-            self.standing(api_order)
-            self.executed(api_order, booking)
-        self.charged(api_order, booking)
-        self._accounts.position_changed(api_order.order.symbol)
+        for fill in fills:
+            self.charged(api_order, fill)
+            if fill.instrument is not None:
+                self._accounts.position_changed(fill.instrument.symbol)
 
     def _tell_status(self, api_order: ApiOrder) -> None:
         for session in self._gateway.listeners(api_order.client_id):
@@ -99,14 +136,9 @@ class Announcements:
 
     def _tell_end(self, api_order: ApiOrder, kind: EventKind) -> None:
         if kind in _CANCELED:
-            code, text = 202, "Order Canceled - reason:"
+            self.problem(api_order, 202, "Order Canceled - reason:")
         elif kind is EventKind.REJECTED:
-            code, text = 201, "Order rejected - reason:rejected by the exchange"
-        else:
-            return
-        client = self._gateway.clients.get(api_order.client_id)
-        if client is not None and api_order.order_id:
-            self._send(client, api_order, client.error_message(code, text, api_order.order_id))
+            self.problem(api_order, 201, "Order rejected - reason:rejected by the exchange")
 
     def _send(self, session: Session, api_order: ApiOrder, message: Message) -> None:
         self._through(session, api_order, _NAMES[int(str(message[0]))], frame(*message))

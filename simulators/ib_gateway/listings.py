@@ -4,18 +4,14 @@ from datetime import datetime, time
 
 from simulators.ib_gateway.call import Call, Handler
 from simulators.ib_gateway.contracts import ib_symbol, listing_exchange, sec_type_of
+from simulators.ib_gateway.fills import ApiFill
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.order_book import ApiOrder
-from simulators.ib_gateway.order_replies import (
-    commission_report,
-    completed_order,
-    exec_details,
-    open_order,
-    order_status,
-)
+from simulators.ib_gateway.order_descriptions import completed_order, open_order
+from simulators.ib_gateway.order_replies import commission_report, exec_details, order_status
 from simulators.ib_gateway.problems import invalid
 from simulators.ib_gateway.session import Session
-from simulators.venue.orders import Booking, Side
+from simulators.venue.orders import Side
 from simulators.venue.trading_calendar import NEW_YORK
 
 _SIDES = {"BUY": Side.BUY, "BOT": Side.BUY, "SELL": Side.SELL, "SLD": Side.SELL}
@@ -42,9 +38,16 @@ class Listings:
 
     def _send_open(self, session: Session, orders: list[ApiOrder]) -> None:
         for api_order in orders:
+            self._look_at(api_order)
             session.send(*open_order(api_order, session.version))
             session.send(*order_status(api_order))
         session.send(53, 1)
+
+    def _look_at(self, api_order: ApiOrder) -> None:
+        """The stop of a trailing order moves without anyone being told of it."""
+        gateway, trails = self._gateway, api_order.order.asked.order_type.trails
+        if gateway.uplink.is_up and trails:
+            gateway.orders.saw(gateway.venue.desk.get(api_order.perm_id))
 
     def _completed(self, call: Call) -> None:
         only_api = call.args(1).flag()
@@ -55,11 +58,14 @@ class Listings:
 
     def _executions(self, call: Call) -> None:
         wanted = _ExecutionFilter(call)
-        for api_order, booking in self._gateway.orders.fills(self._midnight()):
-            if wanted.takes(api_order, booking):
-                details = exec_details(call.id, api_order, booking, call.session.version)
+        orders = self._gateway.orders
+        for fill in orders.fills(self._midnight()):
+            api_order = orders.find_perm_id(fill.perm_id)
+            if api_order is not None and wanted.takes(api_order, fill):
+                details = exec_details(call.id, api_order, fill, call.session.version)
                 call.session.send(*details)
-                call.session.send(*commission_report(booking))
+                if fill.instrument is not None:
+                    call.session.send(*commission_report(fill))
         call.session.send(55, 1, call.id)
 
     def _midnight(self) -> datetime:
@@ -80,17 +86,17 @@ class _ExecutionFilter:
         self._exchange = args.text()
         self._side = args.text()
 
-    def takes(self, api_order: ApiOrder, booking: Booking) -> bool:
-        order = booking.execution.order
-        instrument = order.instrument
+    def takes(self, api_order: ApiOrder, fill: ApiFill) -> bool:
+        shown = fill.instrument or api_order.order.instrument
+        is_combo = fill.instrument is None
         return (
             self._client_id in (0, api_order.client_id)
-            and self._account in ("", order.account_id)
-            and (self._since is None or booking.execution.at >= self._since)
-            and self._symbol in ("", ib_symbol(instrument))
-            and self._sec_type in ("", sec_type_of(instrument))
-            and self._exchange in ("", listing_exchange(instrument))
-            and (not self._side or _SIDES.get(self._side.upper()) is order.side)
+            and self._account in ("", fill.account_id)
+            and (self._since is None or fill.at >= self._since)
+            and self._symbol in ("", ib_symbol(shown))
+            and self._sec_type in ("", "BAG" if is_combo else sec_type_of(shown))
+            and self._exchange in ("", "SMART" if is_combo else listing_exchange(shown))
+            and (not self._side or _SIDES.get(self._side.upper()) is fill.side)
         )
 
 

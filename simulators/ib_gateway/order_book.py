@@ -7,14 +7,20 @@ its lists show what they showed before; that is why they are kept here and not r
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 
-from simulators.venue.orders import Booking, Order, OrderStatus
+from simulators.ib_gateway.fills import ApiFill
+from simulators.ib_gateway.order_request import PlaceOrder
+from simulators.ib_gateway.order_terms import terms_by_hand
+from simulators.ib_gateway.untransmitted import Untransmitted
+from simulators.venue.orders import Order, OrderStatus, Side
 
 MANUAL = (0, 0)
 S = OrderStatus
 _STATUS = {
     S.PENDING_NEW: "PreSubmitted",
     S.ACCEPTED: "PreSubmitted",
+    S.HELD: "PreSubmitted",
     S.NEW: "Submitted",
     S.PARTIALLY_FILLED: "Submitted",
     S.PENDING_CANCEL: "PendingCancel",
@@ -23,6 +29,7 @@ _STATUS = {
     S.EXPIRED: "Cancelled",
     S.REJECTED: "Inactive",
 }
+_AT_MARKET = (S.NEW, S.PARTIALLY_FILLED)
 
 
 @dataclass(slots=True)
@@ -33,18 +40,53 @@ class ApiOrder:
     client_id: int
     order_id: int
     is_inactive: bool = False
-    last_fill: Booking | None = None
+    last_fill: ApiFill | None = None
 
     @property
     def perm_id(self) -> str:
         return self.order.venue_order_id
 
     @property
+    def terms(self) -> PlaceOrder:
+        """What its client asked for, last."""
+        tag = self.order.asked.tag
+        return tag if isinstance(tag, PlaceOrder) else terms_by_hand(self.order)
+
+    @property
+    def awaits_trigger(self) -> bool:
+        """Whether it is a stop that the market has not reached."""
+        return self.order.asked.order_type.has_trigger and not self.order.triggered
+
+    @property
     def status(self) -> str:
-        """IB's word for where it stands."""
+        """IB's word for where it stands; a stop is PreSubmitted until it is triggered."""
         if self.is_inactive and self.order.is_open and self.order.status is not S.PENDING_CANCEL:
             return "Inactive"
-        return _STATUS[self.order.status]
+        if self.order.status in _AT_MARKET and self.awaits_trigger:
+            return "PreSubmitted"
+        return _STATUS.get(self.order.status, "PreSubmitted")
+
+    @property
+    def why_held(self) -> str:
+        """What keeps it from the market: a parent, a stop that is not reached."""
+        if not self.order.is_open:
+            return ""
+        child = ["child"] if self.order.status is S.HELD else []
+        return ",".join([*child, "trigger"] if self.awaits_trigger else child)
+
+    @property
+    def px_sign(self) -> int:
+        """What turns the venue's net price of a combination into IB's: a sale is quoted as one."""
+        return -1 if self.order.is_combo and self.terms.action == "SELL" else 1
+
+    @property
+    def avg_px(self) -> Fraction:
+        """The average price of its fills as IB shows it, 0 before the first."""
+        return (self.order.avg_px or Fraction(0)) * self.px_sign
+
+    @property
+    def side(self) -> Side:
+        return Side.BUY if self.terms.action == "BUY" else Side.SELL
 
 
 class GatewayOrders:
@@ -54,7 +96,11 @@ class GatewayOrders:
         self._by_perm_id: dict[str, ApiOrder] = {}
         self._by_order_id: dict[tuple[int, int], str] = {}
         self._highest: dict[int, int] = {}
-        self._fills: list[tuple[ApiOrder, Booking]] = []
+        self._fills: list[ApiFill] = []
+        self.untransmitted = Untransmitted()
+        """Orders that clients have not transmitted yet: only this Gateway knows of them."""
+        self.modifies_to_double = 0
+        """How many of the next modifies leave the old order live beside a new one (a fault)."""
         self.forgotten_before: datetime | None = None
         """Executions and completed orders from before are no longer listed (a fault)."""
 
@@ -82,10 +128,21 @@ class GatewayOrders:
         """The id now means that order; an earlier one keeps its number, and only its number."""
         self._by_order_id[client_id, order_id] = perm_id
 
+    def takes_second_order(self) -> bool:
+        """Whether a modify that reaches IB now becomes a second order; counts it."""
+        if not self.modifies_to_double:
+            return False
+        self.modifies_to_double -= 1
+        return True
+
     def find(self, client_id: int, order_id: int) -> ApiOrder | None:
         """What the client's id means now."""
         perm_id = self._by_order_id.get((client_id, order_id))
         return self._by_perm_id.get(perm_id) if perm_id is not None else None
+
+    def find_perm_id(self, perm_id: str) -> ApiOrder | None:
+        """The order with that permId, if the Gateway has heard of it."""
+        return self._by_perm_id.get(perm_id)
 
     def saw(self, order: Order, owner: tuple[int, int] = MANUAL) -> ApiOrder:
         """Keeps the order as it is now; `owner` counts when it is seen for the first time."""
@@ -96,15 +153,16 @@ class GatewayOrders:
         found.order = order
         return found
 
-    def saw_fill(self, api_order: ApiOrder, booking: Booking) -> None:
-        """Keeps a fill."""
-        api_order.last_fill = booking
-        self._fills.append((api_order, booking))
+    def saw_fill(self, api_order: ApiOrder, fill: ApiFill) -> None:
+        """Keeps an execution."""
+        if fill.is_of_order:
+            api_order.last_fill = fill
+        self._fills.append(fill)
 
-    def fills(self, since: datetime) -> list[tuple[ApiOrder, Booking]]:
-        """The fills from that instant on, oldest first."""
+    def fills(self, since: datetime) -> list[ApiFill]:
+        """The executions from that instant on, in the order in which they were told."""
         first = max(since, self.forgotten_before or since)
-        return [(o, booking) for o, booking in self._fills if booking.execution.at >= first]
+        return [fill for fill in self._fills if fill.at >= first]
 
     def completed(self, since: datetime) -> list[ApiOrder]:
         """The orders that ended from that instant on, oldest first."""

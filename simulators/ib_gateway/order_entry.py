@@ -1,33 +1,28 @@
-"""placeOrder, cancelOrder and the global cancel."""
+"""placeOrder for new orders: checked, given an id of the client's, given to the venue or kept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TypeVar
 
 from simulators.ib_gateway.announcements import Announcements
 from simulators.ib_gateway.call import Call, Handler
+from simulators.ib_gateway.cancels import Cancels
 from simulators.ib_gateway.gateway import Gateway
+from simulators.ib_gateway.modifying import Modifying
+from simulators.ib_gateway.new_orders import NewOrders
 from simulators.ib_gateway.order_book import MANUAL, ApiOrder
-from simulators.ib_gateway.order_replies import open_order, order_status, pending_submit
+from simulators.ib_gateway.order_descriptions import open_order
+from simulators.ib_gateway.order_replies import order_status, unplaced
 from simulators.ib_gateway.order_request import PlaceOrder, read_place_order
 from simulators.ib_gateway.problems import (
-    NOT_BUILT,
     Problem,
     duplicate_order_id,
-    invalid,
+    filled_order,
     not_built_order,
-    not_cancelable,
-    not_found_to_cancel,
 )
-from simulators.venue.orders import Fate, NewOrder, OrderStatus, OrderType, Side, TimeInForce
+from simulators.ib_gateway.untransmitted import Kept
+from simulators.venue.orders import Fate
 
-_SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
-_TYPES = {"MKT": OrderType.MARKET, "LMT": OrderType.LIMIT}
-_TIMES_IN_FORCE = {"DAY": TimeInForce.DAY, "GTC": TimeInForce.GTC}
-_LATER_TYPES = ("STP", "STP LMT", "TRAIL", "TRAIL LIMIT", "MOC", "LOC", "MIT", "LIT", "REL")
-_LATER_TIMES = ("IOC", "FOK", "OPG", "GTD", "AUC", "DTC")
 _ZERO = Decimal(0)
-_T = TypeVar("_T")
 
 
 class OrderEntry:
@@ -40,27 +35,34 @@ class OrderEntry:
         self._gateway = gateway
         self._announcements = announcements
         self._run = run
+        self._new_orders = NewOrders(gateway)
+        self._cancels = Cancels(gateway)
+        self._modifying = Modifying(gateway, announcements, self._new_orders)
 
     def handlers(self) -> dict[int, Handler]:
         """Handlers by the number of their request."""
         return {
             3: self._place,
-            4: self._ask_to_cancel,
-            58: self._ask_to_cancel_all,
+            4: self._cancel,
+            58: self._cancel_all,
         }
+
+    def _cancel(self, call: Call) -> None:
+        self._when_up(call, self._cancels.one)
+
+    def _cancel_all(self, call: Call) -> None:
+        self._when_up(call, self._cancels.every)
 
     def _place(self, call: Call) -> None:
         asked = read_place_order(call.fields, call.session.version)
-        if not self._when_up(call, lambda call: self._submit(call, asked)):
-            client_id = call.session.client_id
-            if call.entry.outcome == "held":
-                call.session.send(*pending_submit(asked.order_id, client_id, asked.qty or _ZERO))
-
-    def _ask_to_cancel(self, call: Call) -> None:
-        self._when_up(call, self._cancel)
-
-    def _ask_to_cancel_all(self, call: Call) -> None:
-        self._when_up(call, self._cancel_all)
+        if not asked.transmit and not asked.what_if:
+            self._take(call, asked)
+            return
+        done = self._when_up(call, lambda call: self._take(call, asked))
+        client_id, qty = call.session.client_id, asked.qty or _ZERO
+        is_new = self._gateway.orders.find(client_id, asked.order_id) is None
+        if not done and call.entry.outcome == "held" and is_new and not asked.what_if:
+            call.session.send(*unplaced(asked.order_id, client_id, qty, "PendingSubmit"))
 
     def _when_up(self, call: Call, handler: Handler) -> bool:
         """Whether it was done at once; else it is held, or lost."""
@@ -73,12 +75,58 @@ class OrderEntry:
         call.entry.outcome = "held" if held else "dropped"
         return False
 
-    def _submit(self, call: Call, asked: PlaceOrder) -> None:
+    def _take(self, call: Call, asked: PlaceOrder) -> None:
+        """Keeps an order that is not transmitted; else enters it with its family."""
+        if asked.what_if:
+            raise not_built_order("whatIf")
         client_id, orders = call.session.client_id, self._gateway.orders
-        if not orders.is_above_highest(client_id, asked.order_id):
-            raise _used_id(orders.find(client_id, asked.order_id))
-        orders.use(client_id, asked.order_id)
-        new = self._new_order(asked)
+        if not self._is_known(client_id, asked.order_id):
+            orders.use(client_id, asked.order_id)
+        if not asked.transmit:
+            call.entry.reached_venue = False
+            orders.untransmitted.keep(Kept(call, asked))
+            return
+        orders.untransmitted.keep(Kept(call, asked))
+        own: Kept | None = None
+        for kept in orders.untransmitted.take_family(client_id, asked.parent_id or asked.order_id):
+            if kept.call is call:
+                own = kept
+                if asked.parent_id:
+                    continue  # what is raised belongs to this call, so it comes last
+                self._run(self._entering(kept), call)
+            else:
+                self._run(self._entering(kept), kept.call)
+        assert own is not None
+        if asked.parent_id:
+            self._enter(call, asked)
+
+    def _entering(self, kept: Kept) -> Handler:
+        return lambda call: self._enter(call, kept.asked)
+
+    def _is_known(self, client_id: int, order_id: int) -> bool:
+        """Whether the id is that of an order that may be changed; raises Problem if it is used."""
+        orders = self._gateway.orders
+        if orders.untransmitted.has(client_id, order_id):
+            return True
+        found = orders.find(client_id, order_id)
+        if found is not None and found.order.is_open:
+            return True
+        if orders.is_above_highest(client_id, order_id):
+            return False
+        raise _used_id(found)
+
+    def _enter(self, call: Call, asked: PlaceOrder) -> None:
+        """Gives a new order to the venue, or changes the one that has its id."""
+        found = self._gateway.orders.find(call.session.client_id, asked.order_id)
+        is_new = found is None or not found.order.is_open
+        if found is None or is_new or self._gateway.orders.takes_second_order():
+            self._submit(call, asked)
+        else:
+            self._modifying.modify(found, asked)
+
+    def _submit(self, call: Call, asked: PlaceOrder) -> None:
+        client_id = call.session.client_id
+        new = self._new_orders.read(client_id, asked)
         self._announcements.placing = (client_id, asked.order_id)
         self._announcements.inactive = call.goes_inactive
         try:
@@ -86,64 +134,16 @@ class OrderEntry:
         finally:
             self._announcements.placing = MANUAL
             self._announcements.inactive = False
+        shown = ApiOrder(order, client_id, asked.order_id)
         if call.fate is Fate.VANISHED:
-            shown = ApiOrder(order, client_id, asked.order_id)
             call.session.send(*open_order(shown, call.session.version))
             call.session.send(*order_status(shown))
-
-    def _new_order(self, asked: PlaceOrder) -> NewOrder:
-        """The order for the venue; raises Problem if it can't be one."""
-        if asked.account not in ("", self._gateway.account_id):
-            raise invalid(f"Invalid account code '{asked.account}'")
-        if not asked.contract.exchange:
-            raise invalid("Missing order exchange")
-        instrument = self._gateway.contract(asked.contract)
-        order_type = _known(asked.order_type, _TYPES, _LATER_TYPES, 387, "Unsupported order type")
-        if order_type is OrderType.LIMIT and asked.limit_price is None:
-            raise invalid("Please enter a valid limit price")
-        return NewOrder(
-            account_id=self._gateway.account_id,
-            symbol=instrument.symbol,
-            side=_known(asked.action, _SIDES, ("SSHORT",), 321, "Invalid action"),
-            order_qty=asked.qty or _ZERO,
-            order_type=order_type,
-            time_in_force=_known(
-                asked.time_in_force, _TIMES_IN_FORCE, _LATER_TIMES, 321, "Invalid time in force"
-            ),
-            limit_price=asked.limit_price if order_type is OrderType.LIMIT else None,
-            client_order_id=asked.order_ref,
-        )
-
-    def _cancel(self, call: Call) -> None:
-        found = self._gateway.orders.find(call.session.client_id, call.id)
-        if found is None:
-            raise not_found_to_cancel(call.id)
-        if not found.order.is_open or found.order.status is OrderStatus.PENDING_CANCEL:
-            raise not_cancelable(call.id, found.perm_id, found.status)
-        self._gateway.venue.cancel(found.perm_id)
-
-    def _cancel_all(self, call: Call) -> None:
-        for api_order in self._gateway.orders.open():
-            if api_order.order.status is not OrderStatus.PENDING_CANCEL:
-                self._gateway.venue.cancel(api_order.perm_id)
+        for code, text in self._new_orders.notices(order):
+            self._announcements.problem(shown, code, text)
 
 
 def _used_id(earlier: ApiOrder | None) -> Problem:
     """Why an id that is not above the highest can't be used."""
-    if earlier is not None and earlier.order.is_open:
-        return Problem(105, f"{NOT_BUILT}: modifying an order; it stays as it was")
     if earlier is not None and earlier.status == "Filled":
-        return Problem(104, "Cannot modify a filled order.")
+        return filled_order()
     return duplicate_order_id()
-
-
-def _known(
-    text: str, table: Mapping[str, _T], later: tuple[str, ...], code: int, complaint: str
-) -> _T:
-    """What a word stands for; raises Problem for one that is not built, or that is none."""
-    found = table.get(text)
-    if found is not None:
-        return found
-    if text in later:
-        raise not_built_order(text)
-    raise Problem(code, f"{complaint}: '{text[:40]}'")

@@ -55,6 +55,38 @@ def con_id_conflict() -> Problem:
     )
 
 
+def cash_quantity() -> Problem:
+    return Problem(10244, "Cash Quantity cannot be used for this order")
+
+
+def incompatible_time() -> Problem:
+    return Problem(111, "The Time in force (tif type) and the order type are incompatible.")
+
+
+def missing_parent() -> Problem:
+    return Problem(10006, "Missing parent order.")
+
+
+def filled_order() -> Problem:
+    return Problem(104, "Cannot modify a filled order.")
+
+
+def does_not_match() -> Problem:
+    return Problem(105, "Order being modified does not match original order.")
+
+
+def other_type(order_type: str) -> Problem:
+    return Problem(329, f"Order modify failed. Cannot change to the new order type: {order_type}")
+
+
+def other_time_in_force(time_in_force: str) -> Problem:
+    return Problem(462, f"Cannot change to the new Time in Force: {time_in_force}")
+
+
+def other_group() -> Problem:
+    return Problem(10326, "OCA group revision is not allowed.")
+
+
 def duplicate_order_id() -> Problem:
     return Problem(103, "Duplicate order id")
 
@@ -93,8 +125,16 @@ def _fractional() -> Problem:
 
 def _bad_price(refusal: refusals.BadPrice) -> Problem:
     if refusal.price <= 0:
-        return invalid("Limit price must be positive")
+        return invalid(f"{refusal.reason.split(' must')[0].capitalize()} must be positive")
     return Problem(110, "The price does not conform to the minimum price variation.")
+
+
+def _not_replaceable(refusal: Any) -> Problem:
+    if refusal.status == "filled":
+        return filled_order()
+    if refusal.status == "pending_cancel":
+        return rejected("The order is being cancelled and cannot be modified")
+    return Problem(105, "Order being modified is not in a modifiable state.")
 
 
 _TABLE: dict[type[refusals.Refusal], Callable[[Any], Problem]] = {
@@ -106,6 +146,9 @@ _TABLE: dict[type[refusals.Refusal], Callable[[Any], Problem]] = {
     refusals.BadTimeInForce: lambda r: _fractional(),
     refusals.NotEligible: lambda r: rejected(f"No trading permission: {r.reason}"),
     refusals.AccountBlocked: lambda r: rejected(f"The account is restricted: {r.flag}"),
+    refusals.BadOrder: lambda r: rejected(r.reason),
+    refusals.NotReplaceable: _not_replaceable,
+    refusals.BadReplace: lambda r: rejected("The size must be larger than what has been filled"),
     refusals.InsufficientBuyingPower: _money,
     refusals.InsufficientOptionsBuyingPower: _money,
     refusals.InsufficientQuantity: lambda r: rejected(

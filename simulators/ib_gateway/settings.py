@@ -21,6 +21,10 @@ IB_VENUE = VenueSettings(
     refuses_to_cross_zero=False,
     refuses_option_market_orders_off_hours=False,
     refuses_to_open_on_last_afternoon=False,
+    refuses_kinds_of_orders=False,
+    refuses_stops_beyond_market=False,
+    refuses_uncovered_combos=False,
+    tells_triggers=True,
     fees=FEES,
 )
 

@@ -57,6 +57,7 @@ class Amendments:
         amended = replace(
             order,
             asked=replace(checked, position_intent=None),
+            client_order_id=checked.client_order_id or order.client_order_id,
             position_intent=intent,
             expires_at=expiry_of(checked, order.instrument, now),
             updated_at=now,

@@ -1,4 +1,4 @@
-"""What ties an order to others by its client's will: a parent, or a group of which one is wanted."""
+"""What ties an order to others by its client's will: a parent, a group of which one is wanted."""
 
 from dataclasses import dataclass
 

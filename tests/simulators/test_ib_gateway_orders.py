@@ -110,7 +110,7 @@ async def test_an_id_that_is_not_above_the_highest_is_a_duplicate() -> None:
         await client.status(client.place("8.5", order_id=10), "Filled")
         await client.status(client.place("20", order_id=11), "Submitted")
         for order_id, code in ((9, 103), (10, 104), (11, 105)):
-            client.place("20", order_id=order_id)
+            client.place("20", order_id=order_id, action="BUY")
             await client.failed(order_id, code)
         assert len(simulated.control.ledger()["orders"]) == 2
         assert client.statuses(11) == ["PreSubmitted", "Submitted"]
@@ -183,15 +183,13 @@ async def test_an_order_can_fill_between_the_cancel_and_its_end() -> None:
         ({"qty": "0.5"}, 10243, "Fractional-sized"),
         ({"qty": "0"}, 321, "size"),
         ({"qty": ""}, 321, "size"),
-        ({"type": "STP"}, 201, "the simulator does not have this yet: STP"),
+        ({"type": "MIT"}, 201, "the simulator does not have this yet: MIT"),
         ({"type": "NONSENSE"}, 387, "Unsupported order type"),
-        ({"tif": "IOC"}, 201, "the simulator does not have this yet: IOC"),
+        ({"tif": "AUC"}, 201, "the simulator does not have this yet: AUC"),
         ({"tif": "NEVER"}, 321, "Invalid time in force"),
         ({"action": "HOLD"}, 321, "Invalid action"),
         ({"account": "DU7"}, 321, "Invalid account code 'DU7'"),
         ({"exchange": ""}, 321, "Missing order exchange"),
-        ({"transmit": 0}, 201, "transmit=False"),
-        ({"outside_rth": 1}, 201, "outsideRth"),
     ],
 )
 async def test_what_can_not_be_an_order_is_refused_and_never_placed(

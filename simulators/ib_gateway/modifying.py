@@ -1,0 +1,75 @@
+"""placeOrder with the id of a live order: it is changed, keeps its permId, or stays as it was."""
+
+from simulators.ib_gateway.announcements import Announcements
+from simulators.ib_gateway.gateway import Gateway
+from simulators.ib_gateway.new_orders import NewOrders
+from simulators.ib_gateway.order_book import ApiOrder
+from simulators.ib_gateway.order_request import PlaceOrder
+from simulators.ib_gateway.order_terms import side_of
+from simulators.ib_gateway.problems import (
+    does_not_match,
+    other_group,
+    other_time_in_force,
+    other_type,
+    problem_of,
+)
+from simulators.venue.orders import NewOrder, Order, OrderType, TimeInForce
+from simulators.venue.refusals import Refusal
+
+_RESTING = (TimeInForce.DAY, TimeInForce.GTC)
+_ALIKE = (
+    frozenset({OrderType.MARKET, OrderType.LIMIT}),
+    frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.LIMIT, OrderType.MARKET}),
+    frozenset({OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT}),
+)
+
+
+class Modifying:
+    """Changes live orders; whatever is refused leaves the original live."""
+
+    def __init__(
+        self, gateway: Gateway, announcements: Announcements, new_orders: NewOrders
+    ) -> None:
+        self._gateway = gateway
+        self._announcements = announcements
+        self._new_orders = new_orders
+
+    def modify(self, found: ApiOrder, asked: PlaceOrder) -> None:
+        """Asks the venue for other terms of an order.
+
+        Raises:
+            Problem, Refusal: The original stays as it was.
+        """
+        anew = self._new_orders.read(found.client_id, asked)
+        _check_same(found, asked, anew)
+        self._gateway.venue.amend(found.perm_id, anew, self._refused)
+
+    def _refused(self, order: Order, refusal: Refusal) -> None:
+        """What could be changed when it was asked for can't be any more."""
+        problem = problem_of(refusal)
+
+        def tell() -> None:
+            found = self._gateway.orders.find_perm_id(order.venue_order_id)
+            if found is not None:
+                self._announcements.problem(found, problem.code, problem.text)
+
+        self._gateway.news(order.account_id, tell)
+
+
+def _check_same(found: ApiOrder, asked: PlaceOrder, anew: NewOrder) -> None:
+    """Raises Problem for what can't be changed in an order."""
+    was, terms = found.order.asked, found.terms
+    if (was.symbol, found.side, was.legs) != (anew.symbol, side_of(asked), anew.legs):
+        raise does_not_match()
+    if terms.parent_id != asked.parent_id:
+        raise does_not_match()
+    if terms.oca_group != asked.oca_group:
+        raise other_group()
+    if was.order_type is not anew.order_type and not any(
+        {was.order_type, anew.order_type} <= alike for alike in _ALIKE
+    ):
+        raise other_type(asked.order_type)
+    if was.time_in_force is not anew.time_in_force and not (
+        was.time_in_force in _RESTING and anew.time_in_force in _RESTING
+    ):
+        raise other_time_in_force(asked.time_in_force)
