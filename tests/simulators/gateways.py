@@ -22,7 +22,7 @@ from tests.simulators.process import ROOT
 
 PUT = "SPY241115P00400000"
 ACCOUNT = "DU1000001"
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
 Message = list[str]
 
 ORDER_STATUS, ERROR, OPEN_ORDER, EXECUTION, COMMISSION = "3", "4", "5", "11", "59"

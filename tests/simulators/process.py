@@ -25,7 +25,7 @@ from simulators.control.server import ControlServer
 from simulators.listening import Listener
 
 ROOT = Path(__file__).parents[2]
-_DEADLINE_S = 10.0
+_DEADLINE_S = 30.0
 KEYS: dict[str, Any] = {"api_key": SIMULATED_KEY, "secret_key": SIMULATED_SECRET}
 
 

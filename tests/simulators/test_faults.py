@@ -1,19 +1,18 @@
 """Faults of requests over a real socket: what the client meets, and what the venue then holds."""
 
 import socket
-import time
 from typing import Any
 
 import pytest
 import requests
 
 from simulators.alpaca.settings import SIMULATED_KEY, SIMULATED_SECRET
-from tests.simulators.process import RunningAlpaca
+from tests.simulators.process import RunningAlpaca, eventually
 
 KEYS = {"APCA-API-KEY-ID": SIMULATED_KEY, "APCA-API-SECRET-KEY": SIMULATED_SECRET}
 
 
-def post(alpaca: RunningAlpaca, client_order_id: str, timeout_s: float = 5) -> requests.Response:
+def post(alpaca: RunningAlpaca, client_order_id: str, timeout_s: float = 30) -> requests.Response:
     order = {
         "symbol": "AAPL",
         "qty": "1",
@@ -66,7 +65,7 @@ def test_a_hanging_reply_is_silence_until_the_client_gives_up(alpaca: RunningAlp
     add(alpaca, "drop_reply", ends="hang")
     with pytest.raises(requests.exceptions.ReadTimeout):
         post(alpaca, "silent", timeout_s=0.3)
-    assert placed(alpaca) == ["silent"]
+    eventually(lambda: placed(alpaca) == ["silent"])
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -100,7 +99,7 @@ def test_bodies_can_be_empty_half_or_html(alpaca: RunningAlpaca) -> None:
 def test_an_order_can_come_back_with_a_status_that_nobody_knows(alpaca: RunningAlpaca) -> None:
     add(alpaca, "order_status", order_status="teleported", match={"path": "/v2/orders*"}, times=2)
     assert post(alpaca, "odd").json()["status"] == "teleported"
-    listed = requests.get(f"{alpaca.url}/v2/orders", headers=KEYS, timeout=5).json()
+    listed = requests.get(f"{alpaca.url}/v2/orders", headers=KEYS, timeout=30).json()
     assert [order["status"] for order in listed] == ["teleported"]
 
 
@@ -111,22 +110,19 @@ def test_orders_can_vanish_or_stall_behind_a_good_answer(alpaca: RunningAlpaca) 
     assert (vanished["status"], stalled["status"]) == ("pending_new", "pending_new")
     assert placed(alpaca) == ["stalled"]
     url = f"{alpaca.url}/v2/orders/{vanished['id']}"
-    assert requests.get(url, headers=KEYS, timeout=5).status_code == 404
+    assert requests.get(url, headers=KEYS, timeout=30).status_code == 404
 
 
 def test_a_delay_comes_before_or_after_the_effect(alpaca: RunningAlpaca) -> None:
-    add(alpaca, "delay", delay_before_s=0.6)
+    add(alpaca, "delay", delay_before_s=2.0)
     with pytest.raises(requests.exceptions.ReadTimeout):
         post(alpaca, "late", timeout_s=0.2)
     assert placed(alpaca) == []
-    ends = time.monotonic() + 5
-    while not placed(alpaca):
-        assert time.monotonic() < ends
-        time.sleep(0.02)
-    add(alpaca, "delay", delay_after_s=0.6)
+    eventually(lambda: placed(alpaca))
+    add(alpaca, "delay", delay_after_s=2.0)
     with pytest.raises(requests.exceptions.ReadTimeout):
         post(alpaca, "early", timeout_s=0.2)
-    assert placed(alpaca) == ["late", "early"]
+    eventually(lambda: placed(alpaca) == ["late", "early"])
 
 
 def test_a_fault_hits_only_what_it_matches(alpaca: RunningAlpaca) -> None:
@@ -167,7 +163,7 @@ def test_alpaca_py_sends_a_504_four_times_and_the_order_lands_once(alpaca: Runni
 
 
 def test_a_client_that_sends_half_a_request_does_no_harm(alpaca: RunningAlpaca) -> None:
-    with socket.create_connection(("127.0.0.1", alpaca.ready["port"]), timeout=5) as half:
+    with socket.create_connection(("127.0.0.1", alpaca.ready["port"]), timeout=30) as half:
         half.sendall(b"POST /v2/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{")
     assert post(alpaca, "whole").status_code == 200
     assert placed(alpaca) == ["whole"]

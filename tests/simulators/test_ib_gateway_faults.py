@@ -21,9 +21,10 @@ from tests.simulators.gateways import (
 
 def add(simulated: SimulatedIbGateway, kind: str, **more: Any) -> None:
     place = more.pop("place", "request")
-    times = more.pop("times", 1)
+    times, after = more.pop("times", 1), more.pop("after", 0)
     match = more.pop("match", {"method": "placeOrder"} if place == "request" else {})
-    fault = {"place": place, "times": times, "match": match, "action": {"kind": kind, **more}}
+    action = {"kind": kind, **more}
+    fault = {"place": place, "times": times, "after": after, "match": match, "action": action}
     simulated.control.add_fault(fault)
 
 
@@ -113,8 +114,8 @@ async def test_a_reply_can_end_in_the_middle_of_a_message() -> None:
 async def test_delays_come_before_the_effect_and_after_it() -> None:
     async with gateway() as simulated:
         client = await Client(simulated).start()
-        add(simulated, "delay", delay_before_s=0.05)
-        add(simulated, "delay", delay_after_s=0.2)
+        add(simulated, "delay", delay_before_s=0.5)
+        add(simulated, "delay", delay_after_s=1.0)
         client.place("20", "late")
         await asyncio.sleep(0.01)
         assert placed(simulated) == []
@@ -253,7 +254,7 @@ async def test_a_client_can_be_cut_off_at_once(ends: str, seen: str) -> None:
     [
         {"action": {"kind": "status"}},
         {"action": {"kind": "order_status"}},
-        {"place": "event", "action": {"kind": "delay"}},
+        {"place": "event", "action": {"kind": "reject_order"}},
         {"place": "connect", "action": {"kind": "drop_reply"}},
     ],
 )

@@ -114,14 +114,14 @@ async def test_a_restart_ends_all_loses_what_was_held_and_issues_ids_again() -> 
         simulated.control.do("connectivity", code=1100)
         client.place("20", "held")
         await client.status(2, "PendingSubmit")
-        told = simulated.control.do("restart", refuse_s=0.1, silent_s=0.1, roll_back_ids=2)
+        told = simulated.control.do("restart", refuse_s=0.5, silent_s=1.5, roll_back_ids=2)
         assert told == {"disconnected": 1, "lost": 1}
         assert client.link.ended == "reset"
         assert Client(simulated).link.ended == "reset"
-        await asyncio.sleep(0.12)
+        await asyncio.sleep(0.55)
         silent = Client(simulated)
         assert (silent.link.data, silent.link.ended) == (b"", "")
-        await asyncio.sleep(0.12)
+        await asyncio.sleep(1.55)
         simulated.control.do("connectivity", code=1102)
         again = await Client(simulated).start()
         assert again.of("9") == [["9", "1", "1"]]

@@ -14,7 +14,7 @@ from simulators.alpaca.settings import SIMULATED_KEY, SIMULATED_SECRET
 from tests.simulators.process import RunningAlpaca
 
 PUT = "SPY241115P00400000"
-_DEADLINE_S = 10.0
+_DEADLINE_S = 30.0
 
 
 def order(client_order_id: str = "", **more: Any) -> dict[str, Any]:

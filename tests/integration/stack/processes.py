@@ -19,7 +19,7 @@ def alive(pid: int) -> bool:
         return Path("/proc").exists() is False
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Poll until `condition()` holds; TimeoutError if it never does."""
     async with asyncio.timeout(timeout_s):
         while not condition():

@@ -20,7 +20,7 @@ from stack.children import StackFailed
 from stack.trace_tree import render
 from stack.traces import TraceCollector, TracedSpan
 
-DEADLINE_S = 5.0
+DEADLINE_S = 30.0
 DELAY_S = 0.05
 
 

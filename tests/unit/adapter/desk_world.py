@@ -84,6 +84,6 @@ async def begin_session(world: Desk) -> None:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(30.0):
         while not condition():
             await asyncio.sleep(0.001)

@@ -127,15 +127,23 @@ async def test_closing_twice_at_once_is_one_order(stand_alone: Served) -> None:
 
 
 async def test_closing_again_while_the_first_is_on_its_way_waits_for_it(
-    stand_alone: Served,
+    stand_alone: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked: list[str] = []
+    under_way = stand_alone.desk.submit_under_way
+
+    def watched(client_id: str) -> Any:
+        asked.append(client_id)
+        return under_way(client_id)
+
+    monkeypatch.setattr(stand_alone.desk, "submit_under_way", watched)
     holds(stand_alone, "10")
     stand_alone.gateway.on_submit("c", OnSubmit.HANG_BEFORE_WRITE)
     first = asyncio.create_task(closes(stand_alone))
     await until(lambda: stand_alone.gateway.hanging)
     stand_alone.gateway.position_list = []  # another order has closed it meanwhile
     second = asyncio.create_task(closes(stand_alone))
-    await asyncio.sleep(0.05)
+    await until(lambda: len(asked) == 2)
     assert not second.done()
     stand_alone.gateway.release("c")
     assert (await second).venue_order_id == (await first).venue_order_id

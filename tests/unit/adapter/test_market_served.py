@@ -321,7 +321,7 @@ def stream_request(*instruments: Instrument) -> pb.StreamQuotesRequest:
 
 
 async def until(check: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(30.0):
         while not check():
             await asyncio.sleep(0.005)
 
@@ -344,7 +344,7 @@ async def test_streams_of_quotes_end_when_the_adapter_drains(market: Served) -> 
     call = market.broker.StreamQuotes(stream_request(PUT))
     told = [await anext(aiter(call))]
     market.feed.drain()
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(30.0):
         told += [reply async for reply in call]
     assert len(told) == 1
     assert venue(market).streams_open == 0

@@ -149,9 +149,9 @@ async def test_a_rejection_is_an_answer_and_no_error(served: Served) -> None:
 async def test_a_caller_that_goes_away_leaves_the_order_going(served: Served, how: str) -> None:
     await served.fence()
     served.gateway.on_submit(ID, OnSubmit.HANG_AFTER_WRITE)
-    timeout_s = 0.3 if how == "deadline" else None
+    timeout_s = 1.5 if how == "deadline" else None
     call = served.broker.SubmitOrder(served.submit_request(), timeout=timeout_s)
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(30.0):
         while not served.gateway.hanging:
             await asyncio.sleep(0.005)
     if how == "cancel":
@@ -178,7 +178,7 @@ async def test_a_deadline_that_passes_before_the_write_keeps_the_order_here(
     # The server counts from when it heard of the call, so its deadline is a little later.
     await asyncio.sleep(0.5)
     served.gateway.release(ID)
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(30.0):
         while served.desk.in_flight_count:
             await asyncio.sleep(0.005)
     assert served.gateway.sent == []
