@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
@@ -23,7 +23,7 @@ from services.common.domain.errors import Cause
 from services.common.domain.executions import Side
 from services.common.domain.order_spec import OrderSpec, PlacementId
 from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
-from services.ib_adapter import statuses
+from services.ib_adapter import combos, statuses
 from services.ib_adapter.library import Contract
 from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
 
@@ -40,7 +40,8 @@ class OrderFacts:
 
     `refusal` is the Gateway's word that it did not take the order, until a later word says that it
     did; `was_accepted`: it worked at some time, so that what is refused of it is something else.
-    `filled` also counts what only executions have told.
+    `shown_filled` is what orders and statuses have told, `executed` what executions have, by the
+    number of their contract; that of a multi-leg order itself has the number 0.
     """
 
     perm_id: int
@@ -57,14 +58,24 @@ class OrderFacts:
     aux_price: Decimal | None = None
     trail_percent: Decimal | None = None
     outside_hours: bool = False
+    parent_order_id: int = 0
     raw_status: str = ""
-    filled: Decimal = Decimal(0)
+    shown_filled: Decimal = Decimal(0)
+    executed: dict[int, Decimal] = field(default_factory=dict)
     avg_px: Decimal | None = None
     is_completed: bool = False
     refusal: Cause | None = None
     was_accepted: bool = False
     note: str = ""
     heard_at: float = 0.0
+
+    @property
+    def filled(self) -> Decimal:
+        """The filled quantity; it also counts what only executions have told."""
+        executed = self.executed
+        if combos.is_combo(self.contract):  # of a leg it is no quantity of the order
+            return max(self.shown_filled, executed.get(0, Decimal(0)))
+        return max([self.shown_filled, *executed.values()])
 
     @property
     def standing(self) -> tuple[OrderStatus, Signal]:
@@ -225,9 +236,10 @@ class Evidence:
         facts.order_type, facts.time_in_force = word.order_type, word.time_in_force
         facts.limit_price, facts.aux_price = word.limit_price, word.aux_price
         facts.trail_percent, facts.outside_hours = word.trail_percent, word.outside_hours
+        facts.parent_order_id = word.parent_order_id or facts.parent_order_id
         facts.note = word.note
         if word.filled is not None:
-            facts.filled = max(facts.filled, word.filled)
+            facts.shown_filled = max(facts.shown_filled, word.filled)
         facts.is_completed = facts.is_completed or word.is_completed
         _take_status(facts, word.raw_status)
         return facts
@@ -238,7 +250,7 @@ class Evidence:
             self._hold(word, "")
             return None
         facts = self._facts(word.perm_id, word.order_id, word.client_id)
-        facts.filled = max(facts.filled, word.filled)
+        facts.shown_filled = max(facts.shown_filled, word.filled)
         facts.avg_px = word.avg_px or facts.avg_px
         _take_status(facts, word.raw_status)
         return facts
@@ -252,7 +264,9 @@ class Evidence:
         facts.account = word.account or facts.account
         facts.contract = facts.contract or word.contract
         facts.side = facts.side or _SIDES.get(word.side)
-        facts.filled = max(facts.filled, word.cum_qty or word.last_qty)
+        con_id = 0 if combos.is_combo(word.contract) else word.contract.conId
+        executed = facts.executed.get(con_id, Decimal(0))
+        facts.executed[con_id] = max(executed, word.cum_qty or word.last_qty)
         facts.accept()
         return facts
 
@@ -323,6 +337,6 @@ def _take_status(facts: OrderFacts, raw_status: str) -> None:
         return
     facts.raw_status = raw_status
     if raw_status == "Filled" and facts.order_qty is not None:
-        facts.filled = max(facts.filled, facts.order_qty)  # openOrder does not tell how much
+        facts.shown_filled = max(facts.filled, facts.order_qty)  # openOrder does not tell how much
     if facts.filled or (signal is Signal.ACKNOWLEDGED and facts.is_proven):
         facts.accept()

@@ -12,7 +12,7 @@ with warnings.catch_warnings():
     # Importing it asks for an event loop outside of one, which newer Pythons warn of.
     warnings.simplefilter("ignore", DeprecationWarning)
     from ib_insync.client import Client
-    from ib_insync.contract import Contract, ContractDetails
+    from ib_insync.contract import ComboLeg, Contract, ContractDetails
     from ib_insync.decoder import Decoder
     from ib_insync.objects import BarData, CommissionReport, ExecutionFilter
     from ib_insync.objects import Execution as LibraryExecution
@@ -24,6 +24,7 @@ LibraryDecoder: Any = Decoder
 
 __all__ = [
     "BarData",
+    "ComboLeg",
     "CommissionReport",
     "Contract",
     "ContractDetails",

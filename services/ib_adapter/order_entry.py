@@ -26,6 +26,7 @@ from services.common.domain.order_spec import OrderSpec
 from services.common.domain.reports import OrderReport
 from services.common.runtime.broker_calls import broker_span
 from services.common.runtime.clock import Clock
+from services.ib_adapter import figures
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.contract_cache import ContractCache
 from services.ib_adapter.evidence import Evidence, OrderFacts
@@ -123,7 +124,8 @@ class OrderEntry:
     async def _contract(self, spec: OrderSpec) -> Contract:
         try:
             contract = await self._cache.contract(spec.single)
-            check_ticks(spec, await self._cache.min_tick(spec.single))
+            details = await self._cache.details(spec.single)
+            check_ticks(spec, figures.decimal(details.minTick))
             return contract
         except ReadFailed as error:
             text = f"not sent: the contract could not be looked up: {error.message}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, TypeVar
@@ -21,6 +21,7 @@ from services.common.adapter.port import EventSink
 from services.common.domain.executions import ExecSource, Execution, Fee
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import OrderReport
+from services.ib_adapter.reached import Part, Reached
 from services.ib_adapter.translate import Translator
 from services.ib_adapter.words import ExecutionWord
 
@@ -45,6 +46,7 @@ class TellingTerms:
 @dataclass(frozen=True, slots=True)
 class _Held:
     execution: Execution
+    part: Part
     due_at: float
 
 
@@ -79,8 +81,8 @@ class Telling:
         self._corrects: OrderedDict[str, str] = OrderedDict()
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._fees: OrderedDict[str, Fee] = OrderedDict()
-        self._told_without_fee: OrderedDict[str, Execution] = OrderedDict()
-        self._reached: OrderedDict[str, Decimal] = OrderedDict()
+        self._told_without_fee: OrderedDict[str, _Held] = OrderedDict()
+        self._reached = Reached()
         self._shown: OrderedDict[str, tuple[object, ...]] = OrderedDict()
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
         # Set when something more is kept back, which may be due before the rest.
@@ -103,22 +105,20 @@ class Telling:
             _log.error("execution_corrected", exec_id=word.exec_id, corrects=latest)
             keep(self._corrects, word.exec_id, latest, EXECUTIONS_MAX)
         wait_s = 0.0 if fee is not None else self._terms.commission_wait_s
-        keep(
-            self._held,
-            word.exec_id,
-            _Held(execution, self._monotonic() + wait_s),
-            EXECUTIONS_MAX,
-        )
+        part = Part(word.contract.conId, stem, word.last_qty, word.cum_qty or _ZERO)
+        held = _Held(execution, part, self._monotonic() + wait_s)
+        keep(self._held, word.exec_id, held, EXECUTIONS_MAX)
         self._kept.set()
         return True
 
     def hear_fee(self, exec_id: str, fee: Fee) -> None:
         """Take an execution's commission."""
-        held, told = self._held.get(exec_id), self._told_without_fee.pop(exec_id, None)
-        execution = told if held is None else held.execution
-        if execution is not None:
-            costed = replace(execution, fees=(fee,))
-            keep(self._held, exec_id, _Held(costed, self._monotonic()), EXECUTIONS_MAX)
+        told = self._told_without_fee.pop(exec_id, None)
+        known = self._held.get(exec_id) or told
+        if known is not None:
+            costed = replace(known.execution, fees=(fee,))
+            held = replace(known, execution=costed, due_at=self._monotonic())
+            keep(self._held, exec_id, held, EXECUTIONS_MAX)
         keep(self._fees, exec_id, fee, EXECUTIONS_MAX)
 
     def hear_report(self, report: OrderReport) -> None:
@@ -136,8 +136,11 @@ class Telling:
 
     def settle(self, venue_order_id: str, cum_qty: Decimal) -> None:
         """Executions up to here are not waited for: the venue lists no more of them."""
-        reached = max(cum_qty, self._reached.get(venue_order_id, _ZERO))
-        keep(self._reached, venue_order_id, reached, ORDERS_MAX)
+        self._reached.settle(venue_order_id, cum_qty)
+
+    def expect_legs(self, venue_order_id: str, ratios: Mapping[int, int]) -> None:
+        """It is a multi-leg order: its reports wait for executions of each leg."""
+        self._reached.expect_legs(venue_order_id, ratios)
 
     async def run(self, lost: Callable[[str], None]) -> None:
         """Tell what becomes due; call `lost` when executions are overdue. Until canceled."""
@@ -163,7 +166,7 @@ class Telling:
         now = self._monotonic()
         for exec_id, held in list(self._held.items()):
             if held.due_at <= now:
-                self._tell_execution(exec_id, held.execution)
+                self._tell_execution(exec_id, held)
         for key, waiting in list(self._waiting.items()):
             if self._is_covered(waiting.report):
                 del self._waiting[key]
@@ -216,24 +219,24 @@ class Telling:
         latest = max((held.due_at for held in self._held.values()), default=0.0)
         return max(0.0, latest - self._monotonic())
 
-    def _tell_execution(self, exec_id: str, execution: Execution) -> None:
+    def _tell_execution(self, exec_id: str, held: _Held) -> None:
         del self._held[exec_id]
-        self._sink.publish(execution)
+        self._sink.publish(held.execution)
         keep(self._told_exec_ids, exec_id, None, EXECUTIONS_MAX)
-        if not execution.fees:
-            keep(self._told_without_fee, exec_id, execution, EXECUTIONS_MAX)
-        self.settle(execution.venue_order_id, execution.cum_qty or _ZERO)
+        if not held.execution.fees:
+            keep(self._told_without_fee, exec_id, held, EXECUTIONS_MAX)
+        self._reached.tell(held.execution.venue_order_id, held.part)
 
     def _heard_qty(self, venue_order_id: str) -> Decimal:
-        held = [
-            h.execution.cum_qty or _ZERO
-            for h in self._held.values()
-            if h.execution.venue_order_id == venue_order_id
-        ]
-        return max([*held, self._reached.get(venue_order_id, _ZERO)])
+        parts = (
+            held.part
+            for held in self._held.values()
+            if held.execution.venue_order_id == venue_order_id
+        )
+        return self._reached.qty(venue_order_id, parts)
 
     def _is_covered(self, report: OrderReport) -> bool:
-        return report.cum_qty <= self._reached.get(report.venue_order_id, _ZERO)
+        return report.cum_qty <= self._reached.qty(report.venue_order_id)
 
 
 def split_exec_id(exec_id: str) -> tuple[str, int]:
