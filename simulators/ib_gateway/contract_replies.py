@@ -1,7 +1,7 @@
 """contractDetails, option parameters and symbol samples."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
 
 from simulators.ib_gateway.contracts import (
     OPTION_EXCHANGES,
@@ -13,15 +13,18 @@ from simulators.ib_gateway.contracts import (
     local_symbol_of,
     trading_class_of,
 )
+from simulators.ib_gateway.market_rules import min_tick, rule_of
 from simulators.ib_gateway.order_replies import Message
 from simulators.ib_gateway.wire import Field
 from simulators.venue import trading_calendar as calendar
-from simulators.venue.instruments import Instrument, OptionContract
+from simulators.venue.instruments import Equity, Instrument, OptionContract
 
 _DAYS = 6
 _SIZES = 164
 _SUGGESTED_SIZE = 163
-_ORDER_TYPES = "ACTIVETIM,DAY,GTC,LMT,MKT"
+_WITH_DESCRIPTION = 176
+_OPTION_ORDERS = "ACTIVETIM,DAY,FOK,GTC,GTD,IOC,LMT,MKT,OCA,STP,STPLMT,TRAIL,TRAILLMT,WHATIF"
+_SHARE_ORDERS = f"{_OPTION_ORDERS},LOC,MOC,OPG"
 
 
 def contract_details(
@@ -29,24 +32,46 @@ def contract_details(
 ) -> Message:
     """contractDetails of one contract."""
     _, symbol, sec_type, expiry, strike, right, multiplier, *_ = contract_fields(instrument, "")
-    exchanges = OPTION_EXCHANGES if isinstance(instrument, OptionContract) else STOCK_EXCHANGES
+    is_option = isinstance(instrument, OptionContract)
+    exchanges = OPTION_EXCHANGES if is_option else STOCK_EXCHANGES
     return (
         *_head(version),
-        *(req_id, symbol, sec_type, expiry, strike, right),
+        *(req_id, symbol, sec_type, _last_trade(instrument), strike, right),
         exchange or "SMART",
         *("USD", local_symbol_of(instrument), _market_name(instrument)),
-        *(trading_class_of(instrument), con_id_of(instrument.symbol), "0.01"),
+        *(trading_class_of(instrument), con_id_of(instrument.symbol), min_tick(instrument)),
         *_old_multiplier(version),
-        *(multiplier, _ORDER_TYPES, ",".join(exchanges), 1),
+        *(multiplier, _OPTION_ORDERS if is_option else _SHARE_ORDERS, ",".join(exchanges), 1),
         *_underlying(instrument),
         "" if expiry else listing_exchange(instrument),
         *(str(expiry)[:6], "", "", "", "US/Eastern"),
-        *(_hours(at), _hours(at), "", "", 0),
+        *(_hours(at, _trading_hours(instrument)), _hours(at, calendar.session_on), "", "", 0),
         1,
-        *(symbol if expiry else "", "STK" if expiry else "", "26", expiry),
-        "" if expiry else "COMMON",
+        *_under_symbol(instrument),
+        *(",".join([str(rule_of(instrument))] * len(exchanges)), expiry),
+        "" if expiry else _stock_type(instrument),
         *_sizes(version),
     )
+
+
+def _last_trade(instrument: Instrument) -> str:
+    """The expiry with the time until which it trades, as IB joins them."""
+    if not isinstance(instrument, OptionContract):
+        return ""
+    until = calendar.last_trading(instrument.expiry).astimezone(calendar.NEW_YORK)
+    return f"{instrument.expiry:%Y%m%d} {until:%H:%M:%S}"
+
+
+def _under_symbol(instrument: Instrument) -> tuple[Field, Field]:
+    """underSymbol and underSecType."""
+    if isinstance(instrument, OptionContract):
+        return ib_symbol(instrument), "STK"
+    return "", ""
+
+
+def _stock_type(instrument: Instrument) -> str:
+    name = instrument.name.upper() if isinstance(instrument, Equity) else ""
+    return "ETF" if "ETF" in name or "QQQ" in name else "COMMON"
 
 
 def _market_name(instrument: Instrument) -> str:
@@ -77,12 +102,19 @@ def _sizes(version: int) -> tuple[Field, ...]:
     return (1, 1, 1) if version >= _SIZES else ()
 
 
-def _hours(at: datetime) -> str:
-    """The sessions of the next days: `20241104:0930-20241104:1600;20241109:CLOSED`."""
+def _trading_hours(instrument: Instrument) -> Callable[[date], calendar.Session | None]:
+    """Shares trade before and after the session too."""
+    if isinstance(instrument, OptionContract):
+        return calendar.session_on
+    return calendar.extended_hours_on
+
+
+def _hours(at: datetime, on: Callable[[date], calendar.Session | None]) -> str:
+    """The next days: `20241104:0930-20241104:1600;20241109:CLOSED`."""
     first = calendar.trading_date(at)
     days = []
     for day in (first + timedelta(days=n) for n in range(_DAYS)):
-        session = calendar.session_on(day)
+        session = on(day)
         if session is None:
             days.append(f"{day:%Y%m%d}:CLOSED")
         else:
@@ -112,5 +144,5 @@ def symbol_samples(req_id: int, found: Sequence[Instrument], version: int) -> Me
     for instrument in found:
         fields += [con_id_of(instrument.symbol), ib_symbol(instrument), "STK"]
         fields += [listing_exchange(instrument), "USD", 1, "OPT"]
-        fields += [_underlying(instrument)[1], ""] if version >= 176 else []
+        fields += [_underlying(instrument)[1], ""] if version >= _WITH_DESCRIPTION else []
     return tuple(fields)
