@@ -21,6 +21,7 @@ from services.common.adapter.port import EventSink
 from services.common.domain.executions import ExecSource, Execution, Fee
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import OrderReport
+from services.ib_adapter.exec_ids import split_exec_id
 from services.ib_adapter.reached import Part, Reached
 from services.ib_adapter.translate import Translator
 from services.ib_adapter.words import ExecutionWord
@@ -237,14 +238,6 @@ class Telling:
 
     def _is_covered(self, report: OrderReport) -> bool:
         return report.cum_qty <= self._reached.qty(report.venue_order_id)
-
-
-def split_exec_id(exec_id: str) -> tuple[str, int]:
-    """An execution's id without its last part, and that part: a correction's is higher."""
-    stem, _, last = exec_id.rpartition(".")
-    if stem and last.isascii() and last.isdigit():
-        return stem, int(last)
-    return exec_id, 0
 
 
 def _signature(report: OrderReport) -> tuple[OrderStatus, Signal, str, Decimal]:

@@ -12,7 +12,8 @@ import pytest
 from services.common.domain.amounts import Money
 from services.common.domain.executions import ExecSource, ExecType, Fee
 from services.ib_adapter.evidence import Evidence
-from services.ib_adapter.telling import Telling, TellingTerms, split_exec_id
+from services.ib_adapter.exec_ids import split_exec_id
+from services.ib_adapter.telling import Telling, TellingTerms
 from services.ib_adapter.words import OrderWord, StatusWord
 from tests.unit.ib_adapter.scene import (
     OURS,

@@ -1,0 +1,11 @@
+"""IB's execution ids: a correction has the id of what it corrects, with a higher last part."""
+
+from __future__ import annotations
+
+
+def split_exec_id(exec_id: str) -> tuple[str, int]:
+    """An execution's id without its last part, and that part: a correction's is higher."""
+    stem, _, last = exec_id.rpartition(".")
+    if stem and last.isascii() and last.isdigit():
+        return stem, int(last)
+    return exec_id, 0
