@@ -30,6 +30,7 @@ class TiedOrders:
         self._floor = floor
         self._entry = entry
         self._seen: dict[str, Decimal] = {}
+        self._taken_along: set[str] = set()
         desk.follow(self._changed)
 
     def _changed(self, order: Order) -> None:
@@ -39,7 +40,7 @@ class TiedOrders:
         elif order.status in _GAVE_UP:
             for child in self._children(order):
                 self._cancel(child)
-        if order.asked.ties.group:
+        if order.asked.ties.group and order.venue_order_id not in self._taken_along:
             self._carry_to_group(order)
 
     def _children(self, parent: Order) -> list[Order]:
@@ -72,11 +73,19 @@ class TiedOrders:
         else:
             self._seen.pop(order_id, None)
         if order.status in _DECIDES or (news and not ties.reduces):
-            for other in self._others(order):
-                self._cancel(other)
+            self._take_along(self._others(order))
         elif news and order.is_open:
             for other in self._others(order):
                 self._shrink(other, order.leaves_qty / (order.leaves_qty + news))
+
+    def _take_along(self, others: list[Order]) -> None:
+        """Cancels them; that they end so ends nothing else of their group."""
+        self._taken_along = {other.venue_order_id for other in others}
+        try:
+            for other in others:
+                self._cancel(other)
+        finally:
+            self._taken_along = set()
 
     def _shrink(self, other: Order, part: Decimal) -> None:
         left = (other.leaves_qty * part).quantize(Decimal(1), ROUND_CEILING)

@@ -99,10 +99,11 @@ class _Reader:
 
 def read_by_ib_insync(message: list[str], version: int) -> tuple[Any, ...]:
     """What ib_insync tells its wrapper of a message; fails if it can't read it."""
-    reader = _Reader()
+    reader: Any = _Reader()
     Decoder(reader, version).handlers[int(message[0])](message)
     (heard,) = reader.heard
-    return heard
+    told: tuple[Any, ...] = heard
+    return told
 
 
 def opened_order(message: list[str], version: int) -> Any:
@@ -120,16 +121,14 @@ class Trader:
         self._next_id = 0
 
     def place(
-        self, action: str, qty: str, order_type: str, order_id: int | None = None, **more: Any
+        self, action: str, qty: str, order_type: str, order_id: Any = None, **more: Any
     ) -> int:
         """Sends an order and returns its id."""
         self._next_id = max(self._next_id, order_id or self._next_id + 1)
-        order_id = order_id or self._next_id
-        message = order_message(
-            order_id, action, qty, order_type, version=self.client.version, **more
-        )
+        used: int = order_id or self._next_id
+        message = order_message(used, action, qty, order_type, version=self.client.version, **more)
         self.client.send(*message)
-        return order_id
+        return used
 
     async def status(self, order_id: int, status: str) -> None:
         """Waits until that is the last status told of the order."""

@@ -55,6 +55,10 @@ class Connected:
         await ib.connectAsync("127.0.0.1", self.port, clientId=client_id, timeout=timeout_s)
         return ib
 
+    def share(self) -> Any:
+        """A share, as ib_insync writes it."""
+        return Stock("AAPL", "SMART", "USD")
+
     def ledger(self) -> Any:
         return self.simulated.control.ledger()
 
