@@ -24,7 +24,7 @@ from services.common.domain.executions import Side
 from services.common.domain.order_spec import OrderSpec, PlacementId
 from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
 from services.ib_adapter import combos, statuses
-from services.ib_adapter.library import Contract
+from services.ib_adapter.library import Contract, Order
 from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -41,7 +41,8 @@ class OrderFacts:
     `refusal` is the Gateway's word that it did not take the order, until a later word says that it
     did; `was_accepted`: it worked at some time, so that what is refused of it is something else.
     `shown_filled` is what orders and statuses have told, `executed` what executions have, by the
-    number of their contract; that of a multi-leg order itself has the number 0.
+    number of their contract; that of a multi-leg order itself has the number 0. `whole` is contract
+    and order as openOrder showed them last, while the order lives.
     """
 
     perm_id: int
@@ -67,6 +68,7 @@ class OrderFacts:
     refusal: Cause | None = None
     was_accepted: bool = False
     note: str = ""
+    whole: tuple[Contract, Order] | None = None
     heard_at: float = 0.0
 
     @property
@@ -229,19 +231,18 @@ class Evidence:
         facts = self._facts(word.perm_id, word.order_id, word.client_id)
         self._name(facts, word.order_ref)
         facts.account = word.account or facts.account
-        facts.contract = word.contract
-        facts.side = _ACTIONS.get(word.action)
-        if facts.order_qty is None or (word.order_qty and not word.is_completed):
-            facts.order_qty = word.order_qty
-        facts.order_type, facts.time_in_force = word.order_type, word.time_in_force
-        facts.limit_price, facts.aux_price = word.limit_price, word.aux_price
-        facts.trail_percent, facts.outside_hours = word.trail_percent, word.outside_hours
-        facts.parent_order_id = word.parent_order_id or facts.parent_order_id
+        if not (word.raw_status in statuses.UNPROVEN and facts.is_proven):
+            _take_terms(facts, word)  # else a change that only the Gateway has
         facts.note = word.note
         if word.filled is not None:
             facts.shown_filled = max(facts.shown_filled, word.filled)
         facts.is_completed = facts.is_completed or word.is_completed
         _take_status(facts, word.raw_status)
+        if word.raw_status == facts.raw_status == "Filled" and facts.order_qty is not None:
+            facts.shown_filled = max(facts.filled, facts.order_qty)  # openOrder tells no quantity
+            facts.accept()
+        if facts.is_ended:
+            facts.whole = None
         return facts
 
     def take_status(self, word: StatusWord) -> OrderFacts | None:
@@ -316,6 +317,19 @@ class Evidence:
             self._by_ref.pop(facts.order_ref, None)
 
 
+def _take_terms(facts: OrderFacts, word: OrderWord) -> None:
+    """The order as it is shown now."""
+    facts.contract = word.contract
+    facts.side = _ACTIONS.get(word.action)
+    if facts.order_qty is None or (word.order_qty and not word.is_completed):
+        facts.order_qty = word.order_qty
+    facts.order_type, facts.time_in_force = word.order_type, word.time_in_force
+    facts.limit_price, facts.aux_price = word.limit_price, word.aux_price
+    facts.trail_percent, facts.outside_hours = word.trail_percent, word.outside_hours
+    facts.parent_order_id = word.parent_order_id or facts.parent_order_id
+    facts.whole = None if word.whole is None else (word.contract, word.whole)
+
+
 def _take_status(facts: OrderFacts, raw_status: str) -> None:
     """A later status, unless it would undo an end: those come twice and late.
 
@@ -336,7 +350,5 @@ def _take_status(facts: OrderFacts, raw_status: str) -> None:
     if facts.raw_status == "Filled" and raw_status != "Filled":
         return
     facts.raw_status = raw_status
-    if raw_status == "Filled" and facts.order_qty is not None:
-        facts.shown_filled = max(facts.filled, facts.order_qty)  # openOrder does not tell how much
     if facts.filled or (signal is Signal.ACKNOWLEDGED and facts.is_proven):
         facts.accept()

@@ -29,7 +29,8 @@ class OrderWord:
 
     `order_id`, `client_id` and `parent_order_id` are 0 in the list of completed orders, which does
     not tell them; `filled` is None in openOrder, for the same reason. `aux_price` is the stop of a
-    stop order and the distance of a trailing one.
+    stop order and the distance of a trailing one. `whole` is all of it, as the library has it, where
+    a modify could write it again.
     """
 
     perm_id: int
@@ -51,6 +52,7 @@ class OrderWord:
     trail_percent: Decimal | None = None
     outside_hours: bool = False
     parent_order_id: int = 0
+    whole: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def open_order(order_id: int, contract: Contract, order: Order, state: OrderStat
         trail_percent=figures.decimal(order.trailingPercent),
         outside_hours=bool(order.outsideRth),
         parent_order_id=int(order.parentId),
+        whole=order,
     )
 
 
