@@ -14,10 +14,11 @@ from services.common.adapter.pacer import Pacer
 from services.common.adapter.port import EventSink
 from services.common.runtime.clock import Clock, VenueClock
 from services.ib_adapter.cancels import Cancels
+from services.ib_adapter import figures
 from services.ib_adapter.contract_cache import ContractCache
 from services.ib_adapter.evidence import Evidence
 from services.ib_adapter.gateway import IbGateway, Parts
-from services.ib_adapter.market_data import MarketData
+from services.ib_adapter.market import build_market
 from services.ib_adapter.order_entry import OrderEntry
 from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.requests import RequestTerms
@@ -79,13 +80,7 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
         mode=settings.account_mode,
         settling_s=settings.settling_s,
     )
-    market_data = MarketData(
-        core.session,
-        core.cache,
-        settings.venue,
-        clock_symbol=settings.data.clock_symbol,
-        quote_wait_s=settings.data.quote_wait_s,
-    )
+    market = build_market(settings.data, core.session, core.cache, around.clock, settings.venue)
     entry = _entry(settings, around, core, reads)
     return IbGateway(
         Parts(
@@ -94,7 +89,7 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
             reads,
             entry,
             _cancels(settings, around, core, reads),
-            market_data,
+            market,
             core.translator,
             around.send_log,
         ),
@@ -130,7 +125,11 @@ def _core(settings: IbSettings, around: Surroundings) -> _Core:
         around.random,
         new_session_id=around.new_session_id,
     )
-    cache = ContractCache(session.requests, settings.data.contracts_max)
+    cache = ContractCache(
+        session.requests,
+        settings.data.contracts_max,
+        lambda: figures.trading_date(venue_clock.now()),
+    )
     return _Core(evidence, translator, telling, waiters, news, session, cache)
 
 

@@ -1,15 +1,19 @@
-"""Contracts by instrument, as IB itself names them: asked for once, remembered up to a bound."""
+"""Contracts by instrument, as IB itself names them: asked for once a day, up to a bound.
+
+A day's entry is not believed on the next: hours, ticks and what is listed change overnight. Whoever
+asks for one that is being asked for waits for the same answer.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from decimal import Decimal
+from datetime import date
 
 from services.common.domain.errors import Reason, Refused
 from services.common.domain.instruments import Instrument, OptionContract
-from services.ib_adapter import contracts, figures
-from services.ib_adapter.codes import Kind
+from services.ib_adapter import contracts
+from services.ib_adapter.asked_once import AskedOnce
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.library import Contract, ContractDetails
 from services.ib_adapter.pending import RequestRefused
@@ -17,12 +21,20 @@ from services.ib_adapter.requests import Requests
 
 
 class ContractCache:
-    """Qualifies instruments. `requests` gives the current connection's, or raises ReadFailed."""
+    """Qualifies instruments. `requests` gives the current connection's, or raises ReadFailed;
+    `today` is the day at IB, None while it is not known."""
 
-    def __init__(self, requests: Callable[[], Requests], len_max: int) -> None:
+    def __init__(
+        self,
+        requests: Callable[[], Requests],
+        len_max: int,
+        today: Callable[[], date | None] = lambda: None,
+    ) -> None:
         self._requests = requests
         self._len_max = len_max
-        self._known: OrderedDict[str, ContractDetails] = OrderedDict()
+        self._today = today
+        self._known: OrderedDict[str, tuple[date | None, ContractDetails]] = OrderedDict()
+        self._asked: AskedOnce[ContractDetails] = AskedOnce()
 
     async def contract(self, instrument: Instrument) -> Contract:
         """The contract, with its conId, routed SMART. Raises as `details` does."""
@@ -43,25 +55,31 @@ class ContractCache:
             tradingClass=found.tradingClass,
         )
 
-    async def min_tick(self, instrument: Instrument) -> Decimal | None:
-        """The smallest step of the contract's prices, None if IB tells none. As `details`."""
-        return figures.decimal((await self.details(instrument)).minTick) or None
-
-    async def details(self, instrument: Instrument, *, fresh: bool = False) -> ContractDetails:
-        """What IB tells of the contract; with `fresh` it is asked anew.
+    async def details(self, instrument: Instrument) -> ContractDetails:
+        """What IB tells of the contract, as of today.
 
         Raises Refused INSTRUMENT_NOT_FOUND if IB knows none, or more than one, that fits exactly,
         and ReadFailed.
         """
         key = instrument.key
-        if key in self._known and not fresh:
+        kept = self._known.get(key)
+        if kept is not None and kept[0] == self._today():
             self._known.move_to_end(key)
-            return self._known[key]
+            return kept[1]
+        return await self._asked.run(key, lambda: self._find(instrument))
+
+    async def _find(self, instrument: Instrument) -> ContractDetails:
+        day = self._today()  # that of the question: the answer may come on the next
         found = self._one(instrument, await self._ask(instrument))
-        self._known[key] = found
+        self.learn(instrument, found, day)
+        return found
+
+    def learn(self, instrument: Instrument, details: ContractDetails, day: date | None) -> None:
+        """Keep what IB told of a contract on that day; the oldest beyond the bound is forgotten."""
+        self._known[instrument.key] = (day, details)
+        self._known.move_to_end(instrument.key)
         while len(self._known) > self._len_max:
             self._known.popitem(last=False)
-        return found
 
     async def _ask(self, instrument: Instrument) -> list[ContractDetails]:
         found = await self._ask_for(contracts.contract_of(instrument))
@@ -74,7 +92,7 @@ class ContractCache:
         try:
             return await self._requests().contract_details(contract)
         except RequestRefused as error:
-            if error.said.kind is Kind.REJECTED:
+            if error.reason is Reason.INSTRUMENT_NOT_FOUND:
                 return []
             raise
 

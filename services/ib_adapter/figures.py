@@ -73,6 +73,11 @@ def wire_qty(qty: Decimal, field: str) -> int:
     return int(qty)
 
 
+def wire_utc(at: datetime) -> str:
+    """A time as requests carry it; the Gateway reads the zone with it."""
+    return f"{at.astimezone(UTC):%Y%m%d %H:%M:%S} UTC"
+
+
 def aware(at: datetime) -> datetime:
     """A time in UTC; one without a zone is taken for New York's, which is the Gateway's default."""
     return (at if at.tzinfo else at.replace(tzinfo=NEW_YORK)).astimezone(UTC)

@@ -14,7 +14,6 @@ from services.common.adapter.port import (
     ExecutionQuery,
     LastCheck,
     OrderQuery,
-    VenueGateway,
 )
 from services.common.domain.errors import (
     NotFound,
@@ -23,8 +22,6 @@ from services.common.domain.errors import (
     Unavailable,
 )
 from services.common.domain.executions import Execution
-from services.common.domain.instruments import Instrument
-from services.common.domain.market import MarketClock, Quote
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.reports import (
     AccountMode,
@@ -39,7 +36,8 @@ from services.common.runtime.clock import Clock
 from services.common.runtime.tasks import TaskOwner
 from services.ib_adapter.cancels import Cancels
 from services.ib_adapter.codes import OrderEffect, Said
-from services.ib_adapter.market_data import MarketData
+from services.ib_adapter.market import Market
+from services.ib_adapter.market_gateway import MarketGateway
 from services.ib_adapter.order_entry import OrderEntry
 from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.send_log import SendLog
@@ -74,12 +72,12 @@ class Parts:
     reads: VenueReads
     entry: OrderEntry
     cancels: Cancels
-    market_data: MarketData
+    market: Market
     translator: Translator
     send_log: SendLog
 
 
-class IbGateway(VenueGateway):
+class IbGateway(MarketGateway):
     """One account at IB. Used on the event loop's thread only."""
 
     def __init__(
@@ -93,6 +91,7 @@ class IbGateway(VenueGateway):
         mode: AccountMode,
     ) -> None:
         self._parts = parts
+        self._market = parts.market
         self._sink = sink
         self._clock = clock
         self._venue = venue
@@ -176,14 +175,6 @@ class IbGateway(VenueGateway):
         """All executions that IB lists and that fit, newest first."""
         return await self._parts.reads.executions(query)
 
-    async def quotes(self, instruments: Sequence[Instrument]) -> Sequence[Quote]:
-        """Latest quotes; an instrument without one is left out."""
-        return await self._parts.market_data.quotes(instruments)
-
-    async def market_clock(self) -> MarketClock:
-        """The venue's clock."""
-        return await self._parts.market_data.market_clock()
-
     async def close(self) -> None:
         """End the connection, and what is still looked up."""
         await self._look_ups.close(cancel_s=1.0)
@@ -221,6 +212,7 @@ class IbGateway(VenueGateway):
         self._parts.news.telling.flush()
 
     def _changed(self) -> None:
+        self._market.link.changed()
         self._status()
 
     def _state(self) -> tuple[VenueState, str]:

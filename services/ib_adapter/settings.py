@@ -117,7 +117,28 @@ class DataSettings(SettingsTable):
         description="What to show where the account has no live data; live data goes before.",
     )
     quote_wait_s: float = setting(
-        default=4.0, gt=0, description="Longest wait for a quote, in seconds."
+        default=12.0,
+        gt=0,
+        description="Longest wait for one quote, in seconds; IB itself ends a snapshot after 11.",
+    )
+    snapshots_max: int = setting(
+        default=20,
+        gt=0,
+        description="Quotes that are read at once; each takes a market data line while it is.",
+    )
+    list_timeout_s: float = setting(
+        default=60.0,
+        gt=0,
+        description="Longest wait for what takes several requests: quotes of many instruments, "
+        "a chain, bars of a long time, in seconds.",
+    )
+    history_timeout_s: float = setting(
+        default=30.0, gt=0, description="Longest wait for one answer of history, in seconds."
+    )
+    history_wait_s: float = setting(
+        default=20.0,
+        ge=0,
+        description="Longest wait until IB's pacing of history allows a request, in seconds.",
     )
     contracts_max: int = setting(
         default=2_000, gt=0, description="Contracts that are remembered once IB has named them."

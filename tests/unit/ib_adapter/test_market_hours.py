@@ -8,9 +8,13 @@ import pytest
 
 from services.common.domain.errors import ReadFailed
 from services.ib_adapter.figures import Unreadable
-from services.ib_adapter.market_data import clock_at, read_hours
+from services.ib_adapter.trading_days import Hours, clock_at, listed_hours
 
 WEEK = "20241101:0930-20241101:1600;20241102:CLOSED;20241103:CLOSED;20241104:0930-20241104:1600"
+
+
+def read_hours(text: str, zone: str) -> Hours:
+    return listed_hours(text, zone).sessions
 
 
 def utc(text: str) -> datetime:
@@ -43,9 +47,19 @@ def test_hours_that_have_passed_are_no_clock() -> None:
         clock_at(utc("2024-11-05T15:00:00"), read_hours(WEEK, "US/Eastern"))
 
 
+def test_days_without_a_session_are_listed_all_the_same() -> None:
+    days = listed_hours(WEEK, "US/Eastern").days
+    assert sorted(day.day for day in days) == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize(
     ("text", "zone"),
-    [("20241101:0930", "US/Eastern"), ("0930-1600", "US/Eastern"), (WEEK, "Nowhere/Land")],
+    [
+        ("20241101:0930", "US/Eastern"),
+        ("0930-1600", "US/Eastern"),
+        ("", "US/Eastern"),
+        (WEEK, "Nowhere/Land"),
+    ],
 )
 def test_hours_of_another_form_are_unreadable(text: str, zone: str) -> None:
     with pytest.raises(Unreadable):

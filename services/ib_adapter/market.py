@@ -1,0 +1,46 @@
+"""The market's rooms of one gateway: built in one place, asked through `MarketGateway`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.common.runtime.clock import Clock
+from services.ib_adapter.contract_cache import ContractCache
+from services.ib_adapter.history_pacing import HistoryPacing, HistoryTerms
+from services.ib_adapter.market_data import MarketData, SnapshotTerms
+from services.ib_adapter.market_link import MarketLink
+from services.ib_adapter.session import Session
+from services.ib_adapter.settings import DataSettings
+from services.ib_adapter.trading_days import TradingDays
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What reads the market. `link` must be told when the session changes."""
+
+    link: MarketLink
+    data: MarketData
+    days: TradingDays
+
+    @property
+    def entitlements(self) -> tuple[str, ...]:
+        """What the account gets, as far as it has shown."""
+        return self.data.entitlements
+
+
+def build_market(
+    data: DataSettings, session: Session, cache: ContractCache, clock: Clock, venue: str
+) -> Market:
+    """Wire the rooms; nothing is asked before the session is connected. Needs a running loop."""
+    link = MarketLink(session, clock, venue)
+    pacing = HistoryPacing(clock, HistoryTerms(wait_max_s=data.history_wait_s))
+    snapshots = SnapshotTerms(data.snapshots_max, data.quote_wait_s, data.list_timeout_s)
+    days = TradingDays(
+        link,
+        cache,
+        pacing,
+        symbol=data.clock_symbol,
+        answer_s=data.history_timeout_s,
+        all_s=data.list_timeout_s,
+    )
+    return Market(link, MarketData(link, cache, snapshots), days)
