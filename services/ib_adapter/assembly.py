@@ -77,6 +77,7 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
         core.translator,
         around.send_log,
         around.clock,
+        client_id=settings.client_id,
         mode=settings.account_mode,
         settling_s=settings.settling_s,
     )
@@ -145,6 +146,7 @@ def _entry(
         core.translator,
         around.send_log,
         around.clock,
+        client_id=settings.client_id,
         ack_timeout_s=settings.orders.ack_timeout_s,
         current_epoch=around.current_epoch,
     )

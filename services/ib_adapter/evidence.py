@@ -141,6 +141,8 @@ class Evidence:
         self._written_at: dict[str, float] = {}
         # What only the Gateway had when it was last told of, by reference: the raw status.
         self._held: OrderedDict[str, str] = OrderedDict()
+        # Called when that changes: with the reference and the status, "" if it is not held.
+        self.on_held: Callable[[str, str], None] = _not_noted
         # Refusals of orders that were not shown under a permId yet, by order id.
         self._refused: dict[int, Cause] = {}
 
@@ -217,7 +219,7 @@ class Evidence:
         """The Gateway says that it refused or canceled what was sent under a number."""
         spec = self._sent.get(order_id)
         if spec is not None:
-            self._held.pop(spec.client_order_id, None)
+            self._let_go(spec.client_order_id)
 
     def held_as(self, order_ref: str) -> str:
         """The status in which the Gateway had an order that IB gave no permId; "" for none."""
@@ -278,9 +280,12 @@ class Evidence:
         if not order_ref:
             return
         if statuses.STATUSES.get(word.raw_status, ("",))[0] in TERMINAL:
-            self._held.pop(order_ref, None)
+            self._let_go(order_ref)
             return
-        self._held[order_ref] = word.raw_status or "unsent"
+        held_as = word.raw_status or "unsent"
+        if self._held.get(order_ref) != held_as:
+            self.on_held(order_ref, held_as)
+        self._held[order_ref] = held_as
         while len(self._held) > ORDERS_MAX:
             self._held.popitem(last=False)
 
@@ -294,6 +299,10 @@ class Evidence:
             facts.order_id, facts.client_id = order_id, client_id
         spec = self._sent.get(order_id) if client_id == self._client_id else None
         if spec is not None and facts.order_ref in ("", spec.client_order_id):
+    def _let_go(self, order_ref: str) -> None:
+        self._held.pop(order_ref, None)
+        self.on_held(order_ref, "")
+
             self._name(facts, spec.client_order_id)
             facts.order_qty = facts.order_qty or spec.order_qty
             facts.side = facts.side or spec.side
@@ -327,6 +336,10 @@ def _take_terms(facts: OrderFacts, word: OrderWord) -> None:
     facts.limit_price, facts.aux_price = word.limit_price, word.aux_price
     facts.trail_percent, facts.outside_hours = word.trail_percent, word.outside_hours
     facts.parent_order_id = word.parent_order_id or facts.parent_order_id
+def _not_noted(_order_ref: str, _held_as: str) -> None:
+    """Nobody notes it."""
+
+
     facts.whole = None if word.whole is None else (word.contract, word.whole)
 
 

@@ -161,6 +161,15 @@ class IbGateway(MarketGateway):
         """See the port. Sent whenever there is a connection with the right account."""
         return await self._parts.cancels.cancel(client_id, last_check)
 
+    def settled_for_s(self, client_id: str) -> float | None:
+        """See the port; None while there is no session."""
+        return self._parts.reads.settled_for_s(client_id)
+
+    @property
+    def records_since(self) -> datetime | None:
+        """See the port: since when the send log is kept."""
+        return self._parts.send_log.created
+
     async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
         """Look one order up; exactly one id is given."""
         if bool(client_id) == bool(venue_order_id):

@@ -68,6 +68,7 @@ class OrderEntry:
         send_log: SendLog,
         clock: Clock,
         *,
+        client_id: int,
         ack_timeout_s: float,
         current_epoch: Callable[[], int],
     ) -> None:
@@ -79,6 +80,7 @@ class OrderEntry:
         self._translator = translator
         self._send_log = send_log
         self._clock = clock
+        self._client_id = client_id
         self._ack_timeout_s = ack_timeout_s
         self._current_epoch = current_epoch
 
@@ -149,6 +151,7 @@ class OrderEntry:
             session_id=self._session.session_id,
             sent_at=self._clock.now(),
             venue_time=self._session.venue_clock.now(),
+            client_id=self._client_id,
         )
 
     async def _begin(self, spec: OrderSpec, order_id: int) -> Send | None:

@@ -10,6 +10,7 @@ adapter's own durable word that nothing was written (`withdraw`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,13 +46,19 @@ CREATE TABLE send (
 """
 
 
-# Not in the first releases' files.
+# Not in the first releases' files: tables, and columns of `send`.
 _ADDED: Final = """
 CREATE TABLE IF NOT EXISTS account (
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
   number TEXT NOT NULL
 ) STRICT;
 """
+
+
+_ADDED_COLUMNS: Final = {
+    "client_id": "INTEGER NOT NULL DEFAULT 0",
+    "held_as": "TEXT NOT NULL DEFAULT ''",
+}
 
 
 class SendLogUnusable(FileUnusable):
@@ -76,6 +83,8 @@ class Send:
     """One row: an order that may have been sent, or was provably not (`not_sent`).
 
     `venue_time` is IB's time as far as it was known, since a trading day is a matter of its clock.
+    `client_id` is the one at the Gateway, 0 if it was not noted. `held_as` is the status in which
+    the Gateway had the order without IB's word on it, "" if it did not say so: see `note_held`.
     """
 
     placement_id: str
@@ -85,7 +94,9 @@ class Send:
     session_id: str
     sent_at: datetime
     venue_time: datetime | None
+    client_id: int = 0
     not_sent: bool = False
+    held_as: str = ""
 
 
 class SendLog:
@@ -117,7 +128,7 @@ class SendLog:
         """
         connection = synced_file.open_synced(_KIND, path, now=clock.now(), vfs=vfs)
         try:
-            connection.execute(_ADDED)
+            _add(connection)
         except apsw.Error as error:
             connection.close()
             raise SendLogUnusable(f"send log {path}: {error}") from error
@@ -149,29 +160,20 @@ class SendLog:
         """The number of the account whose sends these are: `account` from now on, durable on
         return, unless it is another's already. Raises as `begin` does."""
         if not self._account:
-            try:
-                await self._writer.run(
-                    lambda: self._writer.persist(
-                        lambda: self._connection.execute(
-                            "INSERT OR REPLACE INTO account VALUES (1, ?)", (account,)
-                        )
-                    )
-                )
-            except OutcomeUnknown as error:
-                raise Unavailable(error.reason, error.message) from error
+            await self._write("INSERT OR REPLACE INTO account VALUES (1, ?)", (account,))
             self._account = account
         return self._account
 
-    async def begin(self, send: Send) -> Send | None:
-        """Note a send that is about to happen, durable on return; None then.
+    async def begin(self, *sends: Send) -> Send | None:
+        """Note sends that are about to happen together, durable on return; None then.
 
-        If the id was, or may have been, sent already, nothing is noted and that earlier row is
+        If an id was, or may have been, sent already, nothing is noted and that earlier row is
         given. A row of a send that provably did not happen gives way. Raises SendLogFailed and
         Unavailable, with effect NONE: the caller has sent nothing, whatever the log may hold.
         """
-        self._high_water = max(self._high_water, send.order_id)
+        self._high_water = max(self._high_water, *(send.order_id for send in sends))
         try:
-            return await self._writer.run(lambda: self._begin(send))
+            return await self._writer.run(lambda: self._begin(sends))
         except OutcomeUnknown as error:
             raise Unavailable(error.reason, error.message) from error
 
@@ -180,16 +182,16 @@ class SendLog:
 
         Durable on return. Raises as `begin` does; the id then stays one that may have been sent.
         """
-        try:
-            await self._writer.run(
-                lambda: self._writer.persist(
-                    lambda: self._connection.execute(
-                        "UPDATE send SET not_sent = 1 WHERE placement_id = ?", (placement_id,)
-                    )
-                )
-            )
-        except OutcomeUnknown as error:
-            raise Unavailable(error.reason, error.message) from error
+        await self._write("UPDATE send SET not_sent = 1 WHERE placement_id = ?", (placement_id,))
+
+    async def note_held(self, placement_id: str, held_as: str) -> None:
+        """Note that the Gateway has an order and may hand it on to IB, or ("") no longer does.
+
+        Durable on return; nothing happens for an id that is not in the log. Raises as `begin`.
+        """
+        await self._write(
+            "UPDATE send SET held_as = ? WHERE placement_id = ?", (held_as, placement_id)
+        )
 
     async def find(self, placement_id: str) -> Send | None:
         """The row of an id, None if it was never sent from here. Raises as `begin` does."""
@@ -202,18 +204,33 @@ class SendLog:
         """Release the file, after the write that runs, if any. Blocks."""
         self._writer.close(self._connection.close)
 
-    def _begin(self, send: Send) -> Send | None:
-        earlier = self._find(send.placement_id)
-        if earlier is not None and not earlier.not_sent:
-            return earlier
-        self._writer.persist(lambda: self._save(send))
+    async def _write(self, statement: str, values: tuple[str, ...]) -> None:
+        try:
+            await self._writer.run(
+                lambda: self._writer.persist(lambda: self._connection.execute(statement, values))
+            )
+        except OutcomeUnknown as error:
+            raise Unavailable(error.reason, error.message) from error
+
+    def _begin(self, sends: Sequence[Send]) -> Send | None:
+        for send in sends:
+            earlier = self._find(send.placement_id)
+            if earlier is not None and not earlier.not_sent:
+                return earlier
+        self._writer.persist(lambda: self._save_all(sends))
         return None
+
+    def _save_all(self, sends: Sequence[Send]) -> None:
+        with self._connection:  # all or none, with one sync
+            for send in sends:
+                self._save(send)
 
     def _save(self, send: Send) -> None:
         venue_time = None if send.venue_time is None else _text(send.venue_time)
         with self._connection:  # both or neither
             self._connection.execute(
-                "INSERT OR REPLACE INTO send VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+                "INSERT OR REPLACE INTO send (placement_id, content_hash, order_id, epoch,"
+                " session_id, sent_at, venue_time, client_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     send.placement_id,
                     send.content_hash,
@@ -222,6 +239,7 @@ class SendLog:
                     send.session_id,
                     _text(send.sent_at),
                     venue_time,
+                    send.client_id,
                 ),
             )
             self._connection.execute(
@@ -232,7 +250,7 @@ class SendLog:
         row = self._writer.persist(
             lambda: self._connection.execute(
                 "SELECT placement_id, content_hash, order_id, epoch, session_id, sent_at,"
-                " venue_time, not_sent FROM send WHERE placement_id = ?",
+                " venue_time, client_id, not_sent, held_as FROM send WHERE placement_id = ?",
                 (placement_id,),
             ).fetchone()
         )
@@ -246,8 +264,19 @@ class SendLog:
             session_id=row[4],
             sent_at=datetime.fromisoformat(row[5]),
             venue_time=None if row[6] is None else datetime.fromisoformat(row[6]),
-            not_sent=bool(row[7]),
+            client_id=row[7],
+            not_sent=bool(row[8]),
+            held_as=row[9],
         )
+
+
+def _add(connection: apsw.Connection) -> None:
+    """What a file of an earlier release does not have yet."""
+    connection.execute(_ADDED)
+    known = {row[1] for row in connection.execute("PRAGMA table_info(send)")}
+    for name, kind in _ADDED_COLUMNS.items():
+        if name not in known:
+            connection.execute(f"ALTER TABLE send ADD COLUMN {name} {kind}")
 
 
 def _text(at: datetime) -> str:

@@ -19,6 +19,7 @@ from services.common.adapter.pacer import Pacer
 from services.common.adapter.port import EventSink
 from services.common.domain.errors import ReadFailed
 from services.common.runtime.clock import Clock, VenueClock
+from services.ib_adapter.held_notes import HeldNotes
 from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.recovery import read_all
 from services.ib_adapter.requests import Requests
@@ -71,12 +72,15 @@ class Session:
         standing = Standing(news.telling, sink, clock, restart, new_session_id=new_session_id)
         said = SessionNews(standing, news, pacer)
         self._standing = standing
+        held = HeldNotes(send_log)
+        news.evidence.on_held = held.note
         self._connector = Connector(terms.connect, standing, said, news, send_log, pacer, clock)
         self._sync = Sync(
             terms.sync,
             standing,
             news,
             send_log,
+            held,
             clock,
             venue_clock,
             account=lambda: self.account,

@@ -11,6 +11,7 @@ import structlog
 from services.common.adapter.pacer import Priority
 from services.common.domain.errors import ReadFailed, Unavailable
 from services.common.runtime.clock import Clock, VenueClock
+from services.ib_adapter.held_notes import HeldNotes
 from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.recovery import read_all, read_missed
 from services.ib_adapter.send_log import SendLog
@@ -36,6 +37,7 @@ class Sync:
         standing: Standing,
         orders: OrderNews,
         send_log: SendLog,
+        held: HeldNotes,
         clock: Clock,
         venue_clock: VenueClock,
         *,
@@ -46,6 +48,7 @@ class Sync:
         self._standing = standing
         self._orders = orders
         self._send_log = send_log
+        self._held = held
         self._clock = clock
         self._venue_clock = venue_clock
         self._account = account
@@ -56,11 +59,13 @@ class Sync:
         async with asyncio.TaskGroup() as tasks:
             others = [
                 tasks.create_task(self._beat(), name="ib.heartbeat"),
+                tasks.create_task(self._held.run(), name="ib.held"),
                 tasks.create_task(self._orders.telling.run(self._standing.gap), name="ib.telling"),
             ]
             was_in_sync = await self._keep()
             for task in others:
                 task.cancel()
+        await self._held.flush()
         return was_in_sync
 
     async def _keep(self) -> bool:

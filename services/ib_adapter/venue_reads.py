@@ -47,6 +47,7 @@ class VenueReads:
         send_log: SendLog,
         clock: Clock,
         *,
+        client_id: int,
         mode: AccountMode,
         settling_s: float,
     ) -> None:
@@ -56,6 +57,7 @@ class VenueReads:
         self._translator = translator
         self._send_log = send_log
         self._clock = clock
+        self._client_id = client_id
         self._mode = mode
         self.settling_s = settling_s
 
@@ -101,10 +103,14 @@ class VenueReads:
             return facts, ""  # refused, and no longer there
         if facts is not None:
             return None, f"it was {facts.raw_status} when last heard of, and no list shows it now"
-        held_as = self._evidence.held_as(client_id)
-        if held_as:
-            return None, f"the Gateway had it as {held_as}, and may hand it on to IB"
         return None, await self._why_unknown(client_id, session_id)
+
+    def settled_for_s(self, client_id: str) -> float | None:
+        """See `VenueGateway.settled_for_s`; None while there is no session."""
+        if not self._session.session_id:
+            return None
+        since = max(self._evidence.written_at(client_id), self._session.in_sync_since)
+        return max(self._clock.monotonic() - since, 0.0)
 
     async def _why_unknown(self, client_id: str, session_id: str) -> str:
         """Why an order that no list shows may be there all the same; "" if it can't."""
@@ -112,10 +118,14 @@ class VenueReads:
             return "not in sync with IB: what is not shown may be there"
         if not client_id:
             return "IB's lists do not reach back to earlier days, and a permId may be of any"
+        held_as = self._evidence.held_as(client_id)
         try:
             send = await self._send_log.find(client_id)
         except Unavailable as error:
             raise ReadFailed(error.message, reason=error.reason) from error
+        held_as = held_as or (send.held_as if send is not None else "")
+        if held_as:
+            return f"the Gateway had it as {held_as}, and may hand it on to IB"
         if send is None or send.not_sent:
             return self._why_unlogged(client_id)
         return self._why_may_land(send)
@@ -139,7 +149,12 @@ class VenueReads:
         now = self._session.venue_clock.now()
         day, today = figures.trading_date(send.venue_time), figures.trading_date(now)
         if day is None or day != today:
-            return "it was sent on an earlier day, which IB's lists do not reach back to"
+            return (
+                "it was sent on an earlier day, which IB's lists do not reach back to: positions "
+                "and cash must account for it"
+            )
+        if send.client_id not in (0, self._client_id):
+            return f"it was sent by client {send.client_id}, whose connection may still be there"
         # The monotonic clock: of what an earlier process sent, all of this session counts.
         since = max(self._evidence.written_at(send.placement_id), self._session.in_sync_since)
         if self._clock.monotonic() - since < self.settling_s:

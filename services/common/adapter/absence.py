@@ -70,7 +70,10 @@ class Absence:
             if missing is not None:
                 return missing
         except ReadFailed as error:
-            return Proof(Outcome.UNKNOWN, f"the venue could not be asked: {error.message}")
+            text = f"the venue could not be asked: {error.message}"
+            waits = self._unsettled(placement_id, session_id)
+            retry_after_s = error.retry_after_s if waits is None else waits.retry_after_s
+            return Proof(Outcome.UNKNOWN, text, retry_after_s=retry_after_s)
         evidence = (
             f"the venue answered {_LOOK_UPS} look-ups with no such order, in session {session_id},"
             f" at least {self._settling_s:g} s after the last write of it here"
@@ -89,8 +92,9 @@ class Absence:
         self, placement_id: str, session_id: str, attempted_at: datetime | None
     ) -> Proof | None:
         """What is missing for a proof after the first look-up, None if nothing is."""
-        if attempted_at is not None and attempted_at < self._store.created:
-            text = f"it was sent before {self._store.created.isoformat()}, when this store began"
+        began = max(self._store.created, self._gateway.records_since or self._store.created)
+        if attempted_at is not None and attempted_at < began:
+            text = f"it was sent before {began.isoformat()}, when what is known here begins"
             return Proof(Outcome.UNKNOWN, text)
         unsettled = self._unsettled(placement_id, session_id)
         if unsettled is not None:

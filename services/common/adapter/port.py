@@ -223,6 +223,14 @@ class VenueGateway(Protocol):
         """
         return None
 
+    @property
+    def records_since(self) -> datetime | None:
+        """Since when the adapter knows by its own records what it sent; None if it needs none.
+
+        Of what was sent before, absence is never proven.
+        """
+        return None
+
     async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
         """Look one order up; exactly one id is given. A failed read raises ReadFailed."""
 

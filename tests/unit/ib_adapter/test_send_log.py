@@ -147,3 +147,35 @@ async def test_a_log_without_an_account_takes_the_next_one(path: Path, pool: Blo
     log = opened(path, pool)
     assert await log.bind("DU1") == "DU1"
     log.close()
+
+
+async def test_what_the_gateway_held_is_known_to_a_later_process(
+    path: Path, pool: BlockingPool
+) -> None:
+    log = opened(path, pool)
+    await log.begin(replace(SEND, client_id=17))
+    await log.note_held("a~t~1.0", "PendingSubmit")
+    await log.note_held("nobody~t~1.0", "PendingSubmit")
+    log.close()
+    later = opened(path, pool)
+    assert await later.find("a~t~1.0") == replace(SEND, client_id=17, held_as="PendingSubmit")
+    assert await later.find("nobody~t~1.0") is None
+    await later.note_held("a~t~1.0", "")
+    assert await later.find("a~t~1.0") == replace(SEND, client_id=17)
+    later.close()
+
+
+async def test_a_log_of_an_earlier_release_is_read_and_written_on(
+    path: Path, pool: BlockingPool
+) -> None:
+    log = opened(path, pool)
+    await log.begin(SEND)
+    log.close()
+    connection = apsw.Connection(str(path))
+    for column in ("client_id", "held_as"):
+        connection.execute(f"ALTER TABLE send DROP COLUMN {column}")
+    connection.close()
+    later = opened(path, pool)
+    assert await later.find("a~t~1.0") == SEND
+    assert await later.begin(replace(SEND, placement_id="b~t~1.0", client_id=17)) is None
+    later.close()
