@@ -289,6 +289,10 @@ class Evidence:
         while len(self._held) > ORDERS_MAX:
             self._held.popitem(last=False)
 
+    def _let_go(self, order_ref: str) -> None:
+        self._held.pop(order_ref, None)
+        self.on_held(order_ref, "")
+
     def _facts(self, perm_id: int, order_id: int, client_id: int) -> OrderFacts:
         facts = self._orders.get(perm_id)
         if facts is None:
@@ -299,10 +303,6 @@ class Evidence:
             facts.order_id, facts.client_id = order_id, client_id
         spec = self._sent.get(order_id) if client_id == self._client_id else None
         if spec is not None and facts.order_ref in ("", spec.client_order_id):
-    def _let_go(self, order_ref: str) -> None:
-        self._held.pop(order_ref, None)
-        self.on_held(order_ref, "")
-
             self._name(facts, spec.client_order_id)
             facts.order_qty = facts.order_qty or spec.order_qty
             facts.side = facts.side or spec.side
@@ -326,6 +326,10 @@ class Evidence:
             self._by_ref.pop(facts.order_ref, None)
 
 
+def _not_noted(_order_ref: str, _held_as: str) -> None:
+    """Nobody notes it."""
+
+
 def _take_terms(facts: OrderFacts, word: OrderWord) -> None:
     """The order as it is shown now."""
     facts.contract = word.contract
@@ -336,10 +340,6 @@ def _take_terms(facts: OrderFacts, word: OrderWord) -> None:
     facts.limit_price, facts.aux_price = word.limit_price, word.aux_price
     facts.trail_percent, facts.outside_hours = word.trail_percent, word.outside_hours
     facts.parent_order_id = word.parent_order_id or facts.parent_order_id
-def _not_noted(_order_ref: str, _held_as: str) -> None:
-    """Nobody notes it."""
-
-
     facts.whole = None if word.whole is None else (word.contract, word.whole)
 
 
