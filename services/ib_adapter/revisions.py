@@ -46,15 +46,18 @@ _PROOF: Final = frozenset({"PreSubmitted", "Submitted"}) | _ENDS
 class Part:
     """One revision of an order of IB's; `facts` has its own terms and quantities.
 
-    `is_in_doubt`: a change of it was sent, and may be in force. `is_cut`: it ended with less than
-    its quantity, since a change took the rest off.
+    `is_revised`: its order was changed, or is to be. `is_in_doubt`: a change of it was sent, and may
+    be in force; `awaits_fills`: then something has filled that may be of either. `is_cut`: it ended
+    with less than its quantity, since a change took the rest off.
     """
 
     client_id: str
     venue_order_id: str
     facts: OrderFacts
+    is_revised: bool = False
     is_replaced: bool = False
     is_in_doubt: bool = False
+    awaits_fills: bool = False
     is_cut: bool = False
     replaces: str = ""
     replaced_by: str = ""
@@ -121,6 +124,7 @@ class Revisions:
                     link.client_id,
                     link.venue_order_id,
                     _on(facts, replace(terms, order_qty=qty), filled),
+                    is_revised=True,
                     is_replaced=True,
                     replaces=parts[-1].venue_order_id if parts else self._parent(link),
                     replaced_by=links[index + 1].venue_order_id,
@@ -275,14 +279,18 @@ class Revisions:
         if spent and spent[-1].seq > link.seq:
             terms = replace(terms, order_qty=spent[-1].before.order_qty)
             is_cut = facts.is_ended
-        filled = max(sub(facts.filled, earlier), self._filled(facts.perm_id, facts.order_ref, link))
+        decided = self._filled(facts.perm_id, facts.order_ref, link)
+        told = max(sub(facts.filled, earlier), decided)
+        filled = told if doubted is None else decided
         qty = None if terms.order_qty is None else sub(terms.order_qty, earlier)
         is_cut = is_cut and qty is not None and filled < qty
         return Part(
             link.client_id,
             link.venue_order_id,
             _on(facts, replace(terms, order_qty=qty), filled),
+            is_revised=True,
             is_in_doubt=doubted is not None,
+            awaits_fills=told > filled,
             is_cut=is_cut,
             replaces=parts[-1].venue_order_id if parts else self._parent(link),
         )

@@ -106,7 +106,7 @@ class Telling:
             _log.error("execution_corrected", exec_id=word.exec_id, corrects=latest)
             keep(self._corrects, word.exec_id, latest, EXECUTIONS_MAX)
         wait_s = 0.0 if fee is not None else self._terms.commission_wait_s
-        part = Part(word.contract.conId, stem, word.last_qty, word.cum_qty or _ZERO)
+        part = Part(word.contract.conId, stem, word.last_qty, execution.cum_qty or _ZERO)
         held = _Held(execution, part, self._monotonic() + wait_s)
         keep(self._held, word.exec_id, held, EXECUTIONS_MAX)
         self._kept.set()
@@ -240,8 +240,10 @@ class Telling:
         return report.cum_qty <= self._reached.qty(report.venue_order_id)
 
 
-def _signature(report: OrderReport) -> tuple[OrderStatus, Signal, str, Decimal]:
-    return (report.status, report.signal, report.raw_status, report.cum_qty)
+def _signature(report: OrderReport) -> tuple[object, ...]:
+    progress = (report.status, report.signal, report.raw_status, report.cum_qty)
+    prices = (report.limit_price, report.stop_price, report.trail_amount, report.trail_percent)
+    return (*progress, *prices, report.order_qty, report.time_in_force)
 
 
 def keep(kept: OrderedDict[K, V], key: K, value: V, len_max: int) -> None:

@@ -16,6 +16,7 @@ class Purpose(Enum):
 
     SUBMIT = "submit"
     CANCEL = "cancel"
+    REPLACE = "replace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,9 @@ class Waiters:
             if waiter.purpose is Purpose.CANCEL:
                 if facts.is_ended or status is OrderStatus.PENDING_CANCEL:
                     waiter.settle(facts)
+            elif waiter.purpose is Purpose.REPLACE:
+                if facts.is_ended:
+                    waiter.settle(facts)
             elif status is OrderStatus.SUSPENDED:
                 waiter.held = facts
             elif facts.is_proven:
@@ -92,11 +96,17 @@ class Waiters:
             # A refused cancel says nothing to whoever waits for a new order's acceptance.
             is_of_cancel = said.effect is OrderEffect.CANCEL_REFUSED
             if said.effect is OrderEffect.NONE or (
-                is_of_cancel and waiter.purpose is Purpose.SUBMIT
+                is_of_cancel and waiter.purpose is not Purpose.CANCEL
             ):
                 continue
             waiter.settle(said)
         return True
+
+    def decided(self, facts: OrderFacts) -> None:
+        """What became of a change of one of our orders is decided, and durable."""
+        for waiter in self._waiters.get(facts.order_id, ()):
+            if waiter.purpose is Purpose.REPLACE:
+                waiter.settle(facts)
 
     def lost(self, reason: str) -> None:
         """The connection is gone."""
