@@ -21,7 +21,9 @@ from simulators.venue.market import read_prices
 from simulators.venue.quotes import Quote
 from simulators.venue.venue import Venue
 
-_FAULTS = places_without(Kind.INACTIVE_ORDER, Kind.ERROR, connects=frozenset({Kind.REFUSE}))
+_FAULTS = places_without(
+    Kind.INACTIVE_ORDER, Kind.HOLD_ORDER, Kind.ERROR, connects=frozenset({Kind.REFUSE})
+)
 
 
 @dataclass(frozen=True, slots=True)

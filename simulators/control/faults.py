@@ -37,6 +37,7 @@ class Kind(Enum):
     VANISH_ORDER = "vanish_order"  # none, and yet answered with the order
     STALL_ORDER = "stall_order"
     INACTIVE_ORDER = "inactive_order"
+    HOLD_ORDER = "hold_order"
     REJECT_ORDER = "reject_order"
     REJECT_REPLACE = "reject_replace"
     OVERFILL_REPLACE = "overfill_replace"
@@ -55,20 +56,22 @@ class Kind(Enum):
 
 
 Places = Mapping[Place, frozenset[Kind]]
-_EVENTS = frozenset(
+EVENTS = frozenset(
     {Kind.DROP, Kind.DUPLICATE, Kind.REORDER, Kind.HOLD, Kind.GARBLE, Kind.DISCONNECT}
 )
 PLACES: Places = {
-    Place.REQUEST: frozenset(Kind) - _EVENTS - {Kind.HANG},
-    Place.EVENT: _EVENTS,
+    Place.REQUEST: frozenset(Kind) - EVENTS - {Kind.HANG},
+    Place.EVENT: EVENTS,
     Place.CONNECT: frozenset({Kind.REFUSE, Kind.DELAY, Kind.HANG}),
 }
 
 
-def places_without(*kinds: Kind, connects: frozenset[Kind]) -> Places:
-    """All kinds at their places but those; at connects these."""
-    places = {place: known - frozenset(kinds) for place, known in PLACES.items()}
-    return {**places, Place.CONNECT: connects}
+def places_without(
+    *kinds: Kind, connects: frozenset[Kind], events: frozenset[Kind] = EVENTS
+) -> Places:
+    """All kinds at their places but those; at connects and events these."""
+    requests = PLACES[Place.REQUEST] - frozenset(kinds)
+    return {Place.REQUEST: requests, Place.EVENT: events, Place.CONNECT: connects}
 
 
 class Ends(Enum):
@@ -127,21 +130,29 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FaultSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A fault to add. times: how often it strikes, 0 for without end."""
+    """A fault to add. times: how often it strikes, 0 for without end.
+
+    after: so many incidents that fit pass first, unharmed.
+    """
 
     action: Action
     place: Place = Place.REQUEST
     match: Match = Match()
     times: int = 1
+    after: int = 0
     probability: float = 1.0
 
 
 class Fault(msgspec.Struct):
-    """A fault that was added: how often it has struck, how often it still will (None: always)."""
+    """A fault that was added: how often it has struck, how often it still will (None: always).
+
+    passed: how many incidents it has let pass.
+    """
 
     fault_id: int
     spec: FaultSpec
     struck: int = 0
+    passed: int = 0
 
     @property
     def left(self) -> int | None:
@@ -173,8 +184,8 @@ def parse_fault(content: Any) -> FaultSpec:
     except msgspec.ValidationError as error:
         raise BadFault(str(error)) from error
     action = spec.action
-    if spec.times < 0 or not 0 < spec.probability <= 1:
-        raise BadFault("times must be >= 0 and probability above 0 and at most 1")
+    if min(spec.times, spec.after) < 0 or not 0 < spec.probability <= 1:
+        raise BadFault("times and after must be >= 0, probability above 0 and at most 1")
     for delay_s in (action.delay_before_s, action.delay_after_s):
         if not 0 <= delay_s <= _DELAY_MAX_S:
             raise BadFault(f"a delay must be between 0 and {_DELAY_MAX_S:g} seconds")
@@ -230,6 +241,9 @@ class FaultBook:
         for fault in list(self._faults.values()):
             spec = fault.spec
             if not _fits(spec, incident):
+                continue
+            if fault.passed < spec.after:
+                fault.passed += 1
                 continue
             if spec.probability < 1 and self._random.random() >= spec.probability:
                 continue

@@ -160,8 +160,12 @@ class Announcements:
             self._strike(fault, session, data)
 
     def _strike(self, fault: Fault, session: Session, data: bytes) -> None:
-        kind = fault.spec.action.kind
-        if kind is Kind.DUPLICATE:
+        action = fault.spec.action
+        kind = action.kind
+        if kind is Kind.DELAY:
+            seconds = action.delay_before_s + action.delay_after_s
+            self._gateway.timers.later(seconds, lambda: session.send_frame(data))
+        elif kind is Kind.DUPLICATE:
             session.send_frame(data)
             session.send_frame(data)
         elif kind is Kind.GARBLE:

@@ -21,13 +21,13 @@ class GatewayApi:
     """Does what a message asks for; what can't be done becomes an error message."""
 
     def __init__(self, gateway: Gateway, faults: FaultBook) -> None:
-        accounts = AccountMessages(gateway)
+        self.accounts = AccountMessages(gateway)
         manual = ManualOrders(gateway)
-        self.announcements = Announcements(gateway, accounts, faults)
+        self.announcements = Announcements(gateway, self.accounts, faults)
         self._gateway = gateway
         handlers: dict[int, Handler] = {
             71: self._start,
-            **AccountRequests(gateway, accounts).handlers(),
+            **AccountRequests(gateway, self.accounts).handlers(),
             **ContractRequests(gateway).handlers(),
             **Listings(gateway).handlers(),
             **MarketData(gateway).handlers(),
@@ -54,6 +54,7 @@ class GatewayApi:
         """Calls a handler; what it raises is sent as an error under the call's id."""
         call.entry.reached_venue, call.entry.outcome = True, "ok"
         try:
+            self._gateway.restrictions.check(call.entry.method)
             handler(call)
         except Problem as problem:
             self._refuse(call, problem)

@@ -13,7 +13,8 @@ from simulators.venue.orders import Fate
 class Call:
     """One message of one client.
 
-    fate, goes_inactive: what a fault makes of the order that it places. `entry` is its line in the
+    fate, goes_inactive, hold_s: what a fault makes of the order that it places, and for how long
+    the Gateway sits on it. `entry` is its line in the
     request log: whether it reached the venue, and how it ended.
     """
 
@@ -23,6 +24,7 @@ class Call:
     entry: RequestEntry
     fate: Fate = Fate.WORKED
     goes_inactive: bool = False
+    hold_s: float = 0.0
 
     def args(self, start: int) -> Fields:
         """The fields from that index on."""

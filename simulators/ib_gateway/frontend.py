@@ -16,6 +16,7 @@ from simulators.ib_gateway.api import GatewayApi
 from simulators.ib_gateway.call import Call
 from simulators.ib_gateway.doors import Doors
 from simulators.ib_gateway.gateway import Gateway
+from simulators.ib_gateway.losses import Losses
 from simulators.ib_gateway.message_names import id_in, request_of
 from simulators.ib_gateway.order_request import order_ref_in
 from simulators.ib_gateway.pace import Pace
@@ -41,6 +42,8 @@ class Frontend:
 
         self.doors = Doors(now_s)
         self.pace = Pace(now_s, gateway.settings.messages_per_s)
+        self.losses = Losses(gateway)
+        gateway.timers.owner = self
         self.stopping = asyncio.Event()
         """Set when it is time to close; also when something went wrong, which `close` raises."""
         self._gateway = gateway
@@ -143,6 +146,8 @@ class Frontend:
         if wait_s := self.pace.wait_s(session):
             await asyncio.sleep(wait_s)
         entry = self._logged(session, fields)
+        if not self.losses.take(session, entry):
+            return
         if not self.pace.admits(session):
             entry.outcome = "error 100"
             return
@@ -153,6 +158,7 @@ class Frontend:
             self._effect(call)
         else:
             await self._struck.work(call, fault)
+        self.losses.took(session, entry)
 
     def _effect(self, call: Call) -> None:
         self._gateway.venue.advance()

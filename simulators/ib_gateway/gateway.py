@@ -7,9 +7,17 @@ from simulators.ib_gateway import uplink as codes
 from simulators.ib_gateway.contracts import ConflictingConId, ContractFinder, Wanted
 from simulators.ib_gateway.login import Login
 from simulators.ib_gateway.order_book import ApiOrder, GatewayOrders
-from simulators.ib_gateway.problems import Problem, ambiguous, con_id_conflict, no_definition
+from simulators.ib_gateway.problems import (
+    Problem,
+    ambiguous,
+    con_id_conflict,
+    invalid,
+    no_definition,
+)
+from simulators.ib_gateway.restrictions import Restrictions, client_id_in_use
 from simulators.ib_gateway.session import Session
 from simulators.ib_gateway.settings import IbGatewaySettings
+from simulators.ib_gateway.timers import Timers
 from simulators.ib_gateway.uplink import Uplink
 from simulators.venue.accounts import Account
 from simulators.venue.instruments import Instrument
@@ -33,28 +41,51 @@ class Gateway:
         self.finder = ContractFinder(market.catalog)
         self.uplink = Uplink()
         self.login = Login()
+        self.restrictions = Restrictions()
+        self.timers = Timers()
         self.clients: dict[int, Session] = {}
         self._account_when_lost: Account | None = None
+        self._frozen_account: Account | None = None
         self._others: dict[str, GatewayOrders] = {}
         self._unheard: dict[str, list[Callable[[], None]]] = {}
 
     @property
     def account(self) -> Account:
         """The account as the Gateway knows it: while the link is down, as it was before."""
-        return self._account_when_lost or self.venue.accounts[self.account_id]
+        known = self._frozen_account or self._account_when_lost
+        return known or self.venue.accounts[self.account_id]
+
+    @property
+    def account_feed(self) -> str:
+        """ "live", or "frozen": positions and figures stay as they were when it became so."""
+        return "frozen" if self._frozen_account is not None else "live"
+
+    def set_account_feed(self, word: str) -> list[str]:
+        """Turns it; returns the symbols whose positions are now known to be others."""
+        if word == "frozen":
+            self._frozen_account = self._frozen_account or deepcopy(self.account)
+            return []
+        before, self._frozen_account = self._frozen_account, None
+        if before is None:
+            return []
+        symbols = dict.fromkeys((*before.positions, *self.account.positions))
+        now = self.account.position_qty
+        return [symbol for symbol in symbols if before.position_qty(symbol) != now(symbol)]
 
     def start(self, session: Session, client_id: int) -> None:
         """startApi: the session is that client from now on, or is refused and ended."""
         if session.is_ended:
             return
         if client_id < 0:
-            session.error(321, "Error validating request.-'bA' : cause - Invalid client id")
-            session.end()
+            self._refuse(session, invalid("Invalid client id"))
+            return
+        try:
+            self.restrictions.check_start(self.account_id)
+        except Problem as problem:
+            self._refuse(session, problem)
             return
         if client_id in self.clients or len(self.clients) >= _CLIENTS_MAX:
-            text = "Unable to connect as the client id is already in use."
-            session.error(326, f"{text} Retry with a unique client id.")
-            session.end()
+            self._refuse(session, client_id_in_use())
             return
         session.client_id = client_id
         self.clients[client_id] = session
@@ -62,6 +93,10 @@ class Gateway:
         session.send(9, 1, self.orders.next_valid_id(client_id))
         for code in self.uplink.notices():
             session.error(code, codes.TEXTS[code])
+
+    def _refuse(self, session: Session, problem: Problem) -> None:
+        session.error(problem.code, problem.text)
+        session.end()
 
     def left(self, session: Session) -> None:
         """The session has ended; its client id is free again."""
@@ -98,6 +133,7 @@ class Gateway:
         opened = Account(account_id, settings.cash, options_level=settings.options_level)
         self.venue.accounts.setdefault(account_id, opened)
         self.account_id = account_id
+        self._frozen_account = None
         for act in self._unheard.pop(account_id, []):
             act()  # IB tells a Gateway that logs in how everything stands
         if not self.uplink.is_up:
@@ -123,6 +159,20 @@ class Gateway:
                 session.subscriptions.lose_market_data()
         self.tell_all(code)
         self.uplink.restore()
+
+    def stall(self) -> None:
+        """The link to IB takes and gives nothing any more, and nobody is told so."""
+        if self.uplink.is_up:
+            self._account_when_lost = deepcopy(self.venue.accounts[self.account_id])
+        self.uplink.is_stalled = True
+
+    def unstall(self) -> None:
+        """It is back, unless a notice has told of its loss meanwhile."""
+        self.uplink.is_stalled = False
+        if self.uplink.is_up:
+            self.venue.advance()
+            self._account_when_lost = None
+            self.uplink.restore()
 
     def listeners(self, client_id: int) -> list[Session]:
         """Who is told of a client's orders: the client, and the master client if there is one."""

@@ -116,7 +116,12 @@ class GatewayOrders:
         return order_id > self._highest.get(client_id, 0)
 
     def use(self, client_id: int, order_id: int) -> None:
-        """The id is used from now on, whatever becomes of its order."""
+        """The id is used from now on, whatever becomes of its order.
+
+        One that is issued again after a roll-back no longer means the order that it meant.
+        """
+        if self.is_above_highest(client_id, order_id):
+            self._by_order_id.pop((client_id, order_id), None)
         self._highest[client_id] = max(order_id, self._highest.get(client_id, 0))
 
     def roll_back_ids(self, by: int) -> None:

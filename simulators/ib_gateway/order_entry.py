@@ -13,13 +13,9 @@ from simulators.ib_gateway.order_book import MANUAL, ApiOrder
 from simulators.ib_gateway.order_descriptions import open_order
 from simulators.ib_gateway.order_replies import order_status, unplaced
 from simulators.ib_gateway.order_request import PlaceOrder, read_place_order
-from simulators.ib_gateway.problems import (
-    Problem,
-    duplicate_order_id,
-    filled_order,
-    not_built_order,
-)
+from simulators.ib_gateway.problems import Problem, duplicate_order_id, filled_order
 from simulators.ib_gateway.untransmitted import Kept
+from simulators.ib_gateway.what_if import WhatIf
 from simulators.venue.orders import Fate
 
 _ZERO = Decimal(0)
@@ -36,6 +32,7 @@ class OrderEntry:
         self._announcements = announcements
         self._run = run
         self._new_orders = NewOrders(gateway)
+        self._what_if = WhatIf(gateway, self._new_orders)
         self._cancels = Cancels(gateway)
         self._modifying = Modifying(gateway, announcements, self._new_orders)
 
@@ -78,7 +75,8 @@ class OrderEntry:
     def _take(self, call: Call, asked: PlaceOrder) -> None:
         """Keeps an order that is not transmitted; else enters it with its family."""
         if asked.what_if:
-            raise not_built_order("whatIf")
+            self._what_if.answer(call, asked)
+            return
         client_id, orders = call.session.client_id, self._gateway.orders
         if not self._is_known(client_id, asked.order_id):
             orders.use(client_id, asked.order_id)
@@ -108,21 +106,34 @@ class OrderEntry:
         orders = self._gateway.orders
         if orders.untransmitted.has(client_id, order_id):
             return True
+        if orders.is_above_highest(client_id, order_id):
+            return False
         found = orders.find(client_id, order_id)
         if found is not None and found.order.is_open:
             return True
-        if orders.is_above_highest(client_id, order_id):
-            return False
         raise _used_id(found)
 
     def _enter(self, call: Call, asked: PlaceOrder) -> None:
         """Gives a new order to the venue, or changes the one that has its id."""
+        if call.hold_s:
+            self._sit_on(call, asked)
+            return
         found = self._gateway.orders.find(call.session.client_id, asked.order_id)
         is_new = found is None or not found.order.is_open
         if found is None or is_new or self._gateway.orders.takes_second_order():
             self._submit(call, asked)
         else:
             self._modifying.modify(found, asked)
+
+    def _sit_on(self, call: Call, asked: PlaceOrder) -> None:
+        """Enters it later, without a word until then; its id is used already (a fault)."""
+        seconds, call.hold_s = call.hold_s, 0.0
+        call.entry.reached_venue, call.entry.outcome = False, "held"
+
+        def enter(call: Call) -> None:
+            self._when_up(call, lambda call: self._enter(call, asked))
+
+        self._gateway.timers.later(seconds, lambda: self._run(enter, call))
 
     def _submit(self, call: Call, asked: PlaceOrder) -> None:
         client_id = call.session.client_id

@@ -34,7 +34,9 @@ class RequestFaults:
     async def work(self, call: Call, fault: Fault) -> None:
         """Works the call, or doesn't; returns when the client's next message may be worked."""
         call.entry.fault_id, action = fault.fault_id, fault.spec.action
-        if action.delay_before_s:
+        if action.kind is Kind.HOLD_ORDER:
+            call.hold_s = action.delay_before_s
+        elif action.delay_before_s:
             await asyncio.sleep(action.delay_before_s)
         if call.session.is_cut:
             call.entry.outcome = "lost"

@@ -34,7 +34,8 @@ class Restarts:
         """Restarts now; says how many clients were cut off and how many messages were lost."""
         gateway = self._gateway
         gateway.venue.advance()
-        lost = gateway.uplink.forget_held()
+        lost = gateway.uplink.forget_held() + gateway.timers.forget()
+        lost += len(gateway.orders.untransmitted.take_all())
         disconnected = self._frontend.disconnect_all()
         gateway.orders.roll_back_ids(asked.roll_back_ids)
         self._frontend.doors.close(asked.refuse_s, asked.silent_s)

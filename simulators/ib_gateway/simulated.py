@@ -4,18 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulators.control.control import Option, SimulatorControl
-from simulators.control.faults import FaultBook, Kind, places_without
+from simulators.control.control import SimulatorControl
+from simulators.control.faults import EVENTS, FaultBook, Kind, places_without
 from simulators.control.request_log import RequestLog
 from simulators.driver import Driver
 from simulators.ib_gateway.api import GatewayApi
-from simulators.ib_gateway.entitlements import MARKET_DATA
 from simulators.ib_gateway.frontend import Frontend
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.ids import IbIds
+from simulators.ib_gateway.options import gateway_options
 from simulators.ib_gateway.restarts import Restarts
 from simulators.ib_gateway.settings import IbGatewaySettings
-from simulators.ib_gateway.uplink import ORDERS_WHILE_LOST
 from simulators.ib_gateway.verbs import GatewayVerbs
 from simulators.venue.accounts import Account
 from simulators.venue.market import Market, Plan, build_market, read_prices
@@ -31,6 +30,7 @@ _FAULTS = places_without(
     Kind.IGNORE_CANCEL,
     Kind.REJECT_CANCEL,
     connects=frozenset({Kind.REFUSE, Kind.DELAY, Kind.HANG}),
+    events=EVENTS | {Kind.DELAY},
 )
 
 
@@ -72,32 +72,11 @@ def build(
     restarts = Restarts(gateway, frontend)
     restarts.schedule(settings.restart_at, settings.nightly)
     verbs = GatewayVerbs(gateway, api.announcements, frontend, restarts).verbs()
-    options = _options(gateway)
+    options = gateway_options(gateway, api.accounts)
     control = SimulatorControl(
         venue, faults, log, frontend, driver.wake, options, verbs, lambda: gateway.account_id
     )
     return SimulatedIbGateway(settings, venue, gateway, api, frontend, control)
-
-
-def _options(gateway: Gateway) -> dict[str, Option]:
-    uplink = gateway.uplink
-    return {
-        "fill_events": Option(
-            values=("exec_first", "status_first"),
-            get=lambda: gateway.fill_events,
-            set=lambda value: setattr(gateway, "fill_events", value),
-        ),
-        "market_data": Option(
-            values=MARKET_DATA,
-            get=lambda: gateway.market_data,
-            set=lambda value: setattr(gateway, "market_data", value),
-        ),
-        "orders_while_link_lost": Option(
-            values=ORDERS_WHILE_LOST,
-            get=lambda: uplink.orders,
-            set=lambda value: setattr(uplink, "orders", value),
-        ),
-    }
 
 
 def _market(

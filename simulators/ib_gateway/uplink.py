@@ -33,12 +33,14 @@ class Uplink:
         self.lost_by = 0
         """The code that told of the loss, 0 while the link is up."""
         self.orders = "hold"
+        self.is_stalled = False
+        """Down without a word: clients are told nothing of it."""
         self._waiting: list[Callable[[], None]] = []
         self._held: list[Callable[[], None]] = []
 
     @property
     def is_up(self) -> bool:
-        return not self.lost_by
+        return not self.lost_by and not self.is_stalled
 
     @property
     def held_count(self) -> int:
@@ -47,7 +49,7 @@ class Uplink:
 
     def notices(self) -> tuple[int, ...]:
         """The codes that a client is told right after it has connected."""
-        return _FARMS_OK if self.is_up else (self.lost_by,)
+        return (self.lost_by,) if self.lost_by else _FARMS_OK
 
     def ends_with(self, code: int) -> bool:
         """Whether that notice says that a loss told by 2110 is over."""
@@ -60,7 +62,7 @@ class Uplink:
 
     def restore(self) -> None:
         """The link is up again: what IB had to tell comes first, then what clients had sent."""
-        self.lost_by = 0
+        self.lost_by, self.is_stalled = 0, False
         waiting, self._waiting = self._waiting, []
         held, self._held = self._held, []
         for act in (*waiting, *held):

@@ -9,6 +9,7 @@ from simulators.ib_gateway.frontend import Frontend
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.life_verbs import LifeVerbs
 from simulators.ib_gateway.link_verbs import LinkVerbs
+from simulators.ib_gateway.loss_verbs import LossVerbs
 from simulators.ib_gateway.restarts import Restarts
 
 
@@ -24,7 +25,11 @@ class GatewayVerbs:
     ) -> None:
         self._gateway = gateway
         self._announcements = announcements
-        self._themes = (LifeVerbs(gateway, frontend, restarts), LinkVerbs(gateway))
+        self._themes = (
+            LifeVerbs(gateway, frontend, restarts),
+            LinkVerbs(gateway),
+            LossVerbs(gateway, frontend),
+        )
 
     def verbs(self) -> dict[str, Verb]:
         """The verbs by name."""

@@ -1,7 +1,7 @@
 """The Gateway's life: login waits, restarts by hand and each night, logins at another account."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -169,10 +169,11 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=NEW_YORK)
 
 
-async def one_night(simulated: SimulatedIbGateway, just_before: datetime) -> None:
+async def one_night(simulated: SimulatedIbGateway, restarts_at: datetime) -> None:
     client = await Client(simulated).start(1)
-    simulated.control.set_clock(just_before)
+    simulated.control.set_clock(restarts_at - timedelta(minutes=5))
     assert client.link.ended == ""
+    simulated.control.set_clock(restarts_at)
     await client.until(lambda: client.link.ended)
     await client.until(lambda: simulated.frontend.doors.closure is None)
     back = waiting(simulated)
@@ -188,7 +189,7 @@ async def test_each_night_it_restarts_by_itself() -> None:
         )
         assert told == {"at": "23:45"}
         for night in (4, 5):
-            await one_night(simulated, at(f"2024-11-0{night}T23:44:59.900"))
+            await one_night(simulated, at(f"2024-11-0{night}T23:45:00"))
         simulated.control.do("restart_nightly")
         client = await Client(simulated).start(1)
         simulated.control.set_clock(at("2024-11-06T23:50:00"))
@@ -197,7 +198,7 @@ async def test_each_night_it_restarts_by_itself() -> None:
 
 
 async def test_the_time_of_the_nightly_restart_can_be_a_setting() -> None:
-    night = at("2024-11-04T23:44:59.950").timetz().replace(tzinfo=None)
+    night = time(23, 45)
     async with gateway(restart_at=night) as simulated:
         client = await Client(simulated).start()
         simulated.control.set_clock(at("2024-11-04T23:45:00"))
