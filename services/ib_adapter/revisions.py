@@ -46,9 +46,9 @@ _PROOF: Final = frozenset({"PreSubmitted", "Submitted"}) | _ENDS
 class Part:
     """One revision of an order of IB's; `facts` has its own terms and quantities.
 
-    `is_revised`: its order was changed, or is to be. `is_in_doubt`: a change of it was sent, and may
-    be in force; `awaits_fills`: then something has filled that may be of either. `is_cut`: it ended
-    with less than its quantity, since a change took the rest off.
+    `is_revised`: its order was changed, or is to be. `is_in_doubt`: a change of it was sent, and
+    may be in force; `awaits_fills`: then something has filled that may be of either. `is_cut`: it
+    ended with less than its quantity, since a change took the rest off.
     """
 
     client_id: str

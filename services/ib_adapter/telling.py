@@ -19,7 +19,6 @@ import structlog
 
 from services.common.adapter.port import EventSink
 from services.common.domain.executions import ExecSource, Execution, Fee
-from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import OrderReport
 from services.ib_adapter.exec_ids import split_exec_id
 from services.ib_adapter.reached import Part, Reached
