@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulators.venue import refusals
-from simulators.venue.entry import OrderEntry, expiry_of
+from simulators.venue.entry import OrderEntry
 from simulators.venue.floor import Floor
 from simulators.venue.order_desk import OrderDesk
+from simulators.venue.order_lives import expiry_of
 from simulators.venue.orders import NewOrder, Order, OrderStatus
 
 Refused = Callable[[Order, refusals.Refusal], None]

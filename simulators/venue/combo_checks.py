@@ -5,6 +5,7 @@ a common divisor, every short leg covered inside the order, market or limit.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from math import gcd
@@ -12,10 +13,15 @@ from math import gcd
 from simulators.venue import checks, order_rules, refusals
 from simulators.venue import trading_calendar as calendar
 from simulators.venue.accounts import Account
-from simulators.venue.instruments import Catalog, OptionContract
+from simulators.venue.instruments import Catalog, OptionContract, Right
 from simulators.venue.orders import NewLeg, NewOrder, Order, OrderType, PositionIntent, TimeInForce
 from simulators.venue.quotes import QuoteBook
-from simulators.venue.reservations import collateral_of, combo_need, means_of
+from simulators.venue.reservations import (
+    collateral_of,
+    combo_need,
+    held_of_position,
+    means_of,
+)
 from simulators.venue.spreads import cover_of
 
 _LEVEL = 3
@@ -33,9 +39,29 @@ def contract_of(leg: NewLeg, catalog: Catalog) -> OptionContract:
     return instrument
 
 
-def check_form(asked: NewOrder, at: datetime) -> None:
-    """The figures of the order and of its legs."""
-    if asked.time_in_force not in (TimeInForce.DAY, TimeInForce.GTC):
+def with_intents(asked: NewOrder, account: Account, orders: Sequence[Order]) -> NewOrder:
+    """The order with what each leg does: it closes what is held and free, else it opens."""
+
+    def intent_of(leg: NewLeg) -> PositionIntent:
+        side, held = leg.position_intent.side, account.position_qty(leg.symbol)
+        free = abs(held) - held_of_position(account, leg.symbol, orders)
+        closes = held * side.sign < 0 and free >= asked.order_qty * leg.ratio_qty
+        return PositionIntent(f"{side.value}_to_{'close' if closes else 'open'}")
+
+    return replace(
+        asked, legs=tuple(replace(leg, position_intent=intent_of(leg)) for leg in asked.legs)
+    )
+
+
+def check_form(asked: NewOrder, at: datetime, *, strictly: bool = True) -> None:
+    """The figures of the order and of its legs.
+
+    Args:
+        strictly: False lets it be immediate, and a market order before the open.
+    """
+    resting = (TimeInForce.DAY, TimeInForce.GTC)
+    immediate = () if strictly else (TimeInForce.IOC, TimeInForce.FOK)
+    if asked.time_in_force not in (*resting, *immediate):
         raise refusals.BadOrder("invalid time in force")
     if asked.order_qty <= 0:
         raise refusals.BadQuantity("qty must be > 0")
@@ -51,10 +77,10 @@ def check_form(asked: NewOrder, at: datetime) -> None:
     if divisor != 1:
         raise refusals.BadOrder("the greatest common divisor of the legs' ratio_qty must be 1")
     for leg in asked.legs:
-        _check_contract(leg, asked, at)
+        _check_contract(leg, asked, at, strictly=strictly)
 
 
-def _check_contract(leg: NewLeg, asked: NewOrder, at: datetime) -> None:
+def _check_contract(leg: NewLeg, asked: NewOrder, at: datetime, *, strictly: bool) -> None:
     contract, first = leg.contract, asked.legs[0].contract
     assert contract is not None
     assert first is not None
@@ -67,17 +93,23 @@ def _check_contract(leg: NewLeg, asked: NewOrder, at: datetime) -> None:
             f"underlying asset mismatch: {contract.underlying} != {first.underlying}"
         )
     order_rules.check_opening(asked, contract, leg.position_intent)
-    if asked.order_type is OrderType.MARKET and calendar.session_at(at) is None:
+    if strictly and asked.order_type is OrderType.MARKET and calendar.session_at(at) is None:
         raise refusals.MarketClosed("options market orders are only allowed during market hours")
 
 
-def check_positions(asked: NewOrder, account: Account, orders: Sequence[Order]) -> None:
-    """What is closed must be there; what is opened must not close something instead."""
+def check_positions(
+    asked: NewOrder, account: Account, orders: Sequence[Order], *, strictly: bool = True
+) -> None:
+    """What is closed must be there; what is opened must not close something instead.
+
+    Args:
+        strictly: False lets a leg open against a holding that is too small for it.
+    """
     for leg in asked.legs:
         held = account.position_qty(leg.symbol)
         intent = leg.position_intent
         against = held < 0 if intent is PositionIntent.BUY_TO_OPEN else held > 0
-        if not intent.closes and against:
+        if strictly and not intent.closes and against:
             inferred = PositionIntent(f"{intent.side.value}_to_close")
             raise refusals.IntentMismatch(inferred.value, intent.value)
         if intent.closes:
@@ -89,9 +121,18 @@ def check_positions(asked: NewOrder, account: Account, orders: Sequence[Order]) 
 
 
 def check_means(
-    asked: NewOrder, account: Account, orders: Sequence[Order], quotes: QuoteBook
+    asked: NewOrder,
+    account: Account,
+    orders: Sequence[Order],
+    quotes: QuoteBook,
+    *,
+    strictly: bool = True,
 ) -> None:
-    """The options level, cover inside the order, and money for what it can lose."""
+    """The options level, cover inside the order, and money for what it can lose.
+
+    Args:
+        strictly: False lets shares cover calls, and cash all that puts can lose.
+    """
     if account.options_level < _LEVEL:
         raise refusals.NotEligible("account not eligible to trade spreads or uncovered contracts")
     opened = [
@@ -99,8 +140,9 @@ def check_means(
         for leg in asked.legs
         if leg.contract is not None and not leg.position_intent.closes
     ]
-    if cover_of(opened).uncovered:
-        raise refusals.NotEligible(_UNCOVERED)
+    for contract, short in cover_of(opened).uncovered:
+        if strictly or not _is_covered(contract, -short * asked.order_qty, account, orders):
+            raise refusals.NotEligible(_UNCOVERED)
     closed = {
         leg.symbol: leg.position_intent.side.sign * leg.ratio_qty * asked.order_qty
         for leg in asked.legs
@@ -111,3 +153,14 @@ def check_means(
     available = means_of(account, orders, quotes).options_buying_power + freed
     if required > available:
         raise refusals.InsufficientOptionsBuyingPower(required, available)
+
+
+def _is_covered(
+    contract: OptionContract, qty: Decimal, account: Account, orders: Sequence[Order]
+) -> bool:
+    """Whether shares cover short calls; short puts need money, which is looked at apart."""
+    if contract.right is Right.PUT:
+        return True
+    shares = account.position_qty(contract.underlying)
+    free = shares - held_of_position(account, contract.underlying, orders)
+    return free >= qty * contract.multiplier

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
 from simulators.venue import checks, combo_checks, order_rules, refusals
@@ -12,6 +11,7 @@ from simulators.venue.floor import Floor
 from simulators.venue.instruments import Catalog, Instrument, OptionContract
 from simulators.venue.matching import trailed
 from simulators.venue.order_desk import Acceptance, OrderDesk
+from simulators.venue.order_lives import expiry_of, links_of
 from simulators.venue.orders import (
     CANCELABLE,
     Fate,
@@ -29,7 +29,6 @@ from simulators.venue.replacing import Changes, asked_anew
 from simulators.venue.reservations import asked_price
 from simulators.venue.settings import VenueSettings
 
-_GTC_LIFE = timedelta(days=90)
 _NINE_PLACES = Decimal("1e-9")
 _EXIT_OF = {
     PositionIntent.BUY_TO_OPEN: PositionIntent.SELL_TO_CLOSE,
@@ -56,17 +55,24 @@ class OrderEntry:
 
     def submit(self, asked: NewOrder, fate: Fate) -> Order:
         """Takes an order; raises a Refusal if it can't be taken."""
-        if asked.legs:
-            order, legs = self._combo(asked)
-        else:
-            order = self._single(asked)
-            legs = self._exits(order)
+        order, legs = self.drawn_up(asked)
         if fate is Fate.VANISHED:
             return order
         entered = self._desk.enter(order, legs)[0]
         self._floor.expect_acknowledgement(entered, fate)
         self._floor.expect_end(entered)
         return self._desk.get(entered.venue_order_id)
+
+    def drawn_up(self, asked: NewOrder, *, with_means: bool = True) -> tuple[Order, list[Order]]:
+        """The order as it would be taken, and its legs; raises a Refusal if it can't be.
+
+        Args:
+            with_means: False leaves out whether the account has the means for it.
+        """
+        if asked.legs:
+            return self._combo(asked, with_means=with_means)
+        order = self._single(asked, with_means=with_means)
+        return order, self._exits(order)
 
     def cancel(self, order: Order, fate: Fate) -> Order:
         """Asks for a cancel; raises NotCancelable."""
@@ -155,11 +161,12 @@ class OrderEntry:
     def _quote(self, symbol: str) -> Quote | None:
         return self._floor.quotes.find(symbol)
 
-    def _single(self, asked: NewOrder) -> Order:
+    def _single(self, asked: NewOrder, *, with_means: bool) -> Order:
         instrument = self._catalog.get(asked.symbol)
         asked = self._sized(asked)
         status = self._first_status(asked)
-        intent = self._check(asked, instrument, is_held=status is OrderStatus.HELD)
+        with_means = with_means and status is not OrderStatus.HELD
+        intent = self._check(asked, instrument, with_means=with_means)
         acceptance = self._acceptance(asked, instrument, intent, status, links_of(asked))
         order = self._desk.draw_up(asked, acceptance)
         if status is OrderStatus.HELD:
@@ -193,7 +200,7 @@ class OrderEntry:
             legs.append(leg)
         return legs
 
-    def _combo(self, asked: NewOrder) -> tuple[Order, list[Order]]:
+    def _combo(self, asked: NewOrder, *, with_means: bool) -> tuple[Order, list[Order]]:
         asked = replace(
             asked,
             legs=tuple(
@@ -201,30 +208,41 @@ class OrderEntry:
                 for leg in asked.legs
             ),
         )
+        status, links = self._first_status(asked), links_of(asked)
         open_orders = self._desk.open_orders(asked.account_id)
         if self._settings.unique_client_order_ids == "first":
             self._check_unique(asked)
-        self._check_combo(asked, open_orders)
+        asked = self._check_combo(
+            asked, open_orders, with_means=with_means and status is not OrderStatus.HELD
+        )
         if self._settings.unique_client_order_ids == "last":
             self._check_unique(asked)
         contracts = [leg.contract for leg in asked.legs if leg.contract is not None]
         # The one that ends first stands for all: the order ends with it.
         first = min(contracts, key=lambda contract: contract.expiry)
-        acceptance = self._acceptance(
-            asked, first, asked.legs[0].position_intent, self._first_status(asked), Links()
-        )
+        acceptance = self._acceptance(asked, first, asked.legs[0].position_intent, status, links)
         order = self._desk.draw_up(asked, acceptance)
         return order, self._combo_legs(order)
 
-    def _check_combo(self, asked: NewOrder, open_orders: list[Order]) -> None:
+    def _check_combo(
+        self, asked: NewOrder, open_orders: list[Order], *, with_means: bool = True
+    ) -> NewOrder:
+        """The order with what its legs do to the positions."""
         account = self._accounts[asked.account_id]
-        combo_checks.check_form(asked, self._floor.now)
+        strictly = self._settings.refuses_uncovered_combos
+        if not strictly:
+            asked = combo_checks.with_intents(asked, account, open_orders)
+        combo_checks.check_form(asked, self._floor.now, strictly=strictly)
         for leg in asked.legs:
             if leg.contract is not None:
                 self._check_last_day(leg.contract, leg.position_intent)
         checks.check_account(account)
-        combo_checks.check_positions(asked, account, open_orders)
-        combo_checks.check_means(asked, account, open_orders, self._floor.quotes)
+        if with_means:
+            combo_checks.check_positions(asked, account, open_orders, strictly=strictly)
+            combo_checks.check_means(
+                asked, account, open_orders, self._floor.quotes, strictly=strictly
+            )
+        return asked
 
     def _combo_legs(self, parent: Order, replaced: Sequence[str] = ()) -> list[Order]:
         """The orders of its legs, drawn up; each may replace one of an older order."""
@@ -280,7 +298,7 @@ class OrderEntry:
         return parent.is_open
 
     def _check(
-        self, asked: NewOrder, instrument: Instrument, *, is_held: bool = False
+        self, asked: NewOrder, instrument: Instrument, *, with_means: bool
     ) -> PositionIntent:
         account, now = self._accounts[asked.account_id], self._floor.now
         claim = links_of(asked).claim
@@ -302,7 +320,7 @@ class OrderEntry:
         if isinstance(instrument, OptionContract):
             self._check_last_day(instrument, intent)
         self._check_prices(asked)
-        if is_held:
+        if not with_means:
             return intent
         if self._settings.refuses_wash_trades:
             checks.check_wash_trade(asked, open_orders)
@@ -333,25 +351,3 @@ class OrderEntry:
         wanted = asked.client_order_id
         if wanted and self._desk.find_by_client_id(asked.account_id, wanted) is not None:
             raise refusals.DuplicateClientOrderId(wanted)
-
-
-def links_of(asked: NewOrder) -> Links:
-    """The links of a new order: those of one group need means only for the largest of them."""
-    return Links(claim=f"group/{asked.ties.group}") if asked.ties.group else Links()
-
-
-def expiry_of(asked: NewOrder, instrument: Instrument, at: datetime) -> datetime:
-    """When an order that is taken at that instant ends by itself."""
-    force = asked.time_in_force
-    if force is TimeInForce.OPG:
-        return calendar.next_open(at)
-    if asked.ends_at is not None:
-        return asked.ends_at
-    if asked.extended_hours and force is not TimeInForce.GTC:
-        return calendar.current_or_next_extended_hours(at).closes
-    closes = calendar.current_or_next_session(at).closes
-    if force is not TimeInForce.GTC:
-        return closes
-    if isinstance(instrument, OptionContract):
-        return min(closes + _GTC_LIFE, calendar.last_trading(instrument.expiry))
-    return closes + _GTC_LIFE

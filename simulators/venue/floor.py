@@ -272,10 +272,8 @@ class Floor:
     def _match_combo(self, order: Order) -> None:
         legs = self.legs_of(order)
         prices = combos.prices_now(legs, self.quotes)
-        if prices is None:
-            return
         limit = order.limit_price
-        if limit is None or combos.net_price(legs, prices) <= limit:
+        if prices is not None and (limit is None or combos.net_price(legs, prices) <= limit):
             self.fill_combo(order, self._part_of(order.leaves_qty, order), prices)
         self._after_match(order)
 

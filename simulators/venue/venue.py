@@ -22,6 +22,7 @@ from simulators.venue.instruments import Catalog
 from simulators.venue.ledger import Ledger
 from simulators.venue.order_desk import Listener, OrderDesk
 from simulators.venue.orders import FOLLOWS, Execution, Fate, NewOrder, Order, OrderStatus
+from simulators.venue.previews import Preview, Previews
 from simulators.venue.quotes import Quote, QuoteBook, QuoteListener
 from simulators.venue.randomness import Randomness
 from simulators.venue.replacing import Changes
@@ -53,6 +54,7 @@ class Venue:
         self._entry = OrderEntry(self.desk, self._floor, catalog, self.accounts, self.settings)
         self._amendments = Amendments(self.desk, self._floor, self._entry)
         Contingencies(self.desk, lambda: self._floor.now, self._floor.let_go)
+        self._previews = Previews(self._floor, self._entry, self.accounts, self.settings.fees)
         TiedOrders(self.desk, self._floor, self._entry)
 
     @property
@@ -162,6 +164,15 @@ class Venue:
         """
         self.advance()
         return self._amendments.begin(self.desk.get(venue_order_id), asked, refused)
+
+    def preview(self, asked: NewOrder) -> Preview:
+        """What an order would do to its account if it filled at once; nothing is changed.
+
+        Raises:
+            Refusal: It would be refused, and not for want of money.
+        """
+        self.advance()
+        return self._previews.of(asked)
 
     def cancel(self, venue_order_id: str, fate: Fate = Fate.WORKED) -> Order:
         """Asks for a cancel; the order may still fill until it is canceled.
