@@ -8,6 +8,7 @@ A row of an answer that tells of an order or an execution is a fact like any oth
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from types import SimpleNamespace
 from typing import Any, Final, Protocol
 
@@ -62,8 +63,10 @@ class Hearing(DataHearing):
     def __init__(self, pending: Pending, news: News) -> None:
         super().__init__(pending)
         self._news = news
-        # The decoder asks here for the zone of times that come without one.
+        # The decoder asks here for the zone of times that come without one; ib_async's also for
+        # the zone in which to give them.
         self.ib = SimpleNamespace(TimezoneTWS=figures.NEW_YORK.key)
+        self.defaultTimezone = UTC
 
     # -- what went wrong ---------------------------------------------------------------------
 

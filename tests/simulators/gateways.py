@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -18,8 +19,8 @@ from simulators.ib_gateway.session import Session
 from simulators.ib_gateway.settings import IbGatewaySettings
 from simulators.ib_gateway.simulated import SimulatedIbGateway, build
 from simulators.ib_gateway.wire import FrameReader, fields_of, frame
-from tests.simulators.process import ROOT
 
+ROOT = Path(__file__).parents[2]
 PUT = "SPY241115P00400000"
 ACCOUNT = "DU1000001"
 DEADLINE_S = 20.0

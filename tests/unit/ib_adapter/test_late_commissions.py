@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from ib_insync.contract import Contract
 
 from services.common.adapter.port import VenueEvent
 from services.common.domain.amounts import Money
 from services.common.domain.executions import ExecSource, Execution, Fee
+from services.ib_adapter.library import Contract
 from services.ib_adapter.telling import Telling, TellingTerms
-from services.ib_adapter.translate import Translator
 from services.ib_adapter.words import ExecutionWord
+from tests.unit.ib_adapter.scene import translator
 
 AT = datetime(2024, 11, 4, 15, 0, tzinfo=UTC)
 FEE = Fee("commission", Money(Decimal("1.00"), "USD"))
@@ -26,8 +26,7 @@ class Scene:
     def __init__(self) -> None:
         self.told: list[VenueEvent] = []
         self.now_s = 0.0
-        translator = Translator("ib", "main", lambda: AT, lambda: AT)
-        self.telling = Telling(self, translator, lambda: self.now_s, TellingTerms(1.0, 5.0))
+        self.telling = Telling(self, translator(), lambda: self.now_s, TellingTerms(1.0, 5.0))
         self.telling.open()
 
     def publish(self, *events: VenueEvent) -> None:
