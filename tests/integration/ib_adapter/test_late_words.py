@@ -100,6 +100,7 @@ async def test_a_correction_is_told_as_one_and_never_as_another_trade(
         [client] = simulated.gateway.clients.values()
         told = ["20241104 10:00:05 US/Eastern", "DU1000001", "CBOE", "SLD", "1", "8.25"]
         told += [trade.venue_order_id, "17", "0", "1", "8.25", A, "", "", "", "1"]
+        told += ["0"] if client.version >= 178 else []  # whether the price is still to be revised
         client.send(11, -1, number, *contract, corrected, *told)
         client.send(59, 1, corrected, "1.0", "USD", "0", "", "")
         await eventually(lambda: len(built.sink.executions()) == 2)
