@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from simulators.venue.accounts import Account, Position
-from simulators.venue.ledger import AccountEvent, CashMovement, LedgerEntry
+from simulators.venue.ledger import AccountEvent, CashMovement, Correction, LedgerEntry
 from simulators.venue.orders import Execution, Order, OrderEvent
 from simulators.venue.venue import Venue
 
@@ -17,6 +17,9 @@ _PLACES = 10
 def ledger_json(venue: Venue, *, with_entries: bool = False) -> dict[str, Any]:
     """Orders, executions and the books of each account; money and quantities as strings.
 
+    Executions are as they are by now: a corrected one has the id of its correction, and one that
+    was busted the quantity 0.
+
     Args:
         with_entries: Adds the append-only record itself, entry by entry.
     """
@@ -24,6 +27,7 @@ def ledger_json(venue: Venue, *, with_entries: bool = False) -> dict[str, Any]:
         "now": _plain(venue.clock.now()),
         "orders": [order_record(order) for order in venue.desk],
         "executions": [execution_record(execution) for execution in venue.ledger.executions],
+        "corrections": [correction_record(c) for c in venue.ledger.corrections],
         "account_events": [account_event_record(e) for e in venue.ledger.account_events],
         "accounts": {key: account_record(account) for key, account in venue.accounts.items()},
     }
@@ -114,6 +118,11 @@ def execution_record(execution: Execution) -> dict[str, Any]:
     }
 
 
+def correction_record(correction: Correction) -> dict[str, Any]:
+    """An execution as it is by now, and the id of the one that it takes the place of."""
+    return {**execution_record(correction.execution), "corrects": correction.corrects}
+
+
 def account_event_record(event: AccountEvent) -> dict[str, Any]:
     """One change of an account that was no trade."""
     return {name: _plain(getattr(event, name)) for name in AccountEvent.__slots__}
@@ -126,6 +135,8 @@ def _entry_record(entry: LedgerEntry) -> dict[str, Any]:
         content = {"event": _plain(record.kind), **order_record(record.order)}
     elif isinstance(record, Execution):
         content = execution_record(record)
+    elif isinstance(record, Correction):
+        content = correction_record(record)
     elif isinstance(record, AccountEvent):
         content = account_event_record(record)
         content["event"] = content.pop("kind")

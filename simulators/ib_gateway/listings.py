@@ -1,9 +1,10 @@
 """Requests for lists: open orders, completed orders, executions."""
 
-from datetime import datetime, time
+from datetime import datetime
 
 from simulators.ib_gateway.call import Call, Handler
 from simulators.ib_gateway.contracts import ib_symbol, listing_exchange, sec_type_of
+from simulators.ib_gateway.days import completed_since, executions_since
 from simulators.ib_gateway.fills import ApiFill
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.order_book import ApiOrder
@@ -18,7 +19,7 @@ _SIDES = {"BUY": Side.BUY, "BOT": Side.BUY, "SELL": Side.SELL, "SLD": Side.SELL}
 
 
 class Listings:
-    """Answers at once, from what the Gateway knows; both windows begin at New York's midnight."""
+    """Answers at once, from what the Gateway knows, as far back as `days` says."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -51,7 +52,7 @@ class Listings:
 
     def _completed(self, call: Call) -> None:
         only_api = call.args(1).flag()
-        for api_order in self._gateway.orders.completed(self._midnight()):
+        for api_order in self._gateway.orders.completed(completed_since(self._gateway.venue.now)):
             if api_order.order_id or not only_api:
                 call.session.send(*completed_order(api_order, call.session.version))
         call.session.send(102)
@@ -59,7 +60,7 @@ class Listings:
     def _executions(self, call: Call) -> None:
         wanted = _ExecutionFilter(call)
         orders = self._gateway.orders
-        for fill in orders.fills(self._midnight()):
+        for fill in orders.fills(executions_since(self._gateway.venue.now)):
             api_order = orders.find_perm_id(fill.perm_id)
             if api_order is not None and wanted.takes(api_order, fill):
                 details = exec_details(call.id, api_order, fill, call.session.version)
@@ -67,10 +68,6 @@ class Listings:
                 if fill.instrument is not None:
                     call.session.send(*commission_report(fill))
         call.session.send(55, 1, call.id)
-
-    def _midnight(self) -> datetime:
-        today = self._gateway.venue.now.astimezone(NEW_YORK).date()
-        return datetime.combine(today, time(), NEW_YORK)
 
 
 class _ExecutionFilter:

@@ -71,7 +71,7 @@ def build(
     frontend = Frontend(gateway, api, faults, log, driver)
     restarts = Restarts(gateway, frontend)
     restarts.schedule(settings.restart_at, settings.nightly)
-    verbs = GatewayVerbs(gateway, api.announcements, frontend, restarts).verbs()
+    verbs = GatewayVerbs(gateway, api, frontend, restarts).verbs()
     options = gateway_options(gateway, api.accounts)
     control = SimulatorControl(
         venue, faults, log, frontend, driver.wake, options, verbs, lambda: gateway.account_id

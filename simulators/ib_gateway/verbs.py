@@ -3,7 +3,8 @@
 from typing import Any
 
 from simulators.control.control import Verb
-from simulators.ib_gateway.announcements import Announcements
+from simulators.ib_gateway.api import GatewayApi
+from simulators.ib_gateway.execution_verbs import ExecutionVerbs
 from simulators.ib_gateway.forms import OneOrder, taking
 from simulators.ib_gateway.frontend import Frontend
 from simulators.ib_gateway.gateway import Gateway
@@ -19,16 +20,17 @@ class GatewayVerbs:
     def __init__(
         self,
         gateway: Gateway,
-        announcements: Announcements,
+        api: GatewayApi,
         frontend: Frontend,
         restarts: Restarts,
     ) -> None:
         self._gateway = gateway
-        self._announcements = announcements
+        self._announcements = api.announcements
         self._themes = (
             LifeVerbs(gateway, frontend, restarts),
             LinkVerbs(gateway),
             LossVerbs(gateway, frontend),
+            ExecutionVerbs(gateway, api.announcements, api.accounts),
         )
 
     def verbs(self) -> dict[str, Verb]:

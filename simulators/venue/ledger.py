@@ -14,6 +14,7 @@ class EntryKind(Enum):
     ORDER = "order"
     ORDER_EVENT = "order_event"
     EXECUTION = "execution"
+    CORRECTION = "correction"
     CASH = "cash"
     ACCOUNT_EVENT = "account_event"
 
@@ -74,7 +75,15 @@ class AccountEvent:
     on_qty: Decimal = Decimal(0)
 
 
-Record = Order | OrderEvent | Execution | CashMovement | AccountEvent
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """An execution that takes an earlier one's place; of one that was busted the quantity is 0."""
+
+    execution: Execution
+    corrects: str
+
+
+Record = Order | OrderEvent | Execution | Correction | CashMovement | AccountEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,7 @@ class Ledger:
     def __init__(self) -> None:
         self._entries: list[LedgerEntry] = []
         self._executions: list[Execution] = []
+        self._corrections: list[Correction] = []
         self._account_events: list[AccountEvent] = []
 
     @property
@@ -102,8 +112,13 @@ class Ledger:
 
     @property
     def executions(self) -> tuple[Execution, ...]:
-        """All fills in the order in which they happened."""
+        """All fills in the order in which they happened, corrected ones as they are by now."""
         return tuple(self._executions)
+
+    @property
+    def corrections(self) -> tuple[Correction, ...]:
+        """All corrections in the order in which they were made."""
+        return tuple(self._corrections)
 
     @property
     def account_events(self) -> tuple[AccountEvent, ...]:
@@ -123,6 +138,12 @@ class Ledger:
     def execution(self, execution: Execution) -> None:
         self._executions.append(execution)
         self._append(execution.at, EntryKind.EXECUTION, execution)
+
+    def corrected(self, at: datetime, execution: Execution, corrects: str) -> None:
+        correction = Correction(execution, corrects)
+        self._executions[execution.exec_no - 1] = execution
+        self._corrections.append(correction)
+        self._append(at, EntryKind.CORRECTION, correction)
 
     def cash(self, at: datetime, movement: CashMovement) -> None:
         self._append(at, EntryKind.CASH, movement)

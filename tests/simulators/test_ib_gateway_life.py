@@ -10,6 +10,7 @@ import pytest
 
 from simulators.control.control import BadRequest
 from simulators.ib_gateway.simulated import SimulatedIbGateway
+from simulators.venue.orders import Side
 from simulators.venue.trading_calendar import NEW_YORK
 from tests.simulators.gateways import (
     ACCOUNT,
@@ -257,12 +258,14 @@ async def test_news_of_an_account_wait_until_somebody_logs_in_there_again() -> N
         assert [m[26] for m in executed if m[0] == EXECUTION] == ["rests"]
 
 
-async def test_an_order_by_hand_is_placed_at_the_account_that_is_logged_in() -> None:
+async def test_the_controls_hand_is_that_of_the_account_that_is_logged_in() -> None:
     async with gateway() as simulated:
         simulated.control.do("login", account=LIVE)
         simulated.control.set_account(options_level=0)
-        assert simulated.venue.accounts[LIVE].options_level == 0
-        assert simulated.venue.accounts[ACCOUNT].options_level == 2
+        levels = {name: a.options_level for name, a in simulated.venue.accounts.items()}
+        assert levels == {ACCOUNT: simulated.settings.options_level, LIVE: 0}
+        order = simulated.control.place_by_hand("AAPL", Side.BUY, Decimal(1))
+        assert order.account_id == LIVE
 
 
 @pytest.mark.parametrize(
