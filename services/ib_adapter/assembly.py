@@ -17,10 +17,13 @@ from services.ib_adapter.cancels import Cancels
 from services.ib_adapter import figures
 from services.ib_adapter.contract_cache import ContractCache
 from services.ib_adapter.evidence import Evidence
+from services.ib_adapter.families import Families
+from services.ib_adapter.family_ends import FamilyEnds
 from services.ib_adapter.gateway import IbGateway, Parts
 from services.ib_adapter.market import build_market
 from services.ib_adapter.order_entry import OrderEntry
 from services.ib_adapter.order_news import OrderNews
+from services.ib_adapter.parcels import Packing
 from services.ib_adapter.requests import RequestTerms
 from services.ib_adapter.send_log import SendLog
 from services.ib_adapter.session import MARKET_DATA_TYPES, Session, SessionTerms
@@ -90,6 +93,7 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
             reads,
             entry,
             _cancels(settings, around, core, reads),
+            FamilyEnds(core.session, core.evidence),
             market,
             core.translator,
             around.send_log,
@@ -105,8 +109,10 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
 def _core(settings: IbSettings, around: Surroundings) -> _Core:
     clock = around.clock
     venue_clock = VenueClock(clock)
-    translator = Translator(settings.venue, settings.account_id, clock.now, venue_clock.now)
     evidence = Evidence(settings.client_id, clock.monotonic)
+    translator = Translator(
+        settings.venue, settings.account_id, clock.now, venue_clock.now, Families(evidence)
+    )
     telling = Telling(
         around.sink,
         translator,
@@ -141,13 +147,15 @@ def _entry(
         core.session,
         core.evidence,
         core.waiters,
-        core.cache,
+        Packing(core.cache),
         reads,
         core.translator,
         around.send_log,
+        around.pacer,
         around.clock,
         client_id=settings.client_id,
         ack_timeout_s=settings.orders.ack_timeout_s,
+        pace_s=settings.pacing.wait_max_s,
         current_epoch=around.current_epoch,
     )
 

@@ -17,9 +17,11 @@ from services.common.domain.errors import (
     Unavailable,
 )
 from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.order_terms import OrderClass
 from services.common.domain.reports import OrderReport
 from services.common.runtime.broker_calls import broker_span
 from services.common.runtime.clock import Clock
+from services.ib_adapter import brackets
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.requests import BROKER
@@ -64,7 +66,8 @@ class Cancels:
                     raise Unavailable(Reason.VENUE_UNAVAILABLE, "not sent: the connection was lost")
                 wire.require_writable()
                 last_check()
-                wire.cancel(facts.order_id)
+                for order_id in (facts.order_id, *self._twins(facts)):
+                    wire.cancel(order_id)
                 word = await waiter.heard(self._ack_timeout_s)
             finally:
                 self._waiters.close(waiter)
@@ -94,12 +97,22 @@ class Cancels:
             raise NotFound(Reason.ORDER_NOT_FOUND, f"IB has no order under {client_id}")
         if facts.is_ended:
             raise _ended(facts)
-        if facts.client_id != self._client_id or facts.order_id <= 0:
+        if not self._is_ours(facts):
             raise Refused(
                 Reason.NOT_PERMITTED,
                 f"client {facts.client_id} of the Gateway placed it, and no other can cancel it",
             )
         return facts
+
+    def _twins(self, facts: OrderFacts) -> list[int]:
+        """Numbers of live orders that end with this one by no rule of IB's that can be relied on:
+        those of an OCO. Exits of other orders end with them."""
+        refs = brackets.exit_refs(facts.order_ref, OrderClass.OCO)
+        twins = [twin for twin in map(self._evidence.of_ref, refs) if twin is not None]
+        return [t.order_id for t in twins if self._is_ours(t) and not t.is_ended]
+
+    def _is_ours(self, facts: OrderFacts) -> bool:
+        return facts.client_id == self._client_id and facts.order_id > 0
 
     def _canceling(self, facts: OrderFacts) -> OrderReport:
         """The order after the request was written: ended if it was shown so, else on its way."""

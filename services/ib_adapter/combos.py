@@ -54,9 +54,10 @@ def bag_of(combo: OptionCombo, legs: Iterable[Contract]) -> Contract:
     )
 
 
-def ratios(contract: Contract) -> dict[int, int]:
+def ratios(contract: Contract | None) -> dict[int, int]:
     """Contracts of each leg in a unit, by the leg's number."""
-    return {leg.conId: leg.ratio for leg in contract.comboLegs or ()}
+    legs = () if contract is None else contract.comboLegs or ()
+    return {leg.conId: leg.ratio for leg in legs}
 
 
 def has_same_legs(one: Contract, other: Contract) -> bool:

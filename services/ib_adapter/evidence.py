@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
@@ -22,108 +21,17 @@ import structlog
 from services.common.domain.errors import Cause
 from services.common.domain.executions import Side
 from services.common.domain.order_spec import OrderSpec, PlacementId
-from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
-from services.ib_adapter import combos, statuses
-from services.ib_adapter.library import Contract, Order
+from services.common.domain.order_status import TERMINAL
+from services.ib_adapter import brackets, combos, statuses
+from services.ib_adapter.order_facts import OrderFacts, take_status, take_terms
 from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
+
+__all__ = ["Evidence", "OrderFacts"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
 ORDERS_MAX: Final = 20_000
-_ACTIONS: Final = {"BUY": Side.BUY, "SELL": Side.SELL, "SSHORT": Side.SELL}
 _SIDES: Final = {"BOT": Side.BUY, "SLD": Side.SELL}
-
-
-@dataclass(slots=True, eq=False)
-class OrderFacts:
-    """One order, as far as it was told. `order_id` is 0 where only the permId is known.
-
-    `refusal` is the Gateway's word that it did not take the order, until a later word says that it
-    did; `was_accepted`: it worked at some time, so that what is refused of it is something else.
-    `shown_filled` is what orders and statuses have told, `executed` what executions have, by the
-    number of their contract; that of a multi-leg order itself has the number 0. `whole` is contract
-    and order as openOrder showed them last, while the order lives.
-    """
-
-    perm_id: int
-    order_ref: str = ""
-    order_id: int = 0
-    client_id: int = 0
-    account: str = ""
-    contract: Contract | None = None
-    side: Side | None = None
-    order_qty: Decimal | None = None
-    order_type: str = ""
-    time_in_force: str = ""
-    limit_price: Decimal | None = None
-    aux_price: Decimal | None = None
-    trail_percent: Decimal | None = None
-    outside_hours: bool = False
-    parent_order_id: int = 0
-    raw_status: str = ""
-    shown_filled: Decimal = Decimal(0)
-    executed: dict[int, Decimal] = field(default_factory=dict)
-    avg_px: Decimal | None = None
-    is_completed: bool = False
-    refusal: Cause | None = None
-    was_accepted: bool = False
-    note: str = ""
-    whole: tuple[Contract, Order] | None = None
-    heard_at: float = 0.0
-
-    @property
-    def filled(self) -> Decimal:
-        """The filled quantity; it also counts what only executions have told."""
-        executed = self.executed
-        if combos.is_combo(self.contract):  # of a leg it is no quantity of the order
-            return max(self.shown_filled, executed.get(0, Decimal(0)))
-        return max([self.shown_filled, *executed.values()])
-
-    @property
-    def standing(self) -> tuple[OrderStatus, Signal]:
-        """Status and signal, by all that was told."""
-        if self.is_refused:
-            return OrderStatus.REJECTED, Signal.REJECTED
-        return self._shown
-
-    @property
-    def _shown(self) -> tuple[OrderStatus, Signal]:
-        return statuses.read_status(
-            self.raw_status,
-            filled=self.filled,
-            order_qty=self.order_qty,
-            is_completed=self.is_completed,
-        )
-
-    def refuse(self, cause: Cause) -> None:
-        """The Gateway says that it did not take it. One that was accepted stays what it was: then
-        something else about it was refused."""
-        if not self.was_accepted and not self.is_ended:
-            self.refusal = cause
-
-    def accept(self) -> None:
-        """It works, or worked: what was refused before this is overruled."""
-        self.was_accepted, self.refusal = True, None
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether it is shown as Inactive and was refused: by IB's word rejected, and no end, since
-        what is Inactive can become active."""
-        return self.refusal is not None and self._shown[0] is OrderStatus.SUSPENDED
-
-    @property
-    def is_ended(self) -> bool:
-        """Whether the venue has told its end."""
-        return self._shown[0] in TERMINAL
-
-    def is_of(self, account: str) -> bool:
-        """Whether it is an order of this account. A status alone does not tell whose it is."""
-        return self.account == account or (not self.account and bool(self.order_ref))
-
-    @property
-    def is_proven(self) -> bool:
-        """Whether IB has it, or had it: the Gateway alone is not enough."""
-        return bool(self.filled) or self.raw_status not in statuses.UNPROVEN
 
 
 class Evidence:
@@ -152,6 +60,16 @@ class Evidence:
     def sending(self, client_id: str) -> None:
         """An order is about to go out: from here on it may come up at any time."""
         self._written_at.setdefault(client_id, math.inf)
+
+    def sent_as(self, facts: OrderFacts) -> OrderSpec | None:
+        """What this process sent an order as; None if it did not."""
+        spec = self._sent.get(facts.order_id) if facts.client_id == self._client_id else None
+        return spec if spec is not None and spec.client_order_id == facts.order_ref else None
+
+    def number_of(self, client_id: str) -> int:
+        """Under which number this process sent an order last, 0 if it did not."""
+        sent = reversed(self._sent.items())
+        return next((number for number, spec in sent if spec.client_order_id == client_id), 0)
 
     def sent(self, order_id: int, spec: OrderSpec) -> None:
         """It goes out now under this number: what it is need not be told by the Gateway."""
@@ -199,9 +117,13 @@ class Evidence:
         best = live or found
         return best[-1] if best else None
 
-    def is_own(self, word: ExecutionWord) -> bool:
-        """Whether it may be an execution of an order that was placed from here."""
-        return word.client_id == self._client_id or PlacementId.parse(word.order_ref) is not None
+    def all_of_ref(self, order_ref: str) -> list[OrderFacts]:
+        """All orders under this reference."""
+        return list(self._by_ref.get(order_ref, {}).values())
+
+    def is_own(self, word: ExecutionWord | OrderFacts) -> bool:
+        """Whether it may be an order, or an execution of one, that was placed from here."""
+        return word.client_id == self._client_id or _is_placed_here(word.order_ref)
 
     # -- what is told ------------------------------------------------------------------------
 
@@ -214,6 +136,10 @@ class Evidence:
         elif order_id in self._sent:
             self._refused[order_id] = cause
         return facts
+
+    def refusal_of(self, order_id: int) -> Cause | None:
+        """Why what this process sent under a number was refused, and not shown since."""
+        return self._refused.get(order_id)
 
     def dismissed(self, order_id: int) -> None:
         """The Gateway says that it refused or canceled what was sent under a number."""
@@ -234,12 +160,12 @@ class Evidence:
         self._name(facts, word.order_ref)
         facts.account = word.account or facts.account
         if not (word.raw_status in statuses.UNPROVEN and facts.is_proven):
-            _take_terms(facts, word)  # else a change that only the Gateway has
+            take_terms(facts, word)  # else a change that only the Gateway has
         facts.note = word.note
         if word.filled is not None:
             facts.shown_filled = max(facts.shown_filled, word.filled)
         facts.is_completed = facts.is_completed or word.is_completed
-        _take_status(facts, word.raw_status)
+        take_status(facts, word.raw_status)
         if word.raw_status == facts.raw_status == "Filled" and facts.order_qty is not None:
             facts.shown_filled = max(facts.filled, facts.order_qty)  # openOrder tells no quantity
             facts.accept()
@@ -255,7 +181,7 @@ class Evidence:
         facts = self._facts(word.perm_id, word.order_id, word.client_id)
         facts.shown_filled = max(facts.shown_filled, word.filled)
         facts.avg_px = word.avg_px or facts.avg_px
-        _take_status(facts, word.raw_status)
+        take_status(facts, word.raw_status)
         return facts
 
     def take_execution(self, word: ExecutionWord) -> OrderFacts | None:
@@ -330,38 +256,5 @@ def _not_noted(_order_ref: str, _held_as: str) -> None:
     """Nobody notes it."""
 
 
-def _take_terms(facts: OrderFacts, word: OrderWord) -> None:
-    """The order as it is shown now."""
-    facts.contract = word.contract
-    facts.side = _ACTIONS.get(word.action)
-    if facts.order_qty is None or (word.order_qty and not word.is_completed):
-        facts.order_qty = word.order_qty
-    facts.order_type, facts.time_in_force = word.order_type, word.time_in_force
-    facts.limit_price, facts.aux_price = word.limit_price, word.aux_price
-    facts.trail_percent, facts.outside_hours = word.trail_percent, word.outside_hours
-    facts.parent_order_id = word.parent_order_id or facts.parent_order_id
-    facts.whole = None if word.whole is None else (word.contract, word.whole)
-
-
-def _take_status(facts: OrderFacts, raw_status: str) -> None:
-    """A later status, unless it would undo an end: those come twice and late.
-
-    A refusal is no end: it is overruled by any sign that IB works on the order.
-    """
-    if raw_status in statuses.UNPROVEN and facts.raw_status == "Inactive":
-        facts.refusal = None
-    status, signal = statuses.read_status(
-        raw_status,
-        filled=facts.filled,
-        order_qty=facts.order_qty,
-        is_completed=facts.is_completed,
-    )
-    if facts.raw_status and facts.is_ended and status not in TERMINAL:
-        return
-    if raw_status in statuses.UNPROVEN and facts.is_proven:
-        return
-    if facts.raw_status == "Filled" and raw_status != "Filled":
-        return
-    facts.raw_status = raw_status
-    if facts.filled or (signal is Signal.ACKNOWLEDGED and facts.is_proven):
-        facts.accept()
+def _is_placed_here(order_ref: str) -> bool:
+    return PlacementId.parse(brackets.head_of(order_ref)) is not None

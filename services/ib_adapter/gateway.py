@@ -36,6 +36,7 @@ from services.common.runtime.clock import Clock
 from services.common.runtime.tasks import TaskOwner
 from services.ib_adapter.cancels import Cancels
 from services.ib_adapter.codes import OrderEffect, Said
+from services.ib_adapter.family_ends import FamilyEnds
 from services.ib_adapter.market import Market
 from services.ib_adapter.market_gateway import MarketGateway
 from services.ib_adapter.order_entry import OrderEntry
@@ -72,6 +73,7 @@ class Parts:
     reads: VenueReads
     entry: OrderEntry
     cancels: Cancels
+    family_ends: FamilyEnds
     market: Market
     translator: Translator
     send_log: SendLog
@@ -103,6 +105,7 @@ class IbGateway(MarketGateway):
         self._look_ups = TaskOwner("ib look-ups", lambda _name, _error: None)
         parts.session.call_on_change(self._changed)
         parts.news.on_late_refusal = self._refused_late
+        parts.news.on_refused = parts.family_ends.refused
 
     @property
     def venue(self) -> str:

@@ -2,7 +2,8 @@
 
 The way of a submit: everything that waits first (contract, pacer, the send log's sync), then
 without any wait: in sync still, nothing before it in the socket's buffer, the caller's last check,
-the bytes. From the log's sync on the id counts as sent, whatever happens to this process; only its
+the bytes. An order with exits is several, numbered, logged and written as one.
+From the log's sync on the id counts as sent, whatever happens to this process; only its
 own durable word that nothing was written takes that back.
 """
 
@@ -13,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from services.common.adapter.pacer import Pacer, Priority
 from services.common.adapter.port import LastCheck
 from services.common.domain.errors import (
     OutcomeUnknown,
@@ -26,12 +28,9 @@ from services.common.domain.order_spec import OrderSpec
 from services.common.domain.reports import OrderReport
 from services.common.runtime.broker_calls import broker_span
 from services.common.runtime.clock import Clock
-from services.ib_adapter import figures
 from services.ib_adapter.codes import OrderEffect, Said
-from services.ib_adapter.contract_cache import ContractCache
 from services.ib_adapter.evidence import Evidence, OrderFacts
-from services.ib_adapter.library import Contract
-from services.ib_adapter.order_writing import check_ticks, ib_order
+from services.ib_adapter.parcels import Packing, Parcel
 from services.ib_adapter.requests import BROKER
 from services.ib_adapter.send_log import ORDER_ID_MAX, Send, SendLog
 from services.ib_adapter.session import Session
@@ -62,26 +61,30 @@ class OrderEntry:
         session: Session,
         evidence: Evidence,
         waiters: Waiters,
-        cache: ContractCache,
+        packing: Packing,
         reads: VenueReads,
         translator: Translator,
         send_log: SendLog,
+        pacer: Pacer,
         clock: Clock,
         *,
         client_id: int,
         ack_timeout_s: float,
+        pace_s: float,
         current_epoch: Callable[[], int],
     ) -> None:
         self._session = session
         self._evidence = evidence
         self._waiters = waiters
-        self._cache = cache
+        self._packing = packing
         self._reads = reads
         self._translator = translator
         self._send_log = send_log
+        self._pacer = pacer
         self._clock = clock
         self._client_id = client_id
         self._ack_timeout_s = ack_timeout_s
+        self._pace_s = pace_s
         self._current_epoch = current_epoch
 
     # -- submit ----------------------------------------------------------------------------
@@ -90,19 +93,20 @@ class OrderEntry:
         """See `VenueGateway.submit`."""
         self._session.ready_wire()
         self._send_log.require_working()
-        order = ib_order(spec, self._session.account)
+        parcel = self._packing.orders(spec, self._session.account)
         known = self._evidence.of_ref(spec.client_order_id)
         if known is not None:
             return await self._answer_earlier(spec, None)
-        contract = await self._contract(spec)
+        parcel.contract = await self._packing.contract(spec)
+        for _ in parcel.orders[1:]:  # the first one is paced already
+            await self._pacer.take(Priority.SUBMIT, within_s=self._pace_s)
         wire = self._session.ready_wire()
-        order_id = self._new_order_id()
-        self._evidence.sending(spec.client_order_id)
-        earlier = await self._begin(spec, order_id)
+        parcel.number(self._new_order_id)
+        earlier = await self._begin(parcel)
         if earlier is not None:
             return await self._answer_earlier(spec, earlier)
         with broker_span(BROKER, "placeOrder", clock=self._clock) as call:
-            waiter = self._waiters.open(order_id, Purpose.SUBMIT)
+            waiter = self._waiters.open(parcel.order_ids[0], Purpose.SUBMIT)
             try:
                 try:
                     if self._session.ready_wire() is not wire:
@@ -112,26 +116,17 @@ class OrderEntry:
                     wire.require_writable()
                     last_check()
                 except TandemError:
-                    await self._withdraw(spec)
+                    await self._withdraw(parcel)
                     raise
-                self._evidence.sent(order_id, spec)
-                wire.place(order_id, contract, order)
+                for order_id, part in zip(parcel.order_ids, parcel.specs, strict=True):
+                    self._evidence.sent(order_id, part)
+                wire.place_together(parcel.contract, parcel.numbered())
                 word = await waiter.heard(self._ack_timeout_s)
             finally:
                 self._waiters.close(waiter)
             if isinstance(word, Said):
                 call.failed(str(word.code))
-        return self._meaning(spec, waiter, word)
-
-    async def _contract(self, spec: OrderSpec) -> Contract:
-        try:
-            contract = await self._cache.contract(spec.single)
-            details = await self._cache.details(spec.single)
-            check_ticks(spec, figures.decimal(details.minTick))
-            return contract
-        except ReadFailed as error:
-            text = f"not sent: the contract could not be looked up: {error.message}"
-            raise Unavailable(error.reason, text, retry_after_s=error.retry_after_s) from error
+        return self._meaning(parcel, waiter, word)
 
     def _new_order_id(self) -> int:
         """A number above all that were ever used: a session begins above the log's highest."""
@@ -154,33 +149,46 @@ class OrderEntry:
             client_id=self._client_id,
         )
 
-    async def _begin(self, spec: OrderSpec, order_id: int) -> Send | None:
-        """Note the send; the earlier one, if there was one."""
+    async def _begin(self, parcel: Parcel) -> Send | None:
+        """Note the sends, all at once; the earlier one, if there was one."""
+        for client_id in parcel.client_ids:
+            self._evidence.sending(client_id)
+        rows = map(self._row, parcel.specs, parcel.order_ids)
         try:
-            earlier = await self._send_log.begin(self._row(spec, order_id))
+            earlier = await self._send_log.begin(*rows)
         except TandemError:
-            self._evidence.not_sent(spec.client_order_id)
+            self._not_sent(parcel)
             raise
         if earlier is not None:
-            self._evidence.not_sent(spec.client_order_id)
+            self._not_sent(parcel)
         return earlier
 
-    async def _withdraw(self, spec: OrderSpec) -> None:
-        """Take back what the log says of a send that was not written."""
-        self._evidence.not_sent(spec.client_order_id)
+    async def _withdraw(self, parcel: Parcel) -> None:
+        """Take back what the log says of sends that were not written."""
+        self._not_sent(parcel)
         try:
-            await self._send_log.withdraw(spec.client_order_id)
+            await self._send_log.withdraw(*parcel.client_ids)
         except TandemError as error:
             # Nothing was written all the same; the log goes on saying that it may have been.
-            _log.error("send_not_withdrawn", client_id=spec.client_order_id, error=error.message)
+            client_id = parcel.client_ids[0]
+            _log.error("send_not_withdrawn", client_id=client_id, error=error.message)
 
-    def _meaning(self, spec: OrderSpec, waiter: Waiter, word: Word | None) -> OrderReport:
+    def _not_sent(self, parcel: Parcel) -> None:
+        for client_id in parcel.client_ids:
+            self._evidence.not_sent(client_id)
+
+    def _meaning(self, parcel: Parcel, waiter: Waiter, word: Word | None) -> OrderReport:
+        spec = parcel.specs[0]
         if isinstance(word, OrderFacts):
             return self._translator.report(word)
         if isinstance(word, Said):
             if word.effect is OrderEffect.REJECTED:
                 return self._translator.refused(spec, word.cause)
             if word.effect is OrderEffect.CANCELED:
+                refusals = map(self._evidence.refusal_of, parcel.order_ids[1:])
+                refused = next((cause for cause in refusals if cause is not None), None)
+                if refused is not None:  # and with that exit all of it: see `family_ends`
+                    return self._translator.refused(spec, refused)
                 return self._translator.refused(spec, word.cause, canceled=True)
             raise OutcomeUnknown(f"sent; {word}")
         if isinstance(word, Lost):

@@ -10,7 +10,7 @@ import structlog
 
 from services.common.domain.executions import ExecSource, Fee
 from services.common.domain.order_spec import OrderSpec
-from services.ib_adapter import contracts
+from services.ib_adapter import combos, contracts
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.figures import Unreadable
@@ -23,14 +23,15 @@ _log = structlog.stdlib.get_logger(__name__)
 
 LEFT_OUT_MAX: Final = 20_000
 
-OnLateRefusal = Callable[[OrderSpec, Said], None]
+OnRefused = Callable[[OrderSpec, Said], None]
 
 
 class OrderNews:
     """Takes facts about the orders of one account; `account` is "" until it is known.
 
     `on_late_refusal` is called for a refusal of an order that nobody waits for any more: it is to
-    be looked up before it is believed. Used on the event loop's thread only.
+    be looked up before it is believed; `on_refused` for each of an order that was never accepted.
+    Used on the event loop's thread only.
     """
 
     def __init__(
@@ -49,7 +50,8 @@ class OrderNews:
         self._client_id = client_id
         self._left_out: OrderedDict[str, None] = OrderedDict()
         self.account = ""
-        self.on_late_refusal: OnLateRefusal | None = None
+        self.on_late_refusal: OnRefused | None = None
+        self.on_refused: OnRefused | None = None
 
     def on_order(self, word: OrderWord) -> None:
         """See `News`."""
@@ -81,6 +83,8 @@ class OrderNews:
                 raise
             if word.exec_id not in self._left_out:
                 _log.warning("execution_left_out", exec_id=word.exec_id, error=str(error))
+        if combos.is_combo(word.contract) and self.evidence.is_own(word):
+            return False  # its legs are told
         keep(self._left_out, word.exec_id, None, LEFT_OUT_MAX)
         self.telling.settle(str(word.perm_id), word.cum_qty or word.last_qty)
         return False
@@ -102,7 +106,11 @@ class OrderNews:
         if said.effect in (OrderEffect.REJECTED, OrderEffect.CANCELED):
             self.evidence.dismissed(said.ref_id)
         if said.effect is OrderEffect.REJECTED:
-            self._shown(self.evidence.refuse(said.ref_id, said.cause))
+            refused = self.evidence.refuse(said.ref_id, said.cause)
+            self._shown(refused)
+            is_new = refused is None or refused.refusal is not None
+            if is_new and self.on_refused is not None:
+                self.on_refused(spec, said)
         if not self.waiters.said(said):
             self._said_late(spec, said, facts)
 
@@ -120,6 +128,8 @@ class OrderNews:
             return
         if facts.order_qty is None and not facts.is_completed:
             return  # a status or an execution alone: the order itself is still to be shown
+        if combos.is_combo(facts.contract) and self.evidence.is_own(facts):
+            self.telling.expect_legs(str(facts.perm_id), combos.ratios(facts.contract))
         self.telling.hear_report(self._translator.report(facts))
         if facts.client_id == self._client_id:
             self.waiters.shown(facts)

@@ -42,8 +42,10 @@ class Reached:
         self._settled: OrderedDict[str, Decimal] = OrderedDict()
 
     def expect_legs(self, venue_order_id: str, ratios: Mapping[int, int]) -> None:
-        """It is a multi-leg order, with so many contracts of each leg in a unit."""
-        _keep(self._ratios, venue_order_id, ratios)
+        """It is a multi-leg order, with so many contracts of each leg in a unit; if it shows no
+        legs, it is counted as any other."""
+        if ratios:
+            _keep(self._ratios, venue_order_id, ratios)
 
     def tell(self, venue_order_id: str, part: Part) -> None:
         """An execution was told; a correction takes the place of what it corrects."""

@@ -10,6 +10,8 @@ adapter's own durable word that nothing was written (`withdraw`).
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -177,12 +179,21 @@ class SendLog:
         except OutcomeUnknown as error:
             raise Unavailable(error.reason, error.message) from error
 
-    async def withdraw(self, placement_id: str) -> None:
-        """Note that a send that was begun did not happen: nothing was written, or will be.
+    async def withdraw(self, *placement_ids: str) -> None:
+        """Note that sends that were begun did not happen: nothing was written, or will be.
 
-        Durable on return. Raises as `begin` does; the id then stays one that may have been sent.
+        Durable on return. Raises as `begin` does; the ids then stay such as may have been sent.
         """
-        await self._write("UPDATE send SET not_sent = 1 WHERE placement_id = ?", (placement_id,))
+        await self._write(
+            "UPDATE send SET not_sent = 1 WHERE placement_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(placement_ids),),
+        )
+
+    async def use(self, order_id: int) -> None:
+        """Note that a number was used for what is no order, durable on return: no order may have
+        it. Raises as `begin`."""
+        self._high_water = max(self._high_water, order_id)
+        await self._write("UPDATE high_water SET order_id = max(order_id, ?)", (order_id,))
 
     async def note_held(self, placement_id: str, held_as: str) -> None:
         """Note that the Gateway has an order and may hand it on to IB, or ("") no longer does.
@@ -200,11 +211,18 @@ class SendLog:
         except OutcomeUnknown as error:
             raise Unavailable(error.reason, error.message) from error
 
+    async def has_any(self, prefix: str) -> bool:
+        """Whether any id that begins so, and goes on, may have been sent. Raises as `begin`."""
+        try:
+            return await self._writer.run(lambda: self._has_any(prefix))
+        except OutcomeUnknown as error:
+            raise Unavailable(error.reason, error.message) from error
+
     def close(self) -> None:
         """Release the file, after the write that runs, if any. Blocks."""
         self._writer.close(self._connection.close)
 
-    async def _write(self, statement: str, values: tuple[str, ...]) -> None:
+    async def _write(self, statement: str, values: tuple[str | int, ...]) -> None:
         try:
             await self._writer.run(
                 lambda: self._writer.persist(lambda: self._connection.execute(statement, values))
@@ -245,6 +263,16 @@ class SendLog:
             self._connection.execute(
                 "UPDATE high_water SET order_id = max(order_id, ?)", (send.order_id,)
             )
+
+    def _has_any(self, prefix: str) -> bool:
+        behind = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        row = self._writer.persist(
+            lambda: self._connection.execute(
+                "SELECT 1 FROM send WHERE placement_id > ? AND placement_id < ? AND not_sent = 0",
+                (prefix, behind),
+            ).fetchone()
+        )
+        return row is not None
 
     def _find(self, placement_id: str) -> Send | None:
         row = self._writer.persist(

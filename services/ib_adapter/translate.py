@@ -23,7 +23,9 @@ from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import AccountMode, Balance, OrderReport, VenuePosition
 from services.ib_adapter import contracts, figures
 from services.ib_adapter.account_words import Holding, Value
+from services.ib_adapter.brackets import head_of
 from services.ib_adapter.evidence import OrderFacts
+from services.ib_adapter.families import Families, asked_family
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.order_reading import asked_terms, read_terms
 from services.ib_adapter.translate_account import read_balance, read_positions
@@ -43,16 +45,20 @@ class Translator:
         account_id: str,
         now: Callable[[], datetime],
         venue_now: Callable[[], datetime | None],
+        families: Families,
     ) -> None:
         self._venue = venue
         self._account_id = account_id
         self._now = now
         self._venue_now = venue_now
+        self._families = families
 
     def report(self, facts: OrderFacts) -> OrderReport:
         """The order as it was told so far."""
         status, signal = facts.standing
         contract = facts.contract
+        instrument = None if contract is None else contracts.instrument_or_none(contract)
+        terms = {"instrument": instrument} | self._families.terms_of(facts)
         return OrderReport(
             venue=self._venue,
             account_id=self._account_id,
@@ -63,16 +69,18 @@ class Translator:
             raw_status=facts.raw_status,
             cum_qty=facts.filled,
             times=self._times(None),
-            instrument=None if contract is None else contracts.instrument_or_none(contract),
             side=facts.side,
             order_qty=facts.order_qty,
             avg_px=facts.avg_px,
             cause=facts.refusal or _noted(facts, signal),
+            parent=self._families.parent_of(facts),
+            **terms,
             **read_terms(facts).as_terms(),
         )
 
     def refused(self, spec: OrderSpec, cause: Cause, *, canceled: bool = False) -> OrderReport:
         """The report of an order that the Gateway did not take, in its own words."""
+        head = head_of(spec.client_order_id)
         return OrderReport(
             venue=self._venue,
             account_id=self._account_id,
@@ -88,13 +96,16 @@ class Translator:
             order_qty=spec.order_qty,
             position_intent=spec.position_intent,
             cause=cause,
+            parent="" if head == spec.client_order_id else self._families.id_of(head),
+            **asked_family(spec),
             **asked_terms(spec),
         )
 
     def execution(
         self, word: ExecutionWord, source: ExecSource, *, corrects: str = "", fee: Fee | None = None
     ) -> Execution:
-        """An execution; `corrects` is the id of the earlier one that it takes the place of.
+        """An execution; `corrects` is the id of the earlier one that it takes the place of. That of
+        an exit is told under the id of the order that it belongs to.
 
         Raises Unreadable for a side or an instrument that has no name here.
         """
@@ -106,7 +117,7 @@ class Translator:
             account_id=self._account_id,
             exec_id=word.exec_id,
             venue_order_id=str(word.perm_id),
-            client_id=word.order_ref,
+            client_id=head_of(word.order_ref),
             instrument=contracts.instrument_of(word.contract),
             side=side,
             last_qty=word.last_qty,

@@ -23,7 +23,7 @@ from services.common.domain.reports import (
     VenuePosition,
 )
 from services.common.runtime.clock import Clock
-from services.ib_adapter import contracts, figures
+from services.ib_adapter import brackets, contracts, figures
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.send_log import Send, SendLog
@@ -128,7 +128,26 @@ class VenueReads:
             return f"the Gateway had it as {held_as}, and may hand it on to IB"
         if send is None or send.not_sent:
             return self._why_unlogged(client_id)
-        return self._why_may_land(send)
+        return await self._why_in_parts(send) or self._why_may_land(send)
+
+    async def _why_in_parts(self, send: Send) -> str:
+        """Of an order with exits a part may be there, or wait in the Gateway for the others: until
+        all of it was written on this session nobody can tell."""
+        head = brackets.head_of(send.placement_id)
+        known = self._evidence.of_ref(head)
+        if known is not None and known.is_proven:
+            return ""
+        for ref in brackets.exit_refs(head):
+            exit_ = self._evidence.of_ref(ref)
+            if exit_ is not None and not exit_.is_ended:
+                return f"its exit {ref} is {exit_.raw_status} at IB"
+        if self._evidence.written_at(head) >= self._session.in_sync_since:
+            return ""
+        try:
+            has_exits = await self._send_log.has_any(f"{head}{brackets.MARK}")
+        except Unavailable as error:
+            raise ReadFailed(error.message, reason=error.reason) from error
+        return "a part of it may be in the Gateway, which had not all of it" if has_exits else ""
 
     def _why_unlogged(self, client_id: str) -> str:
         """Of what was sent before the log was created it knows nothing, and nobody says when an id

@@ -12,8 +12,9 @@ news.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 from services.common.domain.errors import Reason, Unavailable
@@ -130,6 +131,12 @@ class Wire:
         """Write an order. The bytes are with the operating system when it returns."""
         self._client.placeOrder(order_id, contract, order)
 
+    def place_together(self, contract: Contract, orders: Sequence[tuple[int, Order]]) -> None:
+        """Write orders in a contract, all in one piece; none, if one of them can't be encoded."""
+        with self._client.in_one_piece():
+            for order_id, order in orders:
+                self._client.placeOrder(order_id, contract, order)
+
     def cancel(self, order_id: int) -> None:
         """Write a cancel."""
         self._client.cancelOrder(order_id)
@@ -159,6 +166,18 @@ class _Client(LibraryClient):  # type: ignore[misc]
         self._ears = ears
         self._gone = gone
         self.decoder = _Decoder(ears)
+
+    @contextlib.contextmanager
+    def in_one_piece(self) -> Iterator[None]:
+        """Keep back what is sent in here, and write it in one call at the end."""
+        pieces: list[bytes] = []
+        send = self.conn.sendMsg
+        self.conn.sendMsg = pieces.append
+        try:
+            yield
+        finally:
+            self.conn.sendMsg = send
+        send(b"".join(pieces))
 
     def _onSocketHasData(self, data: bytes) -> None:
         try:

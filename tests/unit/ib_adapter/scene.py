@@ -12,6 +12,8 @@ from services.common.domain.executions import Execution
 from services.common.domain.occ import parse_occ
 from services.common.domain.reports import OrderReport
 from services.ib_adapter import contracts
+from services.ib_adapter.evidence import Evidence
+from services.ib_adapter.families import Families
 from services.ib_adapter.library import Contract
 from services.ib_adapter.translate import Translator
 from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
@@ -71,8 +73,9 @@ def execution_word(exec_id: str = "x.1.01", cum: str = "1", **changed: Any) -> E
     return replace(word, **changed)
 
 
-def translator() -> Translator:
-    return Translator("ib", "main", lambda: NOW, lambda: NOW)
+def translator(evidence: Evidence | None = None) -> Translator:
+    heard = evidence or Evidence(OURS, lambda: 0.0)
+    return Translator("ib", "main", lambda: NOW, lambda: NOW, Families(heard))
 
 
 class Ticking:
