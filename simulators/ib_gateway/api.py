@@ -7,6 +7,7 @@ from simulators.ib_gateway.announcements import Announcements
 from simulators.ib_gateway.call import Call, Handler
 from simulators.ib_gateway.contract_requests import ContractRequests
 from simulators.ib_gateway.gateway import Gateway
+from simulators.ib_gateway.history import HistoricalData
 from simulators.ib_gateway.listings import Listings
 from simulators.ib_gateway.manual_orders import ManualOrders
 from simulators.ib_gateway.market_data import MarketData
@@ -30,6 +31,7 @@ class GatewayApi:
             **AccountRequests(gateway, self.accounts).handlers(),
             **ContractRequests(gateway).handlers(),
             **Listings(gateway).handlers(),
+            **HistoricalData(gateway).handlers(),
             **MarketData(gateway).handlers(),
             **OrderEntry(gateway, self.announcements, self.run).handlers(),
         }

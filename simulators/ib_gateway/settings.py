@@ -40,7 +40,8 @@ class IbGatewaySettings:
     messages_per_s: what a client may send; 0 switches it off.
     chains: whether shares have option chains besides the contracts that are quoted.
     market_data_lines: how many streams of quotes all clients may have together.
-    history_pacing: whether too many requests for bars are refused.
+    history_pacing: of which requests for bars too many are refused: "small_bars" (30 s or less),
+    "all_bars" or "off".
     restart_at: the time of day in New York at which it restarts as `nightly` says; None: never.
     """
 
@@ -58,4 +59,4 @@ class IbGatewaySettings:
     venue: VenueSettings = field(default=IB_VENUE)
     chains: bool = True
     market_data_lines: int = 100
-    history_pacing: bool = True
+    history_pacing: str = "small_bars"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
@@ -45,15 +46,65 @@ class Line:
     told: Told = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Growing:
+    """A bar that is not over; prices in dollars."""
+
+    at: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: int = 0
+    count: int = 0
+    value: float = 0.0
+
+    def trade(self, px: float, volume: int) -> None:
+        """Adds a trade."""
+        self.high, self.low, self.close = max(self.high, px), min(self.low, px), px
+        self.volume += volume
+        self.count += 1
+        self.value += px * volume
+
+
+@dataclass(slots=True)
+class BarStream:
+    """Bars that are kept up to date. offset: what the kind of price is beside the middle, in half
+    spreads; size_s: 0 for a day. is_real_time: bars of five seconds, each sent once it is over.
+    """
+
+    instrument: Instrument
+    size_s: int
+    offset: int
+    is_traded: bool
+    is_real_time: bool = False
+    in_seconds: bool = False
+    bar: Growing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TickStream:
+    """Single ticks: 1 and 2 trades, 3 quotes, 4 the middle of them."""
+
+    instrument: Instrument
+    kind: int
+
+
 class Subscriptions:
     """By kind, then by request id."""
 
     def __init__(self) -> None:
         self.lines: dict[int, Line] = {}
+        self.bars: dict[int, BarStream] = {}
+        self.real_time: dict[int, BarStream] = {}
+        self.ticks: dict[int, TickStream] = {}
 
     def lose_market_data(self) -> None:
         """After 1101 no quotes and bars come any more until they are asked for again."""
         self.lines.clear()
+        self.bars.clear()
+        self.real_time.clear()
+        self.ticks.clear()
 
 
 def changed(before: Mapping[_K, _V], now: Mapping[_K, _V]) -> dict[_K, _V]:

@@ -153,6 +153,10 @@ class Floor:
         self._rhythms.append((next_after, run))
         self._plan_rhythm(next_after, run)
 
+    def run_at(self, due: datetime, run: Callable[[], None]) -> None:
+        """Runs it once, at that market time."""
+        self._timetable.at(due, run)
+
     def suspend(self, order: Order) -> None:
         """Keeps an order out of the market."""
         self._stalled.add(order.venue_order_id)

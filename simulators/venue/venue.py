@@ -96,6 +96,10 @@ class Venue:
         """
         self._floor.repeat(next_after, run)
 
+    def run_at(self, due: datetime, run: Callable[[], None]) -> None:
+        """Runs it once, at that market time; if the clock is set back, as long after as before."""
+        self._floor.run_at(due, run)
+
     def take_quotes(self, quotes: Iterable[Quote]) -> None:
         """Makes these good quotes of listed symbols the current ones, from inside `repeat`."""
         self._floor.take_quotes(quotes)
