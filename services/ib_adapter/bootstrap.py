@@ -18,7 +18,7 @@ from services.common.adapter.hosting import (
     open_store_pool,
     serve,
 )
-from services.common.domain.order_terms import OrderType, TimeInForce
+from services.common.domain.order_terms import OrderClass, OrderType, TimeInForce
 from services.common.runtime.errors import StartupError
 from services.common.runtime.shutdown import Lifecycle
 from services.ib_adapter.assembly import Surroundings, build_gateway
@@ -27,6 +27,8 @@ from services.ib_adapter.send_log import SendLog, SendLogUnusable
 from services.ib_adapter.settings import IbSettings
 
 SERVICE: Final = "tandem-ib-adapter"
+
+_CLASSES: Final = (OrderClass.SIMPLE, OrderClass.BRACKET, OrderClass.OCO, OrderClass.OTO)
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -92,8 +94,9 @@ def _gateway(host: Host, settings: IbSettings, send_log: SendLog) -> IbGateway:
 
 def _capabilities(settings: IbSettings) -> Capabilities:
     return Capabilities(
-        order_types=(OrderType.MARKET, OrderType.LIMIT),
-        times_in_force=(TimeInForce.DAY, TimeInForce.GTC),
+        order_types=tuple(OrderType),
+        times_in_force=tuple(TimeInForce),
+        order_classes=_CLASSES,
         enforces_unique_ids=False,
         fractional_quantities=False,
         entitlements=(f"market_data={settings.data.kind}",),

@@ -10,7 +10,12 @@ _NEXT: Final = "the IB adapter does market and limit, day and gtc, single orders
 _API: Final = "Interactive Brokers' documents, TWS API"
 
 IB: Final[Matrix] = {
-    **claimed("type.market", "type.limit", "tif.day", "tif.gtc", "class.simple"),
+    **claimed(
+        *("type.market", "type.limit", "type.stop", "type.stop_limit", "type.trailing_stop"),
+        *("tif.day", "tif.gtc", "tif.ioc", "tif.fok", "tif.opg", "tif.cls"),
+        *("class.simple", "class.bracket", "class.oco", "class.oto"),
+        *("extended_hours", "option_ioc"),
+    ),
     **claimed(
         "rpc.GetCapabilities",
         "rpc.GetStatus",
@@ -31,16 +36,6 @@ IB: Final[Matrix] = {
     ),
     **later(
         _NEXT,
-        "type.stop",
-        "type.stop_limit",
-        "type.trailing_stop",
-        "tif.ioc",
-        "tif.fok",
-        "tif.opg",
-        "tif.cls",
-        "class.bracket",
-        "class.oco",
-        "class.oto",
         "class.multi_leg",
         "rpc.PreviewOrder",
         "rpc.ReplaceOrder",
@@ -54,11 +49,8 @@ IB: Final[Matrix] = {
         "rpc.GetMarketCalendar",
         "rpc.StreamQuotes",
         "rpc.FenceOrder",
-        "fractional",
-        "extended_hours",
         "greeks",
         "replace_in_place",
-        "option_ioc",
     ),
     **later("fees are estimated by the costs issue", "rpc.EstimateCost"),
     **later(
@@ -68,6 +60,7 @@ IB: Final[Matrix] = {
         "refuses_off_tick_prices",
         "refuses_fractions_of_contracts",
     ),
+    **rule("fractions of shares are refused through the API (10243)", _API, "fractional"),
     **rule("orders are for a quantity, cash quantities are for forex", _API, "notional"),
     **rule("an order says buy or sell, not open or close", _API, "position_intent"),
     **rule("orderRef is a label: the same one may be used again", _API, "unique_ids"),
