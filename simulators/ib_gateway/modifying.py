@@ -1,6 +1,7 @@
 """placeOrder with the id of a live order: it is changed, keeps its permId, or stays as it was."""
 
 from simulators.ib_gateway.announcements import Announcements
+from simulators.ib_gateway.combos import legs_alike
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.new_orders import NewOrders
 from simulators.ib_gateway.order_book import ApiOrder
@@ -59,7 +60,7 @@ class Modifying:
 def _check_same(found: ApiOrder, asked: PlaceOrder, anew: NewOrder) -> None:
     """Raises Problem for what can't be changed in an order."""
     was, terms = found.order.asked, found.terms
-    if (was.symbol, found.side, was.legs) != (anew.symbol, side_of(asked), anew.legs):
+    if (was.symbol, found.side) != (anew.symbol, side_of(asked)) or not legs_alike(was, anew):
         raise does_not_match()
     if terms.parent_id != asked.parent_id:
         raise does_not_match()

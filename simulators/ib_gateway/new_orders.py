@@ -1,16 +1,12 @@
 """From what a client asks for to an order of the venue's, with what ties it to others."""
 
-from simulators.ib_gateway.contracts import listing_exchange
+from simulators.ib_gateway.combos import combo_order
+from simulators.ib_gateway.contracts import listing_exchange, local_symbol_of
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.order_replies import wire_time
 from simulators.ib_gateway.order_request import PlaceOrder
 from simulators.ib_gateway.order_terms import ignores_outside_rth, venue_order
-from simulators.ib_gateway.problems import (
-    invalid,
-    missing_parent,
-    not_built_order,
-    rejected,
-)
+from simulators.ib_gateway.problems import invalid, missing_parent, rejected
 from simulators.ib_gateway.wire import text_of
 from simulators.venue import trading_calendar as calendar
 from simulators.venue.order_ties import Ties
@@ -34,7 +30,8 @@ class NewOrders:
         if not asked.contract.exchange:
             raise invalid("Missing order exchange")
         if asked.contract.sec_type == "BAG":
-            raise not_built_order("combination orders (BAG)")
+            ties = self.ties(client_id, asked)
+            return combo_order(asked, self._gateway.contract, account_id, ties)
         instrument = self._gateway.contract(asked.contract)
         return venue_order(asked, instrument, account_id, self.ties(client_id, asked))
 
@@ -62,14 +59,15 @@ class NewOrders:
         asked, found = order.asked, []
         terms = asked.tag
         assert isinstance(terms, PlaceOrder)
-        if not order.is_combo and ignores_outside_rth(terms, order.instrument):
+        if ignores_outside_rth(terms, order.instrument):
             text = "Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored"
             text = f"{text} based on the order type and destination. PlaceOrder is now processed."
             found.append((2109, text))
         if order.status is OrderStatus.ACCEPTED:
             opens = wire_time(calendar.next_open(order.submitted_at))
             exchange = listing_exchange(order.instrument)
-            what = f"{terms.action} {text_of(asked.order_qty)} {order.symbol} {exchange}"
+            symbol = local_symbol_of(order.instrument)
+            what = f"{terms.action} {text_of(asked.order_qty)} {symbol} {exchange}"
             text = f"Order Message:\n{what}\nWarning: Your order will not be placed at the exchange"
             found.append((399, f"{text} until {opens}."))
         return found

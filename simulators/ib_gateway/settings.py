@@ -47,7 +47,7 @@ class IbGatewaySettings:
 
     account: str = SIMULATED_ACCOUNT
     cash: Decimal = Decimal(100_000)
-    options_level: int = 2
+    options_level: int = 3
     start: datetime = DEFAULT_START
     seed: int = 1
     messages_per_s: int = 50

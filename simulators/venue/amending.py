@@ -29,7 +29,8 @@ class Amendments:
         """Checks what is asked for and lets it take effect later; returns the order as it is.
 
         Args:
-            asked: All that the order is to be; `order_qty` includes what has filled.
+            asked: All that the order is to be; `order_qty` includes what has filled. Its ties and
+                legs stay what they are.
             refused: Told if it can't take effect after all.
 
         Raises:
@@ -44,7 +45,7 @@ class Amendments:
             raise refusals.NotReplaceable(order.status.value)
         if asked.order_qty <= order.cum_qty:
             raise refusals.BadReplace("qty must be > filled_qty")
-        asked = replace(asked, ties=order.asked.ties)
+        asked = replace(asked, ties=order.asked.ties, legs=order.asked.legs)
         return replace(asked, position_intent=self._entry.check_amended(order, asked))
 
     def _finish(self, order: Order, asked: NewOrder, refused: Refused) -> None:

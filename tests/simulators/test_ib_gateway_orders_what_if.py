@@ -13,6 +13,10 @@ from tests.simulators.test_ib_insync import connected, put
 UNSET = "1.7976931348623157E308"
 
 
+def _terms(more: dict[str, str]) -> Any:
+    return {"lmt": "8.5", **more}
+
+
 async def asked(simulated: Any, *terms: Any, version: int = 176, **more: Any) -> Trader:
     t = Trader(await Client(simulated, version).start())
     t.place(*terms, whatIf=1, **more)
@@ -69,7 +73,7 @@ async def test_a_want_of_money_is_a_warning_with_the_figures() -> None:
 )
 async def test_what_would_be_refused_is_refused(more: dict[str, str], code: int) -> None:
     async with gateway() as simulated:
-        t = await asked(simulated, "SELL", "1", "LMT", **{"lmt": "8.5", **more})
+        t = await asked(simulated, "SELL", "1", "LMT", **_terms(more))
         assert t.client.errors() == [(1, code)]
         assert not t.client.of(OPEN_ORDER)
 
