@@ -12,34 +12,70 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Final
 
+from simulators.ib_gateway.settings import SIMULATED_ACCOUNT
 from simulators.venue import trading_calendar as calendar
 from tests.simulation.faults import at_ib
 from tests.simulation.faults.strike import Strike
 from tests.simulation.nights.stand import VENUE, Stand
 from tests.simulation.schedule import PlannedFault
 
+_LIVE_ACCOUNT: Final = "U7654321"
 _PLACE: Final = {"method": "placeOrder"}
 
 
 def _restart(s: Strike) -> None:
-    """The Gateway goes down, waits for its login, and may have forgotten which ids it has seen."""
+    """The Gateway goes down, waits for its login, may still be without IB then, and may have
+    forgotten which ids it has seen."""
+    link = s.rng.choice(({}, {"link_s": 5.0, "restored": 1101}, {"link_s": 3.0, "restored": 1102}))
     s.control.do(
         "restart",
+        **link,
         refuse_s=s.rng.choice((1.0, 5.0, 15.0)),
-        silent_s=s.rng.choice((0.0, 0.0, 6.0, 12.0)),
+        silent_s=s.rng.choice((0.0, 0.0, 6.0)),
+        login_s=s.rng.choice((0.0, 0.0, 8.0)),
         roll_back_ids=s.rng.choice((0, 3, 100)),
     )
+
+
+def _login_awaited(s: Strike) -> None:
+    """Connections are greeted and no account is given, until somebody has logged in."""
+    s.control.do("await_login", seconds=s.rng.choice((4.0, 12.0, 25.0)))
+
+
+def _live_login(s: Strike) -> None:
+    """Somebody logs in to a live account under a running adapter, and back after a while."""
+    s.control.do("login", account=_LIVE_ACCOUNT)
+    back_s = s.rng.choice((3.0, 10.0, 20.0))
+    s.later(back_s, lambda: s.control.do("login", account=SIMULATED_ACCOUNT))
+
+
+def _cut_after(s: Strike) -> None:
+    """So many orders arrive, and what else was written is lost with the connection."""
+    ends, replies = s.rng.choice(("close", "reset")), s.rng.random() < 0.3
+    s.control.do("cut_after", orders=s.rng.randint(0, 2), replies=replies, ends=ends)
+
+
+def _stall_and_cut(s: Strike) -> None:
+    """Orders are written and lost, and their ids are issued again."""
+    s.control.do("stall_and_cut", seconds=s.rng.choice((1.0, 4.0, 9.0)))
+
+
+def _two_perm_ids(s: Strike) -> None:
+    """The next change leaves two live orders under one id; often the link was lost meanwhile."""
+    s.control.do("double_modifies", times=1)
+    if s.rng.random() < 0.5:
+        at_ib.KINDS["ib.link_lost_kept"](s)
+
+
+def _pacing(s: Strike) -> None:
+    """The Gateway takes few messages for a while; who sends more is warned, then cut off."""
+    s.control.do("pacing", messages_per_s=s.rng.choice((2, 4)), excesses_max=2)
+    s.later(s.rng.choice((2.0, 6.0)), lambda: s.control.do("pacing", messages_per_s=50))
 
 
 def _roll_back(s: Strike) -> None:
     """Ids are issued again under a connection that stands."""
     s.control.do("roll_back_ids", by=s.rng.choice((1, 3, 50)))
-
-
-def _lost_before_cut(s: Strike) -> None:
-    """The next orders are swallowed, and then the connection ends."""
-    s.request(_PLACE, s.rng.randint(1, 3), kind="drop_request", ends="hang")
-    s.later(s.rng.uniform(0.5, 3.0), lambda: s.control.do("disconnect", ends="reset"))
 
 
 def _silent_drop(s: Strike) -> None:
@@ -72,6 +108,8 @@ def _stand(s: Strike) -> Stand:
 
 NEW_DAY: Final = "new day"
 RESTART: Final = "restart"
+TWO_PERM_IDS: Final = "a change gives two permIds"
+LIVE_LOGIN: Final = "logged in to a live account"
 
 KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     RESTART: _restart,
@@ -82,7 +120,12 @@ KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     "client id in use (326)": at_ib.KINDS["ib.client_id_in_use"],
     "ids issued again": _roll_back,
     "order dropped without a word": _silent_drop,
-    "orders lost before a cut": _lost_before_cut,
+    "cut after so many orders": _cut_after,
+    "stalled, then cut": _stall_and_cut,
+    TWO_PERM_IDS: _two_perm_ids,
+    "too many messages (100)": _pacing,
+    "login awaited": _login_awaited,
+    LIVE_LOGIN: _live_login,
     "half a frame": at_ib.KINDS["ib.half_frame"],
     "connection cut": at_ib.KINDS["ib.disconnect"],
     "half-dead connection": at_ib.KINDS["ib.half_dead"],
@@ -116,6 +159,9 @@ CERTAIN: Final = frozenset(
         "connection cut",
         "half-dead connection",
         "login wait",
+        "login awaited",
+        "stalled, then cut",
+        LIVE_LOGIN,
         "adapter killed",
     }
 )
@@ -145,6 +191,8 @@ class Troubles:
         control = self._stand.simulated.control
         control.clear_faults()
         control.release_events()
+        control.do("login", account=SIMULATED_ACCOUNT)
+        control.do("pacing", messages_per_s=50)
         at_ib.heal(self._stand.venue)
         self._stand.adapter.disk.on_io = None
 

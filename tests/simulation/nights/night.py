@@ -20,17 +20,25 @@ from typing import Any, Final
 from services.common.contract.convert import instrument_from_wire
 from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.domain.errors import TandemError
+from simulators.ib_gateway.settings import SIMULATED_ACCOUNT
 from simulators.venue.orders import OrderEvent
 from tests.simulation.adapter_process import ACCOUNT_ID
 from tests.simulation.checkers.finding import Finding, Kind
 from tests.simulation.nights.compare import Truth, compare
-from tests.simulation.nights.faults import CERTAIN, KINDS, NEW_DAY, RESTART, Troubles
+from tests.simulation.nights.faults import (
+    CERTAIN,
+    KINDS,
+    LIVE_LOGIN,
+    NEW_DAY,
+    RESTART,
+    TWO_PERM_IDS,
+    Troubles,
+)
 from tests.simulation.nights.orders import SYMBOLS, Wants
-from tests.simulation.nights.stand import EVENING, SETTLING_S, Stand
-from tests.simulation.nights.trader import Trader
+from tests.simulation.nights.stand import EVENING, SETTLING_S, Stand, must_not_fail
+from tests.simulation.nights.trader import NightClient, Trader
 from tests.simulation.nights.weather import Weather
 from tests.simulation.run import logs, no_collector
-from tests.simulation.soak.client import Client
 from tests.simulation.soak.follower import Follower
 from tests.simulation.soak.view import View
 from tests.simulation.virtual_loop import VirtualLoop
@@ -119,7 +127,7 @@ class Night:
         self._venue = stand.simulated.venue
         self._venue.subscribe(self._record)
         trader = stand.trader
-        self._client = trader.run(Client, stand.network, stand.rng("client"))
+        self._client = trader.run(NightClient, stand.network, stand.rng("client"))
         follower = Follower(self._client, self._view, stand.rng("follower"))
         self._trader = Trader(self._client, self._view, stand.rng("trader"), stand.clock.now)
         self._wants = Wants(stand.rng("orders"), self._venue)
@@ -127,7 +135,8 @@ class Night:
         self._weather = Weather(stand, self._troubles, self._now)
         stand.start()
         trader.spawn(follower.run(), "follower")
-        asyncio.get_running_loop().create_task(self._weather.run())
+        looking = asyncio.get_running_loop().create_task(self._weather.run())
+        looking.add_done_callback(must_not_fail)
 
     def _record(self, event: OrderEvent) -> None:
         """Keep an order's history at the venue, should it be asked for."""
@@ -243,20 +252,31 @@ class Night:
         assert self._stand is not None
         control = self._stand.simulated.control
         unknown = await self._unknown()
-        truth = Truth(control.ledger(), self._remembers_since, self._forgot_at_s, self._histories)
+        truth = Truth(
+            control.ledger(),
+            self._remembers_since,
+            self._forgot_at_s,
+            self._histories,
+            may_double=bool(self._troubles.struck[TWO_PERM_IDS]),
+        )
         verdict = compare(truth, self._view, self._trader.placements, unknown, self._now())
         self._result.findings += verdict.findings[:_FINDINGS_MAX]
         self._result.gaps = verdict.gaps
         await self._check_positions(control.ledger())
-        exits = self._stand.adapter.exits
+        exits = [why for why in self._stand.adapter.exits if not self._is_explained(why)]
         for kind, texts in (
             (Kind.INTENT, self._stand.writes.wrong),
             (Kind.UNFINISHED, self._weather.late),
             (Kind.NOISE, self._trader.noise),
-            (Kind.NOISE, [f"the adapter ended: {why}" for why in exits if why != "fault"]),
+            (Kind.NOISE, [f"the adapter ended: {why}" for why in exits]),
         ):
             for text in texts[:_FINDINGS_MAX]:
                 self._found(kind, text)
+
+    def _is_explained(self, exit_why: str) -> bool:
+        """Whether that is why the adapter's process may end."""
+        is_live = bool(self._troubles.struck[LIVE_LOGIN]) and "does not begin with D" in exit_why
+        return exit_why == "fault" or is_live
 
     async def _unknown(self) -> set[str]:
         """The ids for which the adapter says now that it can't tell."""
@@ -279,7 +299,7 @@ class Night:
         request = pb.ListPositionsRequest(account_id=ACCOUNT_ID)
         listed = await self._client.pages_on(broker.ListPositions, request, "positions")
         said = {instrument_from_wire(p.instrument, "").key: Decimal(p.qty.value) for p in listed}
-        (account,) = ledger["accounts"].values()
+        account = ledger["accounts"][SIMULATED_ACCOUNT]
         true = {p["symbol"]: Decimal(p["qty"]) for p in account["positions"]}
         if said != true:
             self._found(Kind.WRONG, f"positions are {true}, and were said to be {said}")

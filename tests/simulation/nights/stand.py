@@ -85,7 +85,7 @@ class Stand:
     def start(self) -> None:
         """Start venue and adapter."""
         serving = self.venue.life.spawn(IB.serve(self.venue), "serve")
-        serving.add_done_callback(_must_not_fail)
+        serving.add_done_callback(must_not_fail)
         self.adapter.start()
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ def _simulated(seed: int) -> SimulatedIbGateway:
     return build(settings, asyncio.get_running_loop().time)
 
 
-def _must_not_fail(serving: asyncio.Task[Any]) -> None:
-    """Simulators are not to fail: the run ends as broken."""
-    if serving.exception() is not None:
-        asyncio.get_running_loop().call_exception_handler({"message": f"{serving!r}"})
+def must_not_fail(task: asyncio.Task[Any]) -> None:
+    """What the night itself is made of is not to fail: it ends with a finding."""
+    if not task.cancelled() and task.exception() is not None:
+        asyncio.get_running_loop().call_exception_handler({"message": f"{task!r}"})

@@ -49,6 +49,18 @@ class Placement:
     why: str = ""
 
 
+class NightClient(Client):
+    """A client that goes on sending in a session of which it has not heard that it ended."""
+
+    _latest = ""
+
+    @property
+    def expected_session_id(self) -> str:
+        """See `Client`."""
+        self._latest = self.session_id or self._latest
+        return self._latest
+
+
 class Trader:
     """Does what it is told to, each thing in a task of its own. To be run as an incarnation."""
 

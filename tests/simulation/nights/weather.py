@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from simulators.ib_gateway.settings import SIMULATED_ACCOUNT
 from tests.simulation.nights.faults import Troubles
 from tests.simulation.nights.stand import Stand
 
@@ -48,8 +49,9 @@ class Weather:
 
     def _look(self) -> None:
         now, writes = self._now(), self._stand.writes
-        link_up = self._stand.simulated.gateway.uplink.is_up
-        if link_up:
+        uplink = self._stand.simulated.gateway.uplink
+        link_up = uplink.is_up
+        if not uplink.lost_by:  # nobody was told of a loss
             writes.link_lost_s = None
         elif writes.link_lost_s is None:
             writes.link_lost_s = now
@@ -61,8 +63,10 @@ class Weather:
         self._look_at_session(now)
 
     def _is_fair(self, *, link_up: bool) -> bool:
-        doors = self._stand.simulated.frontend.doors
-        return link_up and doors.closure is None and self._stand.adapter.is_up
+        simulated = self._stand.simulated
+        is_open = simulated.frontend.doors.closure is None and simulated.gateway.login.is_in
+        is_ours = simulated.gateway.account_id == SIMULATED_ACCOUNT
+        return link_up and is_open and is_ours and self._stand.adapter.is_up
 
     def _look_at_session(self, now: float) -> None:
         is_ready = bool(self._stand.session_id)

@@ -38,6 +38,9 @@ class Writes:
             self._found(f"order id {order_id} was {earlier}'s and is written for {order_ref}")
         if not session_id:
             self._found(f"{order_ref} is written while the adapter says that it is not in sync")
+        account = self.simulated.gateway.account_id
+        if not account.startswith("D"):
+            self._found(f"{order_ref} is written to the live account {account}")
         self._follow()
         missing = _LISTS - self._listed
         if missing:
@@ -45,13 +48,6 @@ class Writes:
         lost_s = self.link_lost_s
         if lost_s is not None and self.now() - lost_s > _ON_THE_WAY_S:
             self._found(f"{order_ref} is written while the link has been lost since {lost_s:.3f}")
-
-    def link_restored(self, *, with_data: bool) -> None:
-        """The Gateway reaches IB again; without its data everything has to be read anew."""
-        self.link_lost_s = None
-        if not with_data:
-            self._follow()
-            self._listed.clear()
 
     def _follow(self) -> None:
         """Read on in the Gateway's log: which lists this connection was given."""

@@ -69,6 +69,11 @@ class Client:
         self.session_id = ""
         self.methods: frozenset[str] = frozenset()
 
+    @property
+    def expected_session_id(self) -> str:
+        """The session that a send names: the one that was last heard of."""
+        return self.session_id
+
     # -- leading -----------------------------------------------------------------------------
 
     async def lead(self) -> None:
@@ -98,7 +103,7 @@ class Client:
             account_id=ACCOUNT_ID,
             order=spec_to_wire(spec),
             fence=self._fence(),
-            expected_session_id=self.session_id,
+            expected_session_id=self.expected_session_id,
         )
         return await self._send(self.broker.SubmitOrder, request)
 
@@ -119,7 +124,7 @@ class Client:
             client_order_id=client_order_id,
             instrument=instrument_to_wire(contract),
             fence=self._fence(),
-            expected_session_id=self.session_id,
+            expected_session_id=self.expected_session_id,
         )
         return await self._send(self.broker.ExerciseOption, request)
 
@@ -136,7 +141,7 @@ class Client:
         request.account_id = ACCOUNT_ID
         request.client_order_id, request.replace_id = placement_id, revision_id
         request.fence.CopyFrom(self._fence())
-        request.expected_session_id = self.session_id
+        request.expected_session_id = self.expected_session_id
         return await self._send(self.broker.ReplaceOrder, request)
 
     async def cancel_all(self) -> Answer:

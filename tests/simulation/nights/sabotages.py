@@ -1,0 +1,92 @@
+"""Bugs put into the IB adapter on purpose: each breaks one of the things that a night must show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from services.common.adapter.absence import Absence, Outcome, Proof
+from services.common.domain.executions import ExecSource
+from services.ib_adapter.evidence import Evidence
+from services.ib_adapter.session import Session
+from services.ib_adapter.session_state import Standing
+from services.ib_adapter.telling import Telling
+from tests.simulation import ib_sabotages
+
+Sabotage = Callable[[pytest.MonkeyPatch], None]
+
+
+def sent_while_not_ready(patch: pytest.MonkeyPatch) -> None:
+    """A connection is enough for an order."""
+    patch.setattr(Standing, "ready_wire", lambda self: self.wire())
+
+
+def missed_executions_dropped(patch: pytest.MonkeyPatch) -> None:
+    """What nobody was told of live is not read afterwards."""
+    hear = Telling.hear_execution
+
+    def deaf(self: Telling, word: Any, source: ExecSource) -> bool:
+        if source is ExecSource.STREAM:
+            return hear(self, word, source)
+        self.settle(str(word.perm_id), word.cum_qty or word.last_qty)
+        return False
+
+    patch.setattr(Telling, "hear_execution", deaf)
+
+
+def orders_known_by_number(patch: pytest.MonkeyPatch) -> None:
+    """An order is what its number says, whoever gave it out."""
+    take = Evidence.take_execution
+
+    def mistaken(self: Any, word: Any) -> Any:
+        spec = self._sent.get(word.order_id)
+        facts = take(self, word)
+        if facts is not None and spec is not None:
+            self._name(facts, spec.client_order_id)
+        return facts
+
+    patch.setattr(Evidence, "take_execution", mistaken)
+
+
+def ends_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Orders that have ended are not asked for after a gap."""
+
+    async def nothing(self: Any) -> list[Any]:
+        return []
+
+    patch.setattr("services.ib_adapter.requests.Requests.completed_orders", nothing)
+
+
+def absence_believed_at_once(patch: pytest.MonkeyPatch) -> None:
+    """What no list shows is not there."""
+
+    async def prove(self: Any, placement_id: str, _: Any) -> Proof:
+        found = await self._gateway.find_order(client_id=placement_id)
+        report = found.report
+        if report is not None:
+            return Proof(Outcome.FOUND, "the venue shows it", report)
+        await self._store.bury(placement_id, "not seen")
+        return Proof(Outcome.FENCED, "not seen")
+
+    patch.setattr(Absence, "prove", prove)
+
+
+def reconnects_when_it_likes(patch: pytest.MonkeyPatch) -> None:
+    """After a lost connection there is no hurry."""
+    patch.setattr(Session, "_backoff_s", lambda *_: 90.0)
+
+
+ALL: Final[dict[str, Sabotage]] = {
+    sabotage.__name__: sabotage
+    for sabotage in (
+        sent_while_not_ready,
+        missed_executions_dropped,
+        orders_known_by_number,
+        ends_forgotten,
+        absence_believed_at_once,
+        reconnects_when_it_likes,
+        *ib_sabotages.ALL,
+    )
+}
