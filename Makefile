@@ -85,7 +85,11 @@ nights: $(READY) ## Act nights at the simulated Gateway, with faults around its 
 
 .PHONY: ib-async-check
 ib-async-check: $(READY) ## Act a story with ib_async, in its own environment, at the simulated Gateway
-	@$(SCRUB) $(BIN)/python tools/ib_async_check/check.py
+	@$(SCRUB) $(BIN)/python -m tools.ib_async_check.check
+
+.PHONY: test-ib-async
+test-ib-async: $(READY) ## Act that story, and run the IB adapter's tests on ib_async
+	@$(SCRUB) $(BIN)/python -m tools.ib_async_check.check --tests $(ARGS)
 
 .PHONY: check
 check: lint types imports generate-check buf k8s-check ## Run every check that is not a test

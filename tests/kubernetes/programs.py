@@ -12,10 +12,12 @@ from pathlib import Path
 from tests.workshop.repository import ROOT
 
 _OWN = ("services", "simulators")
-# Packages that several distributions share, and one that is a part of another; the first that fits.
+# Packages that several distributions share, one that is a part of another, and one that is imported
+# where the other isn't installed; the first that fits.
 _SHARED = {
     "google.protobuf": "protobuf",
     "google.rpc": "googleapis-common-protos",
+    "ib_async": "ib-insync",
     "opentelemetry.exporter.otlp": "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry.exporter.prometheus": "opentelemetry-exporter-prometheus",
     "opentelemetry.sdk": "opentelemetry-sdk",

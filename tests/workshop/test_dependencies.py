@@ -16,7 +16,7 @@ import pytest
 from tests.workshop.repository import DOCS, ROOT, codes, parsed, rows, section
 
 NEVER_IMPORTED = {"tzdata"}  # data that the standard library looks for
-PART_OF = {"pydantic_core": "pydantic"}
+PART_OF = {"pydantic_core": "pydantic", "ib_async": "ib_insync"}  # or taken in its stead
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -82,16 +82,30 @@ def imports_under(folder: Path) -> set[str]:
     return names - own - sys.stdlib_module_names
 
 
-def test_every_dependency_is_pinned() -> None:
-    pins = {
-        line.partition("==")[0].lower()
-        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-        if "==" in line
+def pins_of(path: Path) -> dict[str, str]:
+    """Exact versions by normalised name."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pins = [line.partition("==") for line in lines if line and not line.startswith("#")]
+    return {name.lower().replace("_", "-"): version for name, _, version in pins}
+
+
+def test_ib_async_is_tested_on_the_versions_that_everything_else_is_tested_on() -> None:
+    own = pins_of(ROOT / "tools" / "ib_async_check" / "requirements.txt")
+    ours = pins_of(ROOT / "constraints.txt")
+    assert "" not in own.values()
+    assert {name for name in own if own[name] != ours.get(name)} == {
+        "aeventkit",
+        "ib-async",
+        "tzdata",
     }
+
+
+def test_every_dependency_is_pinned() -> None:
+    pins = set(pins_of(ROOT / "constraints.txt"))
     asked = {
         *requirements(ROOT / "pyproject.toml"),
         *requirements(ROOT / "pyproject.toml", "dev"),
         *requirements(ROOT / "clients" / "python" / "pyproject.toml"),
         "setuptools",
     }
-    assert asked - pins == {"tandem-client"}
+    assert {name.replace("_", "-") for name in asked} - pins == {"tandem-client"}

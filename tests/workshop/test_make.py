@@ -110,7 +110,7 @@ def test_a_named_python_is_the_only_one_tried(commands: Path) -> None:
 def test_ci_runs_the_checks_and_then_the_command_of_the_readme() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     steps = [line for line in script.splitlines() if line.startswith("make ")]
-    assert steps == ["make check", "make ib-async-check", "make test-slow", "make test"]
+    assert steps == ["make check", "make test-ib-async", "make test-slow", "make test"]
     assert "set -euo pipefail" in script
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -1,6 +1,8 @@
-"""Runs the story of ib_async against a simulated Gateway; `make ib-async-check`.
+"""Runs what is to be shown with ib_async, in its own environment, at a simulated Gateway.
 
-ib_async gets an environment of its own, made once and again when its requirements change.
+`check.py` acts the story (`make ib-async-check`); `check.py --tests …` runs the IB adapter's tests
+as well (`make test-ib-async`), with what follows as arguments of pytest. The exit code is 1 if
+anything fails.
 """
 
 from __future__ import annotations
@@ -8,32 +10,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-ENVIRONMENT = ROOT / "build" / "ib-async"
-PYTHON = ENVIRONMENT / "bin" / "python"
-REQUIREMENTS = HERE / "requirements.txt"
-INSTALLED = ENVIRONMENT / "installed.txt"
-_INSTALL_S = 300
+from tools.ib_async_check.environment import HERE, PYTHON, ROOT, make_environment
+
+TESTS = ("tests/unit/ib_adapter", "tests/integration/ib_adapter")
 _STORY_S = 60
-_STOP_S = 5
-
-
-def make_environment() -> None:
-    """Makes the environment unless it is there with what the requirements say."""
-    wanted = REQUIREMENTS.read_text(encoding="utf-8")
-    if INSTALLED.exists() and INSTALLED.read_text(encoding="utf-8") == wanted:
-        return
-    sys.stderr.write("Installing ib_async into build/ib-async; once ...\n")
-    venv.create(ENVIRONMENT, clear=True, symlinks=True, with_pip=True)
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "-r", str(REQUIREMENTS)], check=True, timeout=_INSTALL_S)
-    INSTALLED.write_text(wanted, encoding="utf-8")
+_TESTS_S = 900
+_STOP_S = 20
 
 
 @contextmanager
@@ -49,17 +34,34 @@ def gateway() -> Iterator[int]:
         process.communicate(timeout=_STOP_S)
 
 
-def main() -> int:
-    """The story's exit code; 1 if the environment can't be made."""
+def story_fails() -> bool:
+    """Whether the story differs from what it should be."""
+    with gateway() as port:
+        story = [str(PYTHON), str(HERE / "story.py"), str(port)]
+        return subprocess.run(story, check=False, timeout=_STORY_S).returncode != 0
+
+
+def tests_fail(arguments: Sequence[str]) -> bool:
+    """Whether a test of the adapter fails."""
+    tests = [str(PYTHON), "-m", "pytest", "-n", "auto", "--maxprocesses=4", *TESTS, *arguments]
+    return subprocess.run(tests, check=False, timeout=_TESTS_S, cwd=ROOT).returncode != 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code; 1 also if the environment can't be made, or something takes too long."""
     try:
         make_environment()
     except subprocess.SubprocessError as error:
         sys.stderr.write(f"The environment of ib_async can't be made: {error}\n")
         return 1
-    with gateway() as port:
-        story = [str(PYTHON), str(HERE / "story.py"), str(port)]
-        return subprocess.run(story, check=False, timeout=_STORY_S).returncode
+    try:
+        if story_fails():
+            return 1
+        return int(arguments[:1] == ["--tests"] and tests_fail(arguments[1:]))
+    except subprocess.TimeoutExpired as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
