@@ -13,8 +13,9 @@ from random import Random
 from services.common.adapter.pacer import Pacer
 from services.common.adapter.port import EventSink
 from services.common.runtime.clock import Clock, VenueClock
-from services.ib_adapter.cancels import Cancels
 from services.ib_adapter import figures
+from services.ib_adapter.account_reads import AccountReads
+from services.ib_adapter.cancels import Cancels
 from services.ib_adapter.contract_cache import ContractCache
 from services.ib_adapter.evidence import Evidence
 from services.ib_adapter.families import Families
@@ -81,8 +82,14 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
         around.send_log,
         around.clock,
         client_id=settings.client_id,
-        mode=settings.account_mode,
         settling_s=settings.settling_s,
+    )
+    account = AccountReads(
+        core.session,
+        venue=settings.venue,
+        account_id=settings.account_id,
+        mode=settings.account_mode,
+        now=around.clock.now,
     )
     market = build_market(settings.data, core.session, core.cache, around.clock, settings.venue)
     entry = _entry(settings, around, core, reads)
@@ -91,6 +98,7 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
             core.session,
             core.news,
             reads,
+            account,
             entry,
             _cancels(settings, around, core, reads),
             FamilyEnds(core.session, core.evidence),

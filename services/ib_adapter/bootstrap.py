@@ -45,7 +45,7 @@ async def start(lifecycle: Lifecycle) -> None:
     address = await serve(
         host,
         gateway,
-        partial(_capabilities, settings),
+        partial(_capabilities, settings, gateway),
         probe_interval_s=settings.connection.probe_interval_s,
     )
     _log.info(
@@ -92,14 +92,14 @@ def _gateway(host: Host, settings: IbSettings, send_log: SendLog) -> IbGateway:
     return gateway
 
 
-def _capabilities(settings: IbSettings) -> Capabilities:
+def _capabilities(settings: IbSettings, gateway: IbGateway) -> Capabilities:
     return Capabilities(
         order_types=tuple(OrderType),
         times_in_force=tuple(TimeInForce),
         order_classes=_CLASSES,
         enforces_unique_ids=False,
         fractional_quantities=False,
-        entitlements=(f"market_data={settings.data.kind}",),
+        entitlements=(f"market_data={settings.data.kind}", *gateway.entitlements),
         not_offered=(
             "PreviewOrder",
             "ReplaceOrder",
@@ -107,10 +107,5 @@ def _capabilities(settings: IbSettings) -> Capabilities:
             "ExerciseOption",
             "DoNotExercise",
             "ListActivities",
-            "GetBars",
-            "ListOptionContracts",
-            "GetOptionSnapshots",
-            "GetMarketCalendar",
-            "StreamQuotes",
         ),
     )

@@ -34,6 +34,7 @@ from services.common.domain.reports import (
 )
 from services.common.runtime.clock import Clock
 from services.common.runtime.tasks import TaskOwner
+from services.ib_adapter.account_reads import AccountReads
 from services.ib_adapter.cancels import Cancels
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.family_ends import FamilyEnds
@@ -71,6 +72,7 @@ class Parts:
     session: Session
     news: OrderNews
     reads: VenueReads
+    account: AccountReads
     entry: OrderEntry
     cancels: Cancels
     family_ends: FamilyEnds
@@ -150,11 +152,11 @@ class IbGateway(MarketGateway):
 
     async def balance(self) -> Balance:
         """The account's figures."""
-        return await self._parts.reads.balance()
+        return await self._parts.account.balance()
 
     async def positions(self) -> Sequence[VenuePosition]:
         """All open positions in shares and options."""
-        return await self._parts.reads.positions()
+        return await self._parts.account.positions()
 
     async def submit(self, spec: OrderSpec, last_check: LastCheck) -> OrderReport:
         """See the port. Nothing is sent unless in sync, with the right account."""
@@ -190,6 +192,7 @@ class IbGateway(MarketGateway):
     async def close(self) -> None:
         """End the connection, and what is still looked up."""
         await self._look_ups.close(cancel_s=1.0)
+        await self._market.lines.close()
         self._parts.session.drop("the adapter is closing")
 
     # -- how the venue is --------------------------------------------------------------------

@@ -25,14 +25,15 @@ _SMALL_SIZES: Final = frozenset({"1 secs", "5 secs", "10 secs", "15 secs", "30 s
 
 @dataclass(frozen=True, slots=True)
 class HistoryTerms:
-    """The limits, and the longest wait for them. Seconds, and numbers of requests."""
+    """The limits, a little wider than IB's since messages take their time, and the longest wait
+    for them. Seconds, and numbers of requests."""
 
     wait_max_s: float
     small_max: int = 60
-    small_window_s: float = 600.0
-    identical_s: float = 15.0
+    small_window_s: float = 602.0
+    identical_s: float = 15.5
     contract_max: int = 5
-    contract_window_s: float = 2.0
+    contract_window_s: float = 2.2
     open_max: int = 50
 
 

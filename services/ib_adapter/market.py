@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.common.runtime.clock import Clock
+from services.ib_adapter.chains import Chains
 from services.ib_adapter.contract_cache import ContractCache
+from services.ib_adapter.history import History
 from services.ib_adapter.history_pacing import HistoryPacing, HistoryTerms
 from services.ib_adapter.market_data import MarketData, SnapshotTerms
 from services.ib_adapter.market_link import MarketLink
+from services.ib_adapter.quote_line import LineTerms
+from services.ib_adapter.quote_lines import QuoteLines
 from services.ib_adapter.session import Session
 from services.ib_adapter.settings import DataSettings
 from services.ib_adapter.trading_days import TradingDays
@@ -21,6 +25,9 @@ class Market:
     link: MarketLink
     data: MarketData
     days: TradingDays
+    history: History
+    chains: Chains
+    lines: QuoteLines
 
     @property
     def entitlements(self) -> tuple[str, ...]:
@@ -34,13 +41,14 @@ def build_market(
     """Wire the rooms; nothing is asked before the session is connected. Needs a running loop."""
     link = MarketLink(session, clock, venue)
     pacing = HistoryPacing(clock, HistoryTerms(wait_max_s=data.history_wait_s))
+    times = {"answer_s": data.history_timeout_s, "all_s": data.list_timeout_s}
     snapshots = SnapshotTerms(data.snapshots_max, data.quote_wait_s, data.list_timeout_s)
-    days = TradingDays(
+    lines = LineTerms(data.lines_max - data.snapshots_max, data.lost_s)
+    return Market(
         link,
-        cache,
-        pacing,
-        symbol=data.clock_symbol,
-        answer_s=data.history_timeout_s,
-        all_s=data.list_timeout_s,
+        MarketData(link, cache, snapshots),
+        TradingDays(link, cache, pacing, symbol=data.clock_symbol, **times),
+        History(link, cache, pacing, clock, **times),
+        Chains(link, cache, all_s=data.list_timeout_s, len_max=data.chain_contracts_max),
+        QuoteLines(link, cache, clock, lines),
     )
-    return Market(link, MarketData(link, cache, snapshots), days)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pydantic import model_validator
+
 from services.common.adapter.settings import AdapterSettings, PacingSettings
 from services.common.runtime.config import SettingsTable, setting
 from services.common.runtime.errors import SettingsError
@@ -126,6 +128,18 @@ class DataSettings(SettingsTable):
         gt=0,
         description="Quotes that are read at once; each takes a market data line while it is.",
     )
+    lines_max: int = setting(
+        default=100,
+        gt=0,
+        description="Market data lines of the account; what `snapshots_max` leaves of them is for "
+        "streams, one for each instrument.",
+    )
+    lost_s: float = setting(
+        default=60.0,
+        gt=0,
+        description="How long a stream of quotes may be interrupted before it is ended, in "
+        "seconds.",
+    )
     list_timeout_s: float = setting(
         default=60.0,
         gt=0,
@@ -143,11 +157,20 @@ class DataSettings(SettingsTable):
     contracts_max: int = setting(
         default=2_000, gt=0, description="Contracts that are remembered once IB has named them."
     )
+    chain_contracts_max: int = setting(
+        default=20_000, gt=0, description="Listed options that are remembered for a day."
+    )
     clock_symbol: str = setting(
         default="SPY",
         pattern=r"^[A-Z]{1,6}$",
         description="Share whose trading hours are the market's.",
     )
+
+    @model_validator(mode="after")
+    def _leaves_lines(self) -> DataSettings:
+        if self.lines_max <= self.snapshots_max:
+            raise ValueError("lines_max must be above snapshots_max: streams need lines as well")
+        return self
 
 
 class IbSettings(AdapterSettings):

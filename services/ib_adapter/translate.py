@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -20,15 +20,13 @@ from services.common.domain.executions import (
 )
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
-from services.common.domain.reports import AccountMode, Balance, OrderReport, VenuePosition
+from services.common.domain.reports import OrderReport
 from services.ib_adapter import contracts, figures
-from services.ib_adapter.account_words import Holding, Value
 from services.ib_adapter.brackets import head_of
 from services.ib_adapter.evidence import OrderFacts
 from services.ib_adapter.families import Families, asked_family
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.order_reading import asked_terms, read_terms
-from services.ib_adapter.translate_account import read_balance, read_positions
 from services.ib_adapter.words import ExecutionWord
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -136,16 +134,6 @@ class Translator:
             received_time=self._now(),
             trading_date=figures.trading_date(venue_time or self._venue_now()),
         )
-
-    # -- the account -------------------------------------------------------------------------
-
-    def positions(self, rows: Sequence[Holding]) -> list[VenuePosition]:
-        """See `read_positions`."""
-        return read_positions(rows, self._venue, self._account_id)
-
-    def balance(self, account: str, mode: AccountMode, rows: Sequence[Value]) -> Balance:
-        """See `read_balance`."""
-        return read_balance(account, rows, self._venue, mode, self._now())
 
 
 def _noted(facts: OrderFacts, signal: Signal) -> Cause | None:

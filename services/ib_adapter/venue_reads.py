@@ -7,21 +7,13 @@ is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
 
 from services.common.adapter.port import ExecutionQuery, OrderQuery
 from services.common.domain.errors import InvalidRequest, ReadFailed, Unavailable
 from services.common.domain.executions import ExecSource, Execution
-from services.common.domain.reports import (
-    AccountMode,
-    Balance,
-    Lookup,
-    LookupResult,
-    OrderReport,
-    VenuePosition,
-)
+from services.common.domain.reports import Lookup, LookupResult, OrderReport
 from services.common.runtime.clock import Clock
 from services.ib_adapter import brackets, contracts, figures
 from services.ib_adapter.evidence import Evidence, OrderFacts
@@ -31,8 +23,6 @@ from services.ib_adapter.session import Session
 from services.ib_adapter.telling import Telling
 from services.ib_adapter.translate import Translator
 from services.ib_adapter.words import ExecutionWord
-
-T = TypeVar("T")
 
 
 class VenueReads:
@@ -48,7 +38,6 @@ class VenueReads:
         clock: Clock,
         *,
         client_id: int,
-        mode: AccountMode,
         settling_s: float,
     ) -> None:
         self._session = session
@@ -58,20 +47,7 @@ class VenueReads:
         self._send_log = send_log
         self._clock = clock
         self._client_id = client_id
-        self._mode = mode
         self.settling_s = settling_s
-
-    async def balance(self) -> Balance:
-        """See `VenueGateway.balance`."""
-        account = self._session.account
-        told = await self._session.requests().account(account)
-        return _readable(lambda: self._translator.balance(account, self._mode, told.values))
-
-    async def positions(self) -> list[VenuePosition]:
-        """See `VenueGateway.positions`. Shares and options; other kinds are left out, and so is
-        what no order here can be for. One that is told in part only fails the read."""
-        rows = await self._session.requests().positions(self._session.account)
-        return _readable(lambda: self._translator.positions(rows))
 
     # -- one order ---------------------------------------------------------------------------
 
@@ -224,13 +200,6 @@ class VenueReads:
             if self._evidence.is_own(word):
                 raise ReadFailed(f"IB's answer can't be read: {error}") from error
             return None
-
-
-def _readable(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except Unreadable as error:
-        raise ReadFailed(f"IB's answer can't be read: {error}") from error
 
 
 def _perm_id(venue_order_id: str) -> int:

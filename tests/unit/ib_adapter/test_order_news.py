@@ -15,6 +15,7 @@ from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.library import Contract
 from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.telling import Telling, TellingTerms
+from services.ib_adapter.translate_account import read_positions
 from services.ib_adapter.waiters import Lost, Purpose, Waiter, Waiters
 from tests.integration.ib_adapter.rig import resting
 from tests.unit.ib_adapter.scene import (
@@ -190,7 +191,8 @@ async def test_an_execution_of_ours_that_has_no_name_is_not_left_out(
 
 def test_a_position_that_no_order_here_can_be_for_is_left_out() -> None:
     rows = [("DU1", nameless_contract(), 15.0, 1.0), ("DU1", put_contract(), 2.0, 550.0)]
-    assert [p.instrument for p in translator().positions(rows)] == [instrument_of(put_contract())]
+    found = read_positions(rows, [], "ib", "main")
+    assert [p.instrument for p in found] == [instrument_of(put_contract())]
 
 
 @pytest.mark.parametrize(
@@ -200,4 +202,4 @@ def test_a_position_that_no_order_here_can_be_for_is_left_out() -> None:
 def test_a_position_that_is_told_in_part_may_be_anything(missing: dict[str, Any]) -> None:
     rows = [("DU1", nameless_contract(**missing), 15.0, 1.0)]
     with pytest.raises(Unreadable):
-        translator().positions(rows)
+        read_positions(rows, [], "ib", "main")
