@@ -25,7 +25,11 @@ from services.ib_adapter.market import build_market
 from services.ib_adapter.order_entry import OrderEntry
 from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.parcels import Packing
+from services.ib_adapter.replacing import Replacing
 from services.ib_adapter.requests import RequestTerms
+from services.ib_adapter.revision_news import RevisionNews
+from services.ib_adapter.revision_reads import RevisionReads
+from services.ib_adapter.revisions import Revisions
 from services.ib_adapter.send_log import SendLog
 from services.ib_adapter.session import MARKET_DATA_TYPES, Session, SessionTerms
 from services.ib_adapter.session_connect import ConnectTerms
@@ -66,6 +70,7 @@ class _Core:
     news: OrderNews
     session: Session
     cache: ContractCache
+    changes: RevisionNews
 
 
 def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
@@ -79,6 +84,7 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
         core.evidence,
         core.telling,
         core.translator,
+        core.changes,
         around.send_log,
         around.clock,
         client_id=settings.client_id,
@@ -93,13 +99,19 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
     )
     market = build_market(settings.data, core.session, core.cache, around.clock, settings.venue)
     entry = _entry(settings, around, core, reads)
+    revision_reads = RevisionReads(
+        core.session, core.evidence, reads, core.changes, core.translator, around.clock
+    )
     return IbGateway(
         Parts(
             core.session,
             core.news,
             reads,
+            revision_reads,
+            core.changes,
             account,
             entry,
+            _replacing(settings, around, core, reads, revision_reads),
             _cancels(settings, around, core, reads),
             FamilyEnds(core.session, core.evidence),
             market,
@@ -118,8 +130,14 @@ def _core(settings: IbSettings, around: Surroundings) -> _Core:
     clock = around.clock
     venue_clock = VenueClock(clock)
     evidence = Evidence(settings.client_id, clock.monotonic)
+    changes = RevisionNews(Revisions(around.send_log.revisions), clock)
     translator = Translator(
-        settings.venue, settings.account_id, clock.now, venue_clock.now, Families(evidence)
+        settings.venue,
+        settings.account_id,
+        clock.now,
+        venue_clock.now,
+        Families(evidence),
+        changes.revisions,
     )
     telling = Telling(
         around.sink,
@@ -128,7 +146,7 @@ def _core(settings: IbSettings, around: Surroundings) -> _Core:
         TellingTerms(settings.orders.commission_wait_s, settings.orders.execution_wait_s),
     )
     waiters = Waiters()
-    news = OrderNews(evidence, telling, waiters, translator, client_id=settings.client_id)
+    news = OrderNews(evidence, telling, waiters, translator, changes, client_id=settings.client_id)
     session = Session(
         _session_terms(settings),
         news,
@@ -145,7 +163,7 @@ def _core(settings: IbSettings, around: Surroundings) -> _Core:
         settings.data.contracts_max,
         lambda: figures.trading_date(venue_clock.now()),
     )
-    return _Core(evidence, translator, telling, waiters, news, session, cache)
+    return _Core(evidence, translator, telling, waiters, news, session, cache, changes)
 
 
 def _entry(
@@ -174,10 +192,35 @@ def _cancels(settings: IbSettings, around: Surroundings, core: _Core, reads: Ven
         core.evidence,
         core.waiters,
         reads,
+        core.changes.revisions,
         core.translator,
         around.clock,
         client_id=settings.client_id,
         ack_timeout_s=settings.orders.ack_timeout_s,
+    )
+
+
+def _replacing(
+    settings: IbSettings,
+    around: Surroundings,
+    core: _Core,
+    reads: VenueReads,
+    revision_reads: RevisionReads,
+) -> Replacing:
+    return Replacing(
+        core.session,
+        core.evidence,
+        core.waiters,
+        reads,
+        revision_reads,
+        core.changes,
+        core.telling,
+        core.translator,
+        around.send_log,
+        around.clock,
+        client_id=settings.client_id,
+        ack_timeout_s=settings.orders.ack_timeout_s,
+        current_epoch=around.current_epoch,
     )
 
 

@@ -25,6 +25,8 @@ from services.ib_adapter import brackets
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.requests import BROKER
+from services.ib_adapter.revision_rows import Fate
+from services.ib_adapter.revisions import Revisions
 from services.ib_adapter.session import Session
 from services.ib_adapter.translate import Translator
 from services.ib_adapter.venue_reads import VenueReads
@@ -40,6 +42,7 @@ class Cancels:
         evidence: Evidence,
         waiters: Waiters,
         reads: VenueReads,
+        revisions: Revisions,
         translator: Translator,
         clock: Clock,
         *,
@@ -50,6 +53,7 @@ class Cancels:
         self._evidence = evidence
         self._waiters = waiters
         self._reads = reads
+        self._revisions = revisions
         self._translator = translator
         self._clock = clock
         self._client_id = client_id
@@ -80,11 +84,11 @@ class Cancels:
         if word is None:
             # Not even that it is pending: who believed that would never ask again.
             raise OutcomeUnknown(f"cancel sent, and IB said nothing for {self._ack_timeout_s:g} s")
-        return self._canceling(facts)
+        return self._canceling(facts, client_id)
 
     async def _to_cancel(self, client_id: str) -> OrderFacts:
         """The order under the id, live and ours to cancel. Nothing is sent otherwise."""
-        facts = self._evidence.of_ref(client_id)
+        facts = self._evidence.of_ref(self._revisions.order_ref_of(client_id))
         if facts is None or facts.is_ended or not facts.order_id:
             try:
                 facts, why = await self._reads.look_up(client_id)
@@ -95,6 +99,7 @@ class Cancels:
                 raise Unavailable(Reason.READ_FAILED, f"which order to cancel is unknown: {why}")
         if facts is None:
             raise NotFound(Reason.ORDER_NOT_FOUND, f"IB has no order under {client_id}")
+        facts = self._in_force(facts, client_id)
         if facts.is_ended:
             raise _ended(facts)
         if not self._is_ours(facts):
@@ -103,6 +108,22 @@ class Cancels:
                 f"client {facts.client_id} of the Gateway placed it, and no other can cancel it",
             )
         return facts
+
+    def _in_force(self, facts: OrderFacts, client_id: str) -> OrderFacts:
+        """The order of which the revision of that id is in force. Refused, NotFound or Unavailable
+        if it is replaced, refused or in doubt."""
+        change = self._revisions.log.find(client_id)
+        if change is not None and change.fate is Fate.TAKEN:
+            facts = self._evidence.of_perm(change.taken_by) or facts
+        part = self._revisions.part(facts, client_id)
+        if part is not None:
+            if part.is_replaced:
+                raise Refused(Reason.ORDER_ENDED, "the order is replaced at IB")
+            return facts
+        if change is not None and change.fate is Fate.SENT:
+            text = "whether it is in force is in doubt: cancel the order that it was to change"
+            raise Unavailable(Reason.CHANGE_IN_PROGRESS, text)
+        raise NotFound(Reason.ORDER_NOT_FOUND, f"IB did not take {client_id}")
 
     def _twins(self, facts: OrderFacts) -> list[int]:
         """Numbers of live orders that end with this one by no rule of IB's that can be relied on:
@@ -114,9 +135,9 @@ class Cancels:
     def _is_ours(self, facts: OrderFacts) -> bool:
         return facts.client_id == self._client_id and facts.order_id > 0
 
-    def _canceling(self, facts: OrderFacts) -> OrderReport:
+    def _canceling(self, facts: OrderFacts, client_id: str) -> OrderReport:
         """The order after the request was written: ended if it was shown so, else on its way."""
-        report = self._translator.report(facts)
+        report = self._translator.report(facts, client_id)
         if facts.is_ended or report.status is OrderStatus.PENDING_CANCEL:
             return report
         return replace(report, status=OrderStatus.PENDING_CANCEL, signal=Signal.PENDING_CANCEL)

@@ -23,6 +23,7 @@ from services.common.domain.errors import (
 )
 from services.common.domain.executions import Execution
 from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
     AccountMode,
     Balance,
@@ -42,6 +43,9 @@ from services.ib_adapter.market import Market
 from services.ib_adapter.market_gateway import MarketGateway
 from services.ib_adapter.order_entry import OrderEntry
 from services.ib_adapter.order_news import OrderNews
+from services.ib_adapter.replacing import Replacing
+from services.ib_adapter.revision_news import RevisionNews
+from services.ib_adapter.revision_reads import RevisionReads
 from services.ib_adapter.send_log import SendLog
 from services.ib_adapter.session import Session
 from services.ib_adapter.states import State
@@ -72,8 +76,11 @@ class Parts:
     session: Session
     news: OrderNews
     reads: VenueReads
+    revision_reads: RevisionReads
+    changes: RevisionNews
     account: AccountReads
     entry: OrderEntry
+    replacing: Replacing
     cancels: Cancels
     family_ends: FamilyEnds
     market: Market
@@ -107,6 +114,7 @@ class IbGateway(MarketGateway):
         self._look_ups = TaskOwner("ib look-ups", lambda _name, _error: None)
         parts.session.call_on_change(self._changed)
         parts.news.on_late_refusal = self._refused_late
+        parts.news.on_late_word = self._said_late
         parts.news.on_refused = parts.family_ends.refused
 
     @property
@@ -162,13 +170,19 @@ class IbGateway(MarketGateway):
         """See the port. Nothing is sent unless in sync, with the right account."""
         return await self._parts.entry.submit(spec, last_check)
 
+    async def replace(
+        self, client_id: str, new_client_id: str, change: OrderChange, last_check: LastCheck
+    ) -> OrderReport:
+        """See the port. Nothing is sent unless in sync, with the right account."""
+        return await self._parts.replacing.replace(client_id, new_client_id, change, last_check)
+
     async def cancel(self, client_id: str, last_check: LastCheck) -> OrderReport:
         """See the port. Sent whenever there is a connection with the right account."""
         return await self._parts.cancels.cancel(client_id, last_check)
 
     def settled_for_s(self, client_id: str) -> float | None:
         """See the port; None while there is no session."""
-        return self._parts.reads.settled_for_s(client_id)
+        return self._parts.revision_reads.settled_for_s(client_id)
 
     @property
     def records_since(self) -> datetime | None:
@@ -179,7 +193,7 @@ class IbGateway(MarketGateway):
         """Look one order up; exactly one id is given."""
         if bool(client_id) == bool(venue_order_id):
             raise ValueError("give one of client_id and venue_order_id")
-        return await self._parts.reads.find_order(client_id, venue_order_id)
+        return await self._parts.revision_reads.find_order(client_id, venue_order_id)
 
     async def orders(self, query: OrderQuery) -> Sequence[OrderReport]:
         """All orders that IB lists and that fit, newest first."""
@@ -192,6 +206,7 @@ class IbGateway(MarketGateway):
     async def close(self) -> None:
         """End the connection, and what is still looked up."""
         await self._look_ups.close(cancel_s=1.0)
+        await self._parts.changes.close()
         await self._market.lines.close()
         self._parts.session.drop("the adapter is closing")
 
@@ -207,6 +222,19 @@ class IbGateway(MarketGateway):
             )
         except RuntimeError:
             _log.info("refusal_not_looked_up", client_id=spec.client_order_id)
+
+    def _said_late(self, said: Said) -> None:
+        """It may be of a change that is in doubt."""
+        if not self._parts.replacing.is_late_refusal(said):
+            return
+        try:
+            self._look_ups.start(
+                f"refusal of {said.ref_id}",
+                self._parts.replacing.refused_late(said),
+                critical=False,
+            )
+        except RuntimeError:
+            _log.info("refusal_not_looked_up", order_id=said.ref_id)
 
     async def _believe_late(self, spec: OrderSpec, said: Said) -> None:
         """Tell it if the order is provably not there; as long as it may come up, look again."""

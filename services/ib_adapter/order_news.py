@@ -14,6 +14,7 @@ from services.ib_adapter import combos, contracts
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.figures import Unreadable
+from services.ib_adapter.revision_news import Keys, RevisionNews
 from services.ib_adapter.telling import Telling, keep
 from services.ib_adapter.translate import Translator
 from services.ib_adapter.waiters import Waiters
@@ -31,7 +32,8 @@ class OrderNews:
 
     `on_late_refusal` is called for a refusal of an order that nobody waits for any more: it is to
     be looked up before it is believed; `on_refused` for each of an order that was never accepted.
-    Used on the event loop's thread only.
+    `on_late_word` is called for any code with an order's number that nobody waits for. Used on the
+    event loop's thread only.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class OrderNews:
         telling: Telling,
         waiters: Waiters,
         translator: Translator,
+        changes: RevisionNews,
         *,
         client_id: int,
     ) -> None:
@@ -47,16 +50,23 @@ class OrderNews:
         self.telling = telling
         self.waiters = waiters
         self._translator = translator
+        self._changes = changes
+        changes.on_saved = self._saved
         self._client_id = client_id
         self._left_out: OrderedDict[str, None] = OrderedDict()
         self.account = ""
         self.on_late_refusal: OnRefused | None = None
+        self.on_late_word: Callable[[Said], None] = _unheard
         self.on_refused: OnRefused | None = None
 
     def on_order(self, word: OrderWord) -> None:
         """See `News`."""
-        if self._is_ours(word.account):
-            self._shown(self.evidence.take_order(word))
+        if not self._is_ours(word.account):
+            return
+        facts = self.evidence.take_order(word)
+        if facts is not None:
+            self._changes.hear_order(facts, word)
+        self._shown(facts)
 
     def on_status(self, word: StatusWord) -> None:
         """See `News`."""
@@ -66,7 +76,9 @@ class OrderNews:
         """See `News`. Raises Unreadable for one of our orders that has no name here."""
         if not self._is_ours(word.account):
             return
-        is_new = self._hear(word, ExecSource.STREAM if is_live else ExecSource.QUERY)
+        source = ExecSource.STREAM if is_live else ExecSource.QUERY
+        known = self.evidence.of_perm(word.perm_id)
+        is_new = not self._changes.hear_execution(word, source, known) and self._hear(word, source)
         if is_new and self.telling.is_open and not is_live and word.client_id == self._client_id:
             _log.warning("execution_was_not_told", exec_id=word.exec_id)
         self._shown(self.evidence.take_execution(word))
@@ -89,6 +101,22 @@ class OrderNews:
         self.telling.settle(str(word.perm_id), word.cum_qty or word.last_qty)
         return False
 
+    def _saved(self, keys: Keys) -> None:
+        """What was decided of these orders is durable: tell what was held back."""
+        for word, source in self._changes.release():
+            self._hear(word, source)
+        for facts in [facts for key in keys for facts in self._under(key)]:
+            self._shown(facts)
+            if facts.order_ref in keys and facts.client_id == self._client_id:
+                self.waiters.decided(facts)
+        self.telling.flush()
+
+    def _under(self, key: int | str) -> list[OrderFacts]:
+        if isinstance(key, str):
+            return self.evidence.all_of_ref(key)
+        facts = self.evidence.of_perm(key)
+        return [] if facts is None else [facts]
+
     def on_commission(self, exec_id: str, fee: Fee | None) -> None:
         """See `News`."""
         if fee is not None:
@@ -99,6 +127,7 @@ class OrderNews:
         """A code that came with the number of an order."""
         spec = self.evidence.spec_of(said.ref_id)
         if spec is None:
+            self._said_of_earlier(said)
             return
         client_id = spec.client_order_id
         _log.info("said_of_order", client_id=client_id, code=said.code, text=said.text[:300])
@@ -113,6 +142,13 @@ class OrderNews:
                 self.on_refused(spec, said)
         if not self.waiters.said(said):
             self._said_late(spec, said, facts)
+            self.on_late_word(said)
+
+    def _said_of_earlier(self, said: Said) -> None:
+        """A code with the number of an order that an earlier process sent."""
+        _log.info("said_of_order", order_id=said.ref_id, code=said.code, text=said.text[:300])
+        if not self.waiters.said(said):
+            self.on_late_word(said)
 
     def _said_late(self, spec: OrderSpec, said: Said, facts: OrderFacts | None) -> None:
         is_refusal = said.effect in (OrderEffect.REJECTED, OrderEffect.CANCELED)
@@ -128,12 +164,20 @@ class OrderNews:
             return
         if facts.order_qty is None and not facts.is_completed:
             return  # a status or an execution alone: the order itself is still to be shown
-        if combos.is_combo(facts.contract) and self.evidence.is_own(facts):
-            self.telling.expect_legs(str(facts.perm_id), combos.ratios(facts.contract))
-        self.telling.hear_report(self._translator.report(facts))
+        if self._changes.is_held(facts):
+            return
+        for report in self._translator.reports(facts):
+            if combos.is_combo(facts.contract) and self.evidence.is_own(facts):
+                ratios = combos.ratios(facts.contract)
+                self.telling.expect_legs(report.venue_order_id, ratios)
+            self.telling.hear_report(report)
         if facts.client_id == self._client_id:
             self.waiters.shown(facts)
         self.telling.flush()
 
     def _is_ours(self, account: str) -> bool:
         return not account or not self.account or account == self.account
+
+
+def _unheard(_said: Said) -> None:
+    """Nobody listens yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
@@ -42,6 +43,26 @@ class RevisionNews:
         self._tasks = TaskOwner("ib revisions", _never)
         self._saving: asyncio.Task[None] | None = None
         self._held: OrderedDict[str, HeldExecution] = OrderedDict()
+        self._written_at: OrderedDict[str, float] = OrderedDict()
+
+    def writing(self, revision_id: str) -> None:
+        """A change is about to be written."""
+        self._write(revision_id, math.inf)
+
+    def written(self, revision_id: str) -> None:
+        """It is written now."""
+        self._write(revision_id, self._clock.monotonic())
+
+    def written_at(self, revision_id: str) -> float:
+        """When this process wrote it, in monotonic seconds: infinite if it is about to, 0 if it did
+        not write it."""
+        return self._written_at.get(revision_id, 0.0)
+
+    def _write(self, revision_id: str, at: float) -> None:
+        self._written_at[revision_id] = at
+        self._written_at.move_to_end(revision_id)
+        while len(self._written_at) > HELD_MAX:
+            self._written_at.popitem(last=False)
 
     def hear_order(self, facts: OrderFacts, word: OrderWord) -> None:
         """An order was shown."""
@@ -87,10 +108,15 @@ class RevisionNews:
 
     async def saved(self) -> None:
         """Wait until all that was decided is durable and may be told. Raises ReadFailed."""
+        keys = self.revisions.log.unsaved()
+        if not keys:
+            return
         try:
             await self.revisions.log.save()
         except Unavailable as error:
+            self.save_soon()
             raise ReadFailed(error.message, reason=error.reason) from error
+        self.on_saved(keys)
 
     async def close(self) -> None:
         """End the saving."""

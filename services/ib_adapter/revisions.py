@@ -102,6 +102,15 @@ class Revisions:
         """The change of an order of which nobody knows whether it is in force."""
         return next((c for c in self.log.of_order(order_ref) if c.fate is Fate.SENT), None)
 
+    def next_seq(self, order_ref: str) -> int:
+        """The number of the next change of an order."""
+        return max((change.seq for change in self.log.of_order(order_ref)), default=0) + 1
+
+    def told_before(self, facts: OrderFacts) -> Decimal:
+        """What had filled of an order before its first change, this one if there is none yet."""
+        own = [c for c in self.log.of_order(facts.order_ref) if c.perm_id == facts.perm_id]
+        return own[0].filled_before if own else facts.filled
+
     def is_held(self, perm_id: int, order_ref: str) -> bool:
         """Whether something about the order is not durable yet, so that nothing may be told."""
         unsaved = self.log.unsaved()

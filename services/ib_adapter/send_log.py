@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +25,8 @@ from services.common.adapter.synced_file import FileKind, FileUnusable
 from services.common.domain.errors import OutcomeUnknown, Unavailable
 from services.common.runtime.blocking import RunBlocking
 from services.common.runtime.clock import Clock
+from services.ib_adapter import revision_rows
+from services.ib_adapter.revision_log import RevisionLog
 
 ORDER_ID_MAX: Final = 2**31 - 2
 
@@ -102,7 +103,8 @@ class Send:
 
 
 class SendLog:
-    """The log of one account and client id; made by `open`, one process alone has it.
+    """The log of one account and client id; made by `open`, one process alone has it. What was sent
+    to change orders is in `revisions`.
 
     Everything in it is durable before it is told. Used on the event loop's thread only.
     """
@@ -111,6 +113,7 @@ class SendLog:
         self._connection = connection
         self._writer = writer
         self._created = synced_file.created(connection)
+        self.revisions = RevisionLog(connection, writer)
         self._high_water = int(connection.execute("SELECT order_id FROM high_water").get)
         self._account: str = connection.execute("SELECT number FROM account").get or ""
 
@@ -300,7 +303,7 @@ class SendLog:
 
 def _add(connection: apsw.Connection) -> None:
     """What a file of an earlier release does not have yet."""
-    connection.execute(_ADDED)
+    connection.execute(_ADDED + revision_rows.ADDED)
     known = {row[1] for row in connection.execute("PRAGMA table_info(send)")}
     for name, kind in _ADDED_COLUMNS.items():
         if name not in known:

@@ -27,6 +27,8 @@ from services.ib_adapter.evidence import OrderFacts
 from services.ib_adapter.families import Families, asked_family
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.order_reading import asked_terms, read_terms
+from services.ib_adapter.revision_reports import revised
+from services.ib_adapter.revisions import Part, Revisions, Whose
 from services.ib_adapter.words import ExecutionWord
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -44,15 +46,36 @@ class Translator:
         now: Callable[[], datetime],
         venue_now: Callable[[], datetime | None],
         families: Families,
+        revisions: Revisions | None = None,
     ) -> None:
         self._venue = venue
         self._account_id = account_id
         self._now = now
         self._venue_now = venue_now
         self._families = families
+        self._revisions = revisions
 
-    def report(self, facts: OrderFacts) -> OrderReport:
-        """The order as it was told so far."""
+    def reports(self, facts: OrderFacts) -> list[OrderReport]:
+        """Every revision of the order as it was told so far, oldest first."""
+        return [self.part(part) for part in self._parts(facts)]
+
+    def report(self, facts: OrderFacts, client_id: str = "") -> OrderReport:
+        """The order as it was told so far: its revision of that id, or the one in force."""
+        parts = self._parts(facts)
+        named = (part for part in parts if part.client_id == client_id)
+        return self.part(next(named, parts[-1]))
+
+    def part(self, part: Part) -> OrderReport:
+        """One revision of an order."""
+        return revised(self._whole(part.facts), part)
+
+    def _parts(self, facts: OrderFacts) -> tuple[Part, ...]:
+        if self._revisions is None:
+            return (Part(facts.order_ref, str(facts.perm_id), facts),)
+        return self._revisions.parts(facts)
+
+    def _whole(self, facts: OrderFacts) -> OrderReport:
+        """An order of IB's."""
         status, signal = facts.standing
         contract = facts.contract
         instrument = None if contract is None else contracts.instrument_or_none(contract)
@@ -110,23 +133,29 @@ class Translator:
         side = _SIDES.get(word.side)
         if side is None:
             raise Unreadable(f"execution {word.exec_id} has side {word.side!r}")
+        head, whose = head_of(word.order_ref), self._whose(word)
         return Execution(
             venue=self._venue,
             account_id=self._account_id,
             exec_id=word.exec_id,
-            venue_order_id=str(word.perm_id),
-            client_id=head_of(word.order_ref),
+            venue_order_id=whose.venue_order_id,
+            client_id=whose.client_id if head == word.order_ref else head,
             instrument=contracts.instrument_of(word.contract),
             side=side,
             last_qty=word.last_qty,
             last_px=word.last_px,
-            cum_qty=word.cum_qty,
+            cum_qty=whose.cum_qty,
             source=source,
             times=self._times(word.venue_time),
             exec_type=ExecType.CORRECT if corrects else ExecType.TRADE,
             exec_ref_id=corrects,
             fees=() if fee is None else (fee,),
         )
+
+    def _whose(self, word: ExecutionWord) -> Whose:
+        if self._revisions is None:
+            return Whose(word.order_ref, str(word.perm_id), word.cum_qty)
+        return self._revisions.whose(word)
 
     def _times(self, venue_time: datetime | None) -> RecordTimes:
         return RecordTimes(

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.common.adapter.port import ExecutionQuery, OrderQuery
-from services.common.domain.errors import InvalidRequest, ReadFailed, Unavailable
+from services.common.domain.errors import ReadFailed, Unavailable
 from services.common.domain.executions import ExecSource, Execution
-from services.common.domain.reports import Lookup, LookupResult, OrderReport
+from services.common.domain.reports import OrderReport
 from services.common.runtime.clock import Clock
 from services.ib_adapter import brackets, contracts, figures
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.figures import Unreadable
+from services.ib_adapter.revision_news import RevisionNews
 from services.ib_adapter.send_log import Send, SendLog
 from services.ib_adapter.session import Session
 from services.ib_adapter.telling import Telling
@@ -34,6 +35,7 @@ class VenueReads:
         evidence: Evidence,
         telling: Telling,
         translator: Translator,
+        changes: RevisionNews,
         send_log: SendLog,
         clock: Clock,
         *,
@@ -44,6 +46,7 @@ class VenueReads:
         self._evidence = evidence
         self._telling = telling
         self._translator = translator
+        self._changes = changes
         self._send_log = send_log
         self._clock = clock
         self._client_id = client_id
@@ -51,21 +54,12 @@ class VenueReads:
 
     # -- one order ---------------------------------------------------------------------------
 
-    async def find_order(self, client_id: str, venue_order_id: str) -> LookupResult:
-        """See `VenueGateway.find_order`. InvalidRequest for an id that can't be IB's."""
-        perm_id = _perm_id(venue_order_id) if venue_order_id else 0
-        facts, why = await self.look_up(client_id, perm_id)
-        if facts is not None:
-            return LookupResult(Lookup.FOUND, self._translator.report(facts))
-        if why:
-            return LookupResult(Lookup.UNKNOWN, reason=why)
-        return LookupResult(Lookup.ABSENT)
-
     async def look_up(self, client_id: str, perm_id: int = 0) -> tuple[OrderFacts | None, str]:
         """The order as the lists show it now; if there is none, why that proves nothing.
 
-        "" means: it is absent. Raises ReadFailed.
+        Any revision's id leads to the order. "" means: it is absent. Raises ReadFailed.
         """
+        client_id = self._changes.revisions.order_ref_of(client_id)
         session_id, began = self._session.session_id, self._clock.monotonic()
         await self._session.read_all()
         facts = self._evidence.of_perm(perm_id) if perm_id else self._evidence.of_ref(client_id)
@@ -163,16 +157,18 @@ class VenueReads:
         of today only."""
         began = self._clock.monotonic()
         await self._session.read_all()
+        await self._changes.saved()
         reports = [
-            self._translator.report(facts)
+            report
             for facts in self._evidence
+            for report in self._translator.reports(facts)
             if facts.heard_at >= began
             and facts.is_proven
             and facts.is_of(self._session.account)
-            and not (query.open_only and facts.is_ended)
+            and not (query.open_only and (facts.is_ended or report.replaced_by))
         ]
         fitting = [r for r in reports if query.instrument in (None, r.instrument)]
-        return sorted(fitting, key=lambda report: int(report.venue_order_id), reverse=True)
+        return sorted(fitting, key=_number, reverse=True)
 
     async def executions(self, query: ExecutionQuery) -> list[Execution]:
         """See `VenueGateway.executions`. IB lists those of today only."""
@@ -182,6 +178,7 @@ class VenueReads:
             for word in words
             if word.account in ("", self._session.account) and contracts.is_ours(word.contract)
         ]
+        await self._changes.saved()
         await self._clock.sleep(self._telling.executions_due_in_s())
         found = [self._execution(word) for word in ours]
         fitting = [e for e in found if e is not None and _fits(e, query)]
@@ -202,10 +199,9 @@ class VenueReads:
             return None
 
 
-def _perm_id(venue_order_id: str) -> int:
-    if not venue_order_id.isascii() or not venue_order_id.isdigit() or len(venue_order_id) > 18:
-        raise InvalidRequest("venue_order_id", "not an order id of IB's (a permId, digits only)")
-    return int(venue_order_id)
+def _number(report: OrderReport) -> tuple[int, ...]:
+    """By the permId, and the number of the change."""
+    return tuple(int(part) for part in report.venue_order_id.split("."))
 
 
 def _fits(execution: Execution, query: ExecutionQuery) -> bool:

@@ -72,6 +72,10 @@ class Waiters:
         if not waiters:
             self._waiters.pop(waiter.order_id, None)
 
+    def waits_for(self, order_id: int, purpose: Purpose) -> bool:
+        """Whether somebody waits for that, of the order of this number."""
+        return any(w.purpose is purpose for w in self._waiters.get(order_id, ()))
+
     def shown(self, facts: OrderFacts) -> None:
         """The Gateway has shown one of our orders."""
         status = facts.standing[0]

@@ -29,8 +29,8 @@ class OrderWord:
 
     `order_id`, `client_id` and `parent_order_id` are 0 in the list of completed orders, which does
     not tell them; `filled` is None in openOrder, for the same reason. `aux_price` is the stop of a
-    stop order and the distance of a trailing one. `whole` is all of it, as the library has it, where
-    a modify could write it again.
+    stop order and the distance of a trailing one. `whole` is all of it, as the library has it: a
+    modify writes it again.
     """
 
     perm_id: int

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import apsw
+
+from services.common.adapter.one_writer import OneWriter
 from services.common.adapter.port import VenueEvent
 from services.common.domain.executions import Execution
 from services.common.domain.occ import parse_occ
 from services.common.domain.reports import OrderReport
+from services.common.runtime.clock import SystemClock
 from services.ib_adapter import contracts
 from services.ib_adapter.evidence import Evidence
 from services.ib_adapter.families import Families
 from services.ib_adapter.library import Contract
+from services.ib_adapter.revision_log import RevisionLog
+from services.ib_adapter.revision_news import RevisionNews
+from services.ib_adapter.revision_rows import ADDED
+from services.ib_adapter.revisions import Revisions
 from services.ib_adapter.translate import Translator
 from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
 
@@ -76,6 +86,29 @@ def execution_word(exec_id: str = "x.1.01", cum: str = "1", **changed: Any) -> E
 def translator(evidence: Evidence | None = None) -> Translator:
     heard = evidence or Evidence(OURS, lambda: 0.0)
     return Translator("ib", "main", lambda: NOW, lambda: NOW, Families(heard))
+
+
+async def _at_once(fn: Callable[..., Any], /, *args: Any, timeout_s: float) -> Any:
+    """Runs it now, after a turn of the loop: what is written takes a while."""
+    await asyncio.sleep(0)
+    return fn(*args)
+
+
+class Disk:
+    """A file of changes that outlives the log over it."""
+
+    def __init__(self) -> None:
+        self._connection = apsw.Connection(":memory:")
+        self._connection.execute(ADDED)
+
+    def log(self) -> RevisionLog:
+        """The log as a process that starts now reads it."""
+        writer = OneWriter("send log", _at_once, write_timeout_s=5.0)
+        return RevisionLog(self._connection, writer)
+
+
+def changes(log: RevisionLog | None = None) -> RevisionNews:
+    return RevisionNews(Revisions(log or Disk().log()), SystemClock())
 
 
 class Ticking:

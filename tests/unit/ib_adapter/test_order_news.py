@@ -23,6 +23,7 @@ from tests.unit.ib_adapter.scene import (
     A,
     Ticking,
     Told,
+    changes,
     execution_word,
     order_word,
     put_contract,
@@ -40,7 +41,9 @@ class Scene:
         telling = Telling(self.told, translator(), clock, TellingTerms(0.0, 5.0))
         telling.open()
         self.waiters = Waiters()
-        self.news = OrderNews(self.evidence, telling, self.waiters, translator(), client_id=OURS)
+        self.news = OrderNews(
+            self.evidence, telling, self.waiters, translator(), changes(), client_id=OURS
+        )
         self.news.account = "DU1"
         self.evidence.sent(5, resting(A))
         self.waiter: Waiter = self.waiters.open(5, purpose)

@@ -1,0 +1,101 @@
+"""Looks up single revisions, and decides what is in doubt once the lists can be believed.
+
+A change in doubt that the order does not show may still be on its way to IB. It is refuted by what
+the lists show after the settling time, in one session in sync all the while.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.common.domain.errors import InvalidRequest
+from services.common.domain.reports import Lookup, LookupResult
+from services.common.runtime.clock import Clock
+from services.ib_adapter.evidence import Evidence, OrderFacts
+from services.ib_adapter.revision_news import RevisionNews
+from services.ib_adapter.revision_rows import Fate, Revision
+from services.ib_adapter.revisions import Part
+from services.ib_adapter.session import Session
+from services.ib_adapter.translate import Translator
+from services.ib_adapter.venue_reads import VenueReads
+
+_DIGITS_MAX: Final = 18
+
+
+class RevisionReads:
+    """Look-ups by our ids and IB's. Each raises ReadFailed if the lists can't be read whole."""
+
+    def __init__(
+        self,
+        session: Session,
+        evidence: Evidence,
+        reads: VenueReads,
+        news: RevisionNews,
+        translator: Translator,
+        clock: Clock,
+    ) -> None:
+        self._session = session
+        self._evidence = evidence
+        self._reads = reads
+        self._news = news
+        self._revisions = news.revisions
+        self._translator = translator
+        self._clock = clock
+
+    async def find_order(self, client_id: str, venue_order_id: str) -> LookupResult:
+        """See `VenueGateway.find_order`. InvalidRequest for an id that can't be IB's."""
+        perm_id = perm_id_of(venue_order_id) if venue_order_id else 0
+        facts, why = await self._reads.look_up(client_id, perm_id)
+        if facts is not None:
+            part, why = await self.part(facts, client_id, venue_order_id)
+            if part is not None:
+                return LookupResult(Lookup.FOUND, self._translator.part(part))
+        if why:
+            return LookupResult(Lookup.UNKNOWN, reason=why)
+        return LookupResult(Lookup.ABSENT)
+
+    async def part(
+        self, facts: OrderFacts, client_id: str, venue_order_id: str = ""
+    ) -> tuple[Part | None, str]:
+        """The revision of that id of an order that was just looked up; if there is none, why that
+        proves nothing: "" means that there is none. Raises ReadFailed."""
+        change, why = self._revisions.in_doubt(facts.order_ref), ""
+        if change is not None:
+            why = self._why_open(change, facts) or self._revisions.settle(facts)
+        await self._news.saved()
+        own = self._revisions.log.find(client_id)
+        if own is not None and own.fate is Fate.TAKEN and own.taken_by != facts.perm_id:
+            facts = self._evidence.of_perm(own.taken_by) or facts
+        for part in self._revisions.parts(facts):
+            if client_id == part.client_id or (venue_order_id == part.venue_order_id != ""):
+                return part, ""
+        is_doubted = change is not None and client_id == change.revision_id
+        return None, why if is_doubted else ""
+
+    def settled_for_s(self, client_id: str) -> float | None:
+        """See `VenueGateway.settled_for_s`; None while there is no session."""
+        settled_s = self._reads.settled_for_s(client_id)
+        if settled_s is None:
+            return None
+        since_s = self._clock.monotonic() - self._news.written_at(client_id)
+        return max(min(settled_s, since_s), 0.0)
+
+    def _why_open(self, change: Revision, facts: OrderFacts) -> str:
+        """Why a change that is not shown may still be taken; "" if it can't."""
+        if not self._session.session_id:
+            return "not in sync with IB: a change that is not shown may be in force"
+        since = max(self._news.written_at(change.revision_id), self._session.in_sync_since)
+        seen_at = self._clock.monotonic() if facts.is_ended else facts.heard_at
+        if seen_at - since < self._reads.settling_s:
+            return f"it was sent, and may still be taken within {self._reads.settling_s:g} s"
+        return ""
+
+
+def perm_id_of(venue_order_id: str) -> int:
+    """The permId in an id of IB's as we write it; InvalidRequest if it is none."""
+    perm_id, dot, seq = venue_order_id.partition(".")
+    parts = (perm_id, seq) if dot else (perm_id,)
+    if not all(p.isascii() and p.isdigit() and len(p) <= _DIGITS_MAX for p in parts):
+        text = "not an order id of IB's (a permId, digits only, and the number of a change)"
+        raise InvalidRequest("venue_order_id", text)
+    return int(perm_id)
