@@ -44,6 +44,7 @@ class Kind(Enum):
     IGNORE_CANCEL = "ignore_cancel"  # none
     REJECT_CANCEL = "reject_cancel"
     ERROR = "error"
+    NOTICE = "notice"
     # Events
     DROP = "drop"
     DUPLICATE = "duplicate"

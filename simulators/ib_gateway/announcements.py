@@ -12,6 +12,7 @@ from simulators.ib_gateway.order_replies import (
     exec_details,
     order_status,
 )
+from simulators.ib_gateway.problems import not_cancelable
 from simulators.ib_gateway.session import Session
 from simulators.ib_gateway.wire import frame
 from simulators.venue.orders import EventKind, OrderEvent
@@ -139,6 +140,9 @@ class Announcements:
             self.problem(api_order, 202, "Order Canceled - reason:")
         elif kind is EventKind.REJECTED:
             self.problem(api_order, 201, "Order rejected - reason:rejected by the exchange")
+        elif kind is EventKind.ORDER_CANCEL_REJECTED:
+            refused = not_cancelable(api_order.order_id, api_order.perm_id, api_order.status)
+            self.problem(api_order, refused.code, refused.text)
 
     def _send(self, session: Session, api_order: ApiOrder, message: Message) -> None:
         self._through(session, api_order, _NAMES[int(str(message[0]))], frame(*message))

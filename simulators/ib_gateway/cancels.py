@@ -30,7 +30,7 @@ class Cancels:
             raise not_found_to_cancel(call.id)
         if not found.order.is_open or found.order.status is OrderStatus.PENDING_CANCEL:
             raise not_cancelable(call.id, found.perm_id, found.status)
-        self._gateway.venue.cancel(found.perm_id)
+        self._gateway.venue.cancel(found.perm_id, call.fate)
 
     def every(self, call: Call) -> None:
         """The global cancel: all orders of all clients, those placed by hand too."""
@@ -41,7 +41,7 @@ class Cancels:
             if current is None or not current.order.is_open:
                 continue  # an earlier one of these took it along
             if current.order.status is not OrderStatus.PENDING_CANCEL:
-                self._gateway.venue.cancel(current.perm_id)
+                self._gateway.venue.cancel(current.perm_id, call.fate)
 
     def _drop(self, waiting: list[Kept]) -> None:
         """Ends orders of which IB never knew; those that change a live order end silently."""

@@ -1,6 +1,6 @@
 """Executions as the Gateway lists them: of orders, of legs, of combinations as a whole."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -30,14 +30,6 @@ class ApiFill:
     fee: Decimal = Decimal(0)
     realised: Fraction | None = None
     is_of_order: bool = True
-
-    def corrected(self, px: Decimal) -> "ApiFill":
-        """The execution that corrects this one: the last part of its id has grown."""
-        stem, _, revision = self.exec_id.rpartition(".")
-        avg_px = self.avg_px
-        if self.cum_qty:
-            avg_px += Fraction(px - self.px) * Fraction(self.qty) / Fraction(self.cum_qty)
-        return replace(self, exec_id=f"{stem}.{int(revision) + 1:02d}", px=px, avg_px=avg_px)
 
 
 def fill_of(booking: Booking, *, perm_id: str = "") -> ApiFill:

@@ -14,7 +14,7 @@ from simulators.ib_gateway.problems import (
     other_type,
     problem_of,
 )
-from simulators.venue.orders import NewOrder, Order, OrderType, TimeInForce
+from simulators.venue.orders import Fate, NewOrder, Order, OrderType, TimeInForce
 from simulators.venue.refusals import Refusal
 
 _RESTING = (TimeInForce.DAY, TimeInForce.GTC)
@@ -35,15 +35,18 @@ class Modifying:
         self._announcements = announcements
         self._new_orders = new_orders
 
-    def modify(self, found: ApiOrder, asked: PlaceOrder) -> None:
-        """Asks the venue for other terms of an order.
+    def modify(self, found: ApiOrder, asked: PlaceOrder, fate: Fate) -> None:
+        """Asks the venue for other terms of an order; an inactive one comes to market with them.
 
         Raises:
             Problem, Refusal: The original stays as it was.
         """
         anew = self._new_orders.read(found.client_id, asked)
         _check_same(found, asked, anew)
-        self._gateway.venue.amend(found.perm_id, anew, self._refused)
+        self._gateway.venue.amend(found.perm_id, anew, self._refused, fate)
+        if found.is_inactive:
+            found.is_inactive = False
+            self._gateway.venue.resume(found.perm_id)
 
     def _refused(self, order: Order, refusal: Refusal) -> None:
         """What could be changed when it was asked for can't be any more."""

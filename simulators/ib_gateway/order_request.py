@@ -131,13 +131,34 @@ def read_place_order(message: list[str], version: int) -> PlaceOrder:
         good_till=good_till(time_in_force, rest["goodTillDate"]),
         what_if=_is_on(rest["whatIf"]),
         combo=combo,
-        kept={name: text for name, text in rest.items() if not is_unset(text)},
+        kept={name: _kept(name, text) for name, text in rest.items() if not is_unset(text)},
     )
 
 
 def order_ref_in(message: list[str]) -> str:
     """The orderRef of a placeOrder message, "" if the message is too short to have one."""
     return message[26] if len(message) > 26 else ""
+
+
+_TEXTS = frozenset(
+    {
+        "sharesAllocation", "goodTillDate", "rule80A", "settlingFirm", "designatedLocation",
+        "clearingAccount", "clearingIntent", "algoId", "orderMiscOptions", "extOperator",
+        "softDollarTier.name", "softDollarTier.val", "mifid2DecisionMaker", "mifid2DecisionAlgo",
+        "mifid2ExecutionTrader", "mifid2ExecutionAlgo", "advancedErrorOverride",
+        "manualOrderTime",
+    }
+)  # fmt: skip
+
+
+def _kept(name: str, text: str) -> str:
+    """A field as it comes back: other clients must be able to read it as the number that it is."""
+    if name in _TEXTS:
+        return text
+    if text.lower() == "true":
+        return "1"
+    decimal_of(text)
+    return text
 
 
 _NUMBERS = (

@@ -6,12 +6,21 @@ from typing import Any, Protocol
 
 from simulators.control.faults import Action, Ends, Fault, Kind, When
 from simulators.ib_gateway.call import Call
+from simulators.ib_gateway.error_texts import text_of_code
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.session import Session
 from simulators.venue.orders import Fate
 
 _FAULT_CODE, _FAULT_TEXT = 201, "Order rejected - reason:a fault of the simulator"
-_FATES = {Kind.VANISH_ORDER: Fate.VANISHED, Kind.STALL_ORDER: Fate.STALLED}
+_FATES = {
+    Kind.VANISH_ORDER: Fate.VANISHED,
+    Kind.STALL_ORDER: Fate.STALLED,
+    Kind.INACTIVE_ORDER: Fate.STALLED,
+    Kind.REJECT_ORDER: Fate.REJECTED,
+    Kind.REJECT_REPLACE: Fate.REPLACE_REJECTED,
+    Kind.IGNORE_CANCEL: Fate.CANCEL_IGNORED,
+    Kind.REJECT_CANCEL: Fate.CANCEL_REJECTED,
+}
 _ENDED = {Ends.CLOSE: "closed", Ends.RESET: "reset", Ends.HANG: "hang"}
 
 
@@ -52,8 +61,6 @@ class RequestFaults:
             self.hold_back(call.session, action.delay_after_s)
         call.fate = _FATES.get(action.kind, Fate.WORKED)
         call.goes_inactive = action.kind is Kind.INACTIVE_ORDER
-        if call.goes_inactive:
-            call.fate = Fate.STALLED
         with call.session.capturing() as replies:
             self._effect(call)
         self._reply(call, action, replies)
@@ -87,6 +94,8 @@ class RequestFaults:
         else:
             for data in replies:
                 session.send_frame(data)
+            if action.kind in (Kind.NOTICE, Kind.INACTIVE_ORDER) and action.code:
+                session.error(action.code, action.text or text_of_code(action.code), call.id)
 
     def _mute(self, call: Call) -> None:
         """This connection never hears of the call's order again, unless it asks for lists."""
@@ -100,7 +109,8 @@ class RequestFaults:
             call.session.end(reset=ends is Ends.RESET)
 
     def _tell_error(self, call: Call, action: Action) -> None:
-        code, text = action.code or _FAULT_CODE, action.text or _FAULT_TEXT
+        code = action.code or _FAULT_CODE
+        text = action.text or (text_of_code(code) if action.code else _FAULT_TEXT)
         call.entry.outcome = f"error {code}"
         call.session.error(code, text, call.id)
 

@@ -24,11 +24,7 @@ from simulators.venue.venue import Venue
 _FAULTS = places_without(
     Kind.STATUS,
     Kind.ORDER_STATUS,
-    Kind.REJECT_ORDER,
-    Kind.REJECT_REPLACE,
     Kind.OVERFILL_REPLACE,
-    Kind.IGNORE_CANCEL,
-    Kind.REJECT_CANCEL,
     connects=frozenset({Kind.REFUSE, Kind.DELAY, Kind.HANG}),
     events=EVENTS | {Kind.DELAY},
 )

@@ -12,7 +12,7 @@ from simulators.venue.entry import OrderEntry
 from simulators.venue.floor import Floor
 from simulators.venue.order_desk import OrderDesk
 from simulators.venue.order_lives import expiry_of
-from simulators.venue.orders import NewOrder, Order, OrderStatus
+from simulators.venue.orders import Fate, NewOrder, Order, OrderStatus
 
 Refused = Callable[[Order, refusals.Refusal], None]
 
@@ -25,19 +25,27 @@ class Amendments:
         self._floor = floor
         self._entry = entry
 
-    def begin(self, order: Order, asked: NewOrder, refused: Refused) -> Order:
+    def begin(self, order: Order, asked: NewOrder, refused: Refused, fate: Fate) -> Order:
         """Checks what is asked for and lets it take effect later; returns the order as it is.
 
         Args:
             asked: All that the order is to be; `order_qty` includes what has filled. Its ties and
                 legs stay what they are.
             refused: Told if it can't take effect after all.
+            fate: REPLACE_REJECTED turns it down when it should take effect (a fault).
 
         Raises:
             Refusal: Nothing was changed and nothing will be.
         """
         self._check(order, asked)
-        self._floor.expect_amendment(order, lambda now: self._finish(now, asked, refused))
+
+        def finish(now: Order) -> None:
+            if fate is Fate.REPLACE_REJECTED:
+                refused(now, refusals.BadOrder("rejected by the exchange"))
+            else:
+                self._finish(now, asked, refused)
+
+        self._floor.expect_amendment(order, finish)
         return order
 
     def _check(self, order: Order, asked: NewOrder) -> NewOrder:

@@ -154,7 +154,9 @@ class Venue:
         self.advance()
         return self._entry.replace(self.desk.get(venue_order_id), changes, fate)
 
-    def amend(self, venue_order_id: str, asked: NewOrder, refused: Refused) -> Order:
+    def amend(
+        self, venue_order_id: str, asked: NewOrder, refused: Refused, fate: Fate = Fate.WORKED
+    ) -> Order:
         """Asks for other terms of an order, which keeps its id; returns it as it is.
 
         They take effect a moment later, until when it may fill under the old ones.
@@ -167,7 +169,7 @@ class Venue:
             Refusal: Nothing was changed and nothing will be.
         """
         self.advance()
-        return self._amendments.begin(self.desk.get(venue_order_id), asked, refused)
+        return self._amendments.begin(self.desk.get(venue_order_id), asked, refused, fate)
 
     def preview(self, asked: NewOrder) -> Preview:
         """What an order would do to its account if it filled at once; nothing is changed.
