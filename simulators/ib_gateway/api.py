@@ -6,12 +6,14 @@ from simulators.ib_gateway.account_requests import AccountRequests
 from simulators.ib_gateway.announcements import Announcements
 from simulators.ib_gateway.call import Call, Handler
 from simulators.ib_gateway.contract_requests import ContractRequests
+from simulators.ib_gateway.exercise_requests import ExerciseRequests
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.history import HistoricalData
 from simulators.ib_gateway.listings import Listings
 from simulators.ib_gateway.manual_orders import ManualOrders
 from simulators.ib_gateway.market_data import MarketData
 from simulators.ib_gateway.message_names import request_of
+from simulators.ib_gateway.option_ends import OptionEnds
 from simulators.ib_gateway.order_entry import OrderEntry
 from simulators.ib_gateway.problems import Problem, not_built, problem_of, unreadable
 from simulators.ib_gateway.wire import BadMessage
@@ -25,6 +27,7 @@ class GatewayApi:
         self.accounts = AccountMessages(gateway)
         manual = ManualOrders(gateway)
         self.announcements = Announcements(gateway, self.accounts, faults)
+        OptionEnds(gateway, self.announcements, self.accounts)
         self._gateway = gateway
         handlers: dict[int, Handler] = {
             71: self._start,
@@ -33,6 +36,7 @@ class GatewayApi:
             **Listings(gateway).handlers(),
             **HistoricalData(gateway).handlers(),
             **MarketData(gateway).handlers(),
+            **ExerciseRequests(gateway, self.run).handlers(),
             **OrderEntry(gateway, self.announcements, self.run).handlers(),
         }
         handlers |= manual.handlers(list_open=handlers[5])

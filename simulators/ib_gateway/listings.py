@@ -61,7 +61,7 @@ class Listings:
         wanted = _ExecutionFilter(call)
         orders = self._gateway.orders
         for fill in orders.fills(executions_since(self._gateway.venue.now)):
-            api_order = orders.find_perm_id(fill.perm_id)
+            api_order = orders.owner_of(fill)
             if api_order is not None and wanted.takes(api_order, fill):
                 details = exec_details(call.id, api_order, fill, call.session.version)
                 call.session.send(*details)

@@ -6,7 +6,7 @@ from simulators.control.control import Option
 from simulators.ib_gateway.account_messages import AccountMessages
 from simulators.ib_gateway.entitlements import MARKET_DATA
 from simulators.ib_gateway.gateway import Gateway
-from simulators.ib_gateway.restrictions import API_MODES, DISCLAIMERS, SESSIONS
+from simulators.ib_gateway.restrictions import API_MODES, DISCLAIMERS
 from simulators.ib_gateway.uplink import ORDERS_WHILE_LOST
 
 _FILL_EVENTS = ("exec_first", "status_first")
@@ -28,7 +28,6 @@ def gateway_options(gateway: Gateway, accounts: AccountMessages) -> dict[str, Op
         "orders_while_link_lost": _switch(gateway.uplink, "orders", ORDERS_WHILE_LOST),
         "api_mode": _switch(restrictions, "api_mode", API_MODES),
         "paper_disclaimer": _switch(restrictions, "disclaimer", DISCLAIMERS),
-        "competing_session": _switch(restrictions, "competing_session", SESSIONS),
         "account_feed": Option(_FEEDS, lambda: gateway.account_feed, set_feed),
     }
 

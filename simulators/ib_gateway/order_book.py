@@ -97,6 +97,7 @@ class GatewayOrders:
         self._by_order_id: dict[tuple[int, int], str] = {}
         self._highest: dict[int, int] = {}
         self._fills: list[ApiFill] = []
+        self._orderless: dict[str, ApiOrder] = {}
         self.untransmitted = Untransmitted()
         """Orders that clients have not transmitted yet: only this Gateway knows of them."""
         self.modifies_to_double = 0
@@ -163,6 +164,15 @@ class GatewayOrders:
         if fill.is_of_order:
             api_order.last_fill = fill
         self._fills.append(fill)
+
+    def saw_orderless(self, stand_in: ApiOrder, fill: ApiFill) -> None:
+        """Keeps an execution that belongs to no order, with what stands where that would."""
+        self._orderless[fill.exec_id] = stand_in
+        self._fills.append(fill)
+
+    def owner_of(self, fill: ApiFill) -> ApiOrder | None:
+        """The order of an execution, or what stands in its place."""
+        return self._by_perm_id.get(fill.perm_id) or self._orderless.get(fill.exec_id)
 
     def fills(self, since: datetime) -> list[ApiFill]:
         """The executions from that instant on, in the order in which they were told."""

@@ -1,10 +1,9 @@
-"""What keeps clients from things, whatever they ask: the mode, the disclaimer, other sessions."""
+"""What keeps clients from things, whatever they ask: the mode of the API, the disclaimer."""
 
 from simulators.ib_gateway.problems import Problem
 
 API_MODES = ("read_write", "read_only")
 DISCLAIMERS = ("accepted", "pending")
-SESSIONS = ("none", "live")
 # reqAllOpenOrders and reqExecutions are answered in read-only mode.
 _NEED_WRITE_ACCESS = frozenset(
     {
@@ -17,28 +16,23 @@ _NEED_WRITE_ACCESS = frozenset(
         "reqCompletedOrders",
     }
 )
-_MARKET_DATA = frozenset({"reqMktData", "reqRealTimeBars", "reqTickByTickData", "reqMktDepth"})
 
 
 class Restrictions:
     """Each is a word that may be changed at any time.
 
     api_mode: "read_only" refuses what needs write access. disclaimer: "pending" refuses clients of
-    a paper account. competing_session: "live" is another program that is logged in with the same
-    user and has the market data.
+    a paper account.
     """
 
     def __init__(self) -> None:
         self.api_mode = "read_write"
         self.disclaimer = "accepted"
-        self.competing_session = "none"
 
     def check(self, request: str) -> None:
         """Raises Problem if that request is kept from having any effect."""
         if self.api_mode == "read_only" and request in _NEED_WRITE_ACCESS:
             raise read_only()
-        if self.competing_session == "live" and request in _MARKET_DATA:
-            raise competing_session()
 
     def check_start(self, account_id: str) -> None:
         """Raises Problem if nobody may start the API at that account."""
@@ -56,7 +50,3 @@ def client_id_in_use() -> Problem:
 def read_only() -> Problem:
     cause = "The API interface is currently in Read-Only mode."
     return Problem(321, f"Error validating request.-'bS' : cause - {cause}")
-
-
-def competing_session() -> Problem:
-    return Problem(10197, "No market data during competing live session")

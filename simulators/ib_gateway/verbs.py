@@ -11,6 +11,7 @@ from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.life_verbs import LifeVerbs
 from simulators.ib_gateway.link_verbs import LinkVerbs
 from simulators.ib_gateway.loss_verbs import LossVerbs
+from simulators.ib_gateway.position_verbs import PositionVerbs
 from simulators.ib_gateway.restarts import Restarts
 
 
@@ -31,6 +32,7 @@ class GatewayVerbs:
             LinkVerbs(gateway),
             LossVerbs(gateway, frontend),
             ExecutionVerbs(gateway, api.announcements, api.accounts),
+            PositionVerbs(gateway),
         )
 
     def verbs(self) -> dict[str, Verb]:

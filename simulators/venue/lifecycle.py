@@ -46,8 +46,10 @@ class OptionLifecycle:
         venue.repeat(lambda at: _next(at, _A_MOMENT - _CLOSING_ONLY), self._sell_without_means)
         venue.repeat(lambda at: _next(at, _SETTLES_AFTER), self._settle)
 
-    def exercise(self, account_id: str, symbol: str) -> Decimal:
-        """Exercises all contracts that no open order holds; returns how many.
+    def exercise(self, account_id: str, symbol: str, qty: Decimal | None = None) -> Decimal:
+        """Exercises contracts that no open order holds, all of them unless told how many.
+
+        Returns how many.
 
         Raises:
             NotExercisable: It is short, no option, or the market has closed for this day.
@@ -61,10 +63,11 @@ class OptionLifecycle:
         orders = self._venue.desk.open_orders(account_id)
         held = held_of_position(account, symbol, orders)
         existing = account.position_qty(symbol)
-        qty = existing - held
-        if qty <= 0:
+        free = existing - held
+        qty = free if qty is None else qty
+        if not 0 < qty <= free:
             raise refusals.InsufficientQuantity(
-                symbol, existing, max(qty, Decimal(0)), existing, held
+                symbol, max(qty, existing), max(free, Decimal(0)), existing, held
             )
         self._check_means(account, contract, qty)
         self._events.exercise(account, contract, qty, self._venue.now)
@@ -168,7 +171,7 @@ class OptionLifecycle:
             if last_day != today or position.qty <= 0:
                 continue
             quote = self._venue.quotes.find(contract.underlying)
-            if quote is None or not _is_in_the_money(contract, quote.mid):
+            if quote is None or not is_in_the_money(contract, quote.mid):
                 continue
             if self._shorts_against(account, contract) >= position.qty:
                 continue  # one leg of a spread pays for the other
@@ -200,7 +203,7 @@ class OptionLifecycle:
     def _end(self, account: Account, qty: Decimal, contract: OptionContract) -> None:
         now = self._venue.now
         close = self._venue.quotes.previous_close(contract.underlying)
-        if close is None or not _is_in_the_money(contract, close):
+        if close is None or not is_in_the_money(contract, close):
             self._events.expire(account, contract, now)
         elif qty < 0:
             self._events.assign(account, contract, -qty, now)
@@ -218,7 +221,8 @@ class OptionLifecycle:
                     yield account, position, position.instrument
 
 
-def _is_in_the_money(contract: OptionContract, px: Decimal) -> bool:
+def is_in_the_money(contract: OptionContract, px: Decimal) -> bool:
+    """Whether it is at least a cent in the money at that price of its underlying."""
     distance = px - contract.strike
     return (distance if contract.right is Right.CALL else -distance) >= _CENT
 

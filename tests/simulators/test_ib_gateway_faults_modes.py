@@ -67,10 +67,10 @@ async def test_before_the_disclaimer_is_accepted_a_paper_account_lets_nobody_in(
 async def test_a_competing_session_has_the_market_data() -> None:
     async with gateway() as simulated:
         client = await Client(simulated).start()
-        simulated.control.set_option("competing_session", "live")
+        simulated.control.set_option("market_data", "competing")
         client.send(1, 11, 60, *SPY, "", 0, 0, "")
         await client.failed(60, 10197)
-        simulated.control.set_option("competing_session", "none")
+        simulated.control.set_option("market_data", "realtime")
         client.send(1, 11, 61, *SPY, "", 0, 0, "")
         await client.until(lambda: [m for m in client.of("1") if m[2] == "61"])
 
@@ -94,7 +94,7 @@ async def test_positions_can_be_out_of_step_with_executions() -> None:
         assert await positions(client) == ["-2"]
 
 
-@pytest.mark.parametrize("option", ["api_mode", "paper_disclaimer", "competing_session"])
+@pytest.mark.parametrize("option", ["api_mode", "paper_disclaimer", "account_feed"])
 async def test_modes_are_switches(option: str) -> None:
     async with gateway() as simulated:
-        assert simulated.control.options()[option] in ("read_write", "accepted", "none")
+        assert simulated.control.options()[option] in ("read_write", "accepted", "live")
