@@ -20,7 +20,7 @@ import structlog
 from services.common.adapter.port import EventSink
 from services.common.domain.executions import ExecSource, Execution, Fee
 from services.common.domain.reports import OrderReport
-from services.ib_adapter.exec_ids import split_exec_id
+from services.ib_adapter.exec_ids import corrected_by_id, split_exec_id
 from services.ib_adapter.reached import Part, Reached
 from services.ib_adapter.translate import Translator
 from services.ib_adapter.words import ExecutionWord
@@ -99,11 +99,12 @@ class Telling:
         if latest is not None and split_exec_id(latest)[1] > revision:
             return False  # corrected already
         fee = self._fees.get(word.exec_id)
-        execution = self._translator.execution(word, source, corrects=latest or "", fee=fee)
+        corrects = latest or corrected_by_id(word.exec_id)
+        execution = self._translator.execution(word, source, corrects=corrects, fee=fee)
         keep(self._latest, stem, word.exec_id, EXECUTIONS_MAX)
-        if latest is not None:
-            _log.error("execution_corrected", exec_id=word.exec_id, corrects=latest)
-            keep(self._corrects, word.exec_id, latest, EXECUTIONS_MAX)
+        if corrects:
+            _log.error("execution_corrected", exec_id=word.exec_id, corrects=corrects)
+            keep(self._corrects, word.exec_id, corrects, EXECUTIONS_MAX)
         wait_s = 0.0 if fee is not None else self._terms.commission_wait_s
         part = Part(word.contract.conId, stem, word.last_qty, execution.cum_qty or _ZERO)
         held = _Held(execution, part, self._monotonic() + wait_s)

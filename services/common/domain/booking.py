@@ -16,7 +16,7 @@ _LIMITED: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 
 def check_execution(execution: Execution, terms: OrderSpec) -> None:
     """Raise IllegalEvent unless the execution can be one of an order on these terms."""
-    if execution.exec_type is not ExecType.TRADE:
+    if execution.exec_type is ExecType.RECONSTRUCTED:
         raise IllegalEvent(f"{execution.exec_type.value} executions are not booked yet")
     if isinstance(terms.instrument, OptionCombo):
         if leg_of(terms.instrument, execution) is None:
@@ -26,6 +26,8 @@ def check_execution(execution: Execution, terms: OrderSpec) -> None:
         raise IllegalEvent(f"an execution of {execution.instrument.key}")
     elif execution.side is not terms.side:
         raise IllegalEvent(f"an execution on the other side, {execution.side.value}")
+    if execution.exec_type is ExecType.BUST:
+        return  # it is about nothing but the execution that it names
     if execution.last_qty <= 0 or execution.last_px < 0:
         raise IllegalEvent("an execution without a quantity or with a negative price")
     if execution.cum_qty is not None and execution.cum_qty < execution.last_qty:
@@ -43,15 +45,13 @@ def _check_price(execution: Execution, terms: OrderSpec) -> None:
         raise IllegalEvent(f"a price of {px} beyond the limit {limit}")
 
 
-def costed(executions: tuple[Execution, ...], told: FeesReported) -> tuple[Execution, ...]:
-    """The executions with the fees that were told; as they were if those are known or none.
+def costed(
+    executions: tuple[Execution, ...], told: FeesReported, known: Execution
+) -> tuple[Execution, ...]:
+    """The executions with the fees that were told of one; as they were if those are known or none.
 
-    Raises IllegalEvent for an execution that is not among them, or that has other fees.
+    Raises IllegalEvent if it has other fees.
     """
-    placed = {e.exec_id: e for e in executions if e.client_id == told.placement_id}
-    known = placed.get(told.exec_id)
-    if known is None:
-        raise IllegalEvent(f"fees of execution {told.exec_id}, which is not booked")
     if not told.fees or known.fees == told.fees:
         return executions
     if any(not fee.estimated for fee in known.fees):

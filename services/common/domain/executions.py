@@ -94,6 +94,14 @@ class Execution:
     fees: tuple[Fee, ...] = ()
     late: bool = False
 
+    def is_told_as(self, other: Execution) -> bool:
+        """Whether both are one word of the venue: by placement, id and kind."""
+        return (self.key, self.client_id, self.exec_type) == (
+            other.key,
+            other.client_id,
+            other.exec_type,
+        )
+
     @property
     def key(self) -> tuple[str, str, str]:
         """Identity of the execution."""

@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from services.common.domain import revisions
+from services.common.domain import corrections, revisions
 from services.common.domain.amounts import add
 from services.common.domain.booking import check_execution, costed, is_same_execution, is_same_order
-from services.common.domain.executions import Execution
+from services.common.domain.executions import ExecType, Execution
 from services.common.domain.fills import begun_qty
 from services.common.domain.order_events import (
     CancelRequested,
@@ -188,8 +188,39 @@ class Order(ShownOrder):
         placement = self._known(event.placement_id)
         execution = replace(event.execution, client_id=placement.placement_id)
         check_execution(execution, self.terms_of(placement))
+        heard = (*self.executions, *self.set_aside)
+        is_news = not any(e.is_told_as(execution) for e in heard)
+        if is_news and corrections.is_superseded(execution, heard):
+            if execution.exec_type is ExecType.TRADE:  # it had been corrected before it came
+                return replace(self, set_aside=(*self.set_aside, execution)), Verdict.CHANGED
+            return self._correct(placement, execution)
         if self.booked(execution) is not None:
             return self, Verdict.DUPLICATE
+        if execution.exec_type in corrections.REVISIONS:
+            about = self._corrected_by(execution)
+            if about is not None or execution.exec_type is ExecType.BUST:
+                return self._correct(placement, execution)
+        return self._add(placement, execution)
+
+    def _corrected_by(self, told: Execution) -> Execution | None:
+        return corrections.corrected_by(told, self.executions, self.set_aside)
+
+    def _correct(self, placement: Placement, told: Execution) -> tuple[Order, Verdict]:
+        about = self._corrected_by(told)
+        counting, set_aside = corrections.revised((self.executions, self.set_aside), told, about)
+        corrected = replace(self, executions=counting, set_aside=set_aside)
+        grown = max(placement.reported_cum_qty or ZERO, corrected.filled_by(placement))
+        corrected = corrected._with(replace(placement, reported_cum_qty=grown))
+        if corrected._is_overfilled(placement) and counting != self.executions:
+            return corrected, Verdict.OVERFILL
+        return corrected, Verdict.CHANGED if counting == self.executions else Verdict.CORRECTED
+
+    def _is_overfilled(self, placement: Placement) -> bool:
+        begun = begun_qty(self.spec.instrument, self._executions_of(placement))
+        return begun > placement.order_qty or self.cum_qty > self.asked_qty
+
+    def _add(self, placement: Placement, execution: Execution) -> tuple[Order, Verdict]:
+        """Book an execution that is not one of those that are booked."""
         is_combo = isinstance(self.spec.instrument, OptionCombo)
         expected = ONE if is_combo else execution.last_qty  # units are missing until the last leg
         late = placement.status in TERMINAL and self.missing_fills(placement) < expected
@@ -211,16 +242,24 @@ class Order(ShownOrder):
         )
         if placement.status is OrderStatus.UNPLACED:
             return booked, Verdict.CONTRADICTION
-        begun = begun_qty(self.spec.instrument, booked._executions_of(placement))
-        if begun > placement.order_qty or booked.cum_qty > self.asked_qty:
+        if booked._is_overfilled(placement):
             return booked, Verdict.OVERFILL
         if not is_same_order(placement.venue_order_id, its_order):
             return booked, Verdict.CONTRADICTION  # the venue works two orders for one
         return booked, Verdict.LATE_FILL if late else Verdict.CHANGED
 
     def booked(self, execution: Execution) -> Execution | None:
-        """The same execution as booked, None if it is not; IllegalEvent if it is and differs."""
-        known = next((e for e in self.executions if is_same_execution(e, execution)), None)
+        """The same execution as booked, None if it is not; IllegalEvent if it is and differs.
+
+        One that was corrected differs from what is booked in its place.
+        """
+        heard = (*self.executions, *self.set_aside)
+        known = next((e for e in heard if e.is_told_as(execution)), None)
+        if known is None and execution.exec_type not in corrections.REVISIONS:
+            known = next((e for e in self.executions if is_same_execution(e, execution)), None)
+            known = known or corrections.twin(execution, self.set_aside)
+            if known is not None and known.exec_type is ExecType.CORRECT:
+                return known
         if known is not None and (known.last_qty, known.last_px) != (
             execution.last_qty,
             execution.last_px,
@@ -229,10 +268,17 @@ class Order(ShownOrder):
         return known
 
     def _take_fees(self, event: FeesReported) -> tuple[Order, Verdict]:
-        executions = costed(self.executions, event)
-        if executions == self.executions:
-            return self, Verdict.DUPLICATE
-        return replace(self, executions=executions), Verdict.CHANGED
+        heard = (*self.executions, *self.set_aside)
+        named = (e for e in heard if e.client_id == event.placement_id)
+        known = next((e for e in named if e.exec_id == event.exec_id), None)
+        if known is None:
+            raise IllegalEvent(f"fees of execution {event.exec_id}, which is not booked")
+        charged = replace(
+            self,
+            executions=costed(self.executions, event, known),
+            set_aside=costed(self.set_aside, event, known),
+        )
+        return charged, Verdict.DUPLICATE if charged == self else Verdict.CHANGED
 
     def _with(self, changed: Placement) -> Order:
         """The order with one placement exchanged."""

@@ -24,6 +24,7 @@ class Verdict(Enum):
     DUPLICATE = "DUPLICATE"  # known already, or older news; nothing changed
     CONTRADICTION = "CONTRADICTION"  # changed, and somebody's earlier word was wrong: alarm
     LATE_FILL = "LATE_FILL"  # booked after the order had ended: alarm
+    CORRECTED = "CORRECTED"  # the venue took back what it had told of a fill: alarm
     OVERFILL = "OVERFILL"  # booked, and more than was asked for: alarm, reduce
 
 

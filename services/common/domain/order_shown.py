@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from services.common.domain import revisions
 from services.common.domain.amounts import add, sub, total
+from services.common.domain.corrections import taken_back
 from services.common.domain.errors import Cause
 from services.common.domain.executions import Execution
 from services.common.domain.fills import average_px, begun_qty, filled_qty
@@ -24,13 +25,18 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class ShownOrder:
-    """The contents of an order and what they come to; `Order` adds the events."""
+    """The contents of an order and what they come to; `Order` adds the events.
+
+    `executions` are those that count; `set_aside` those that the venue has corrected or busted,
+    and its busts.
+    """
 
     account_id: str
     spec: OrderSpec
     content_hash: str
     placements: tuple[Placement, ...] = ()
     executions: tuple[Execution, ...] = ()
+    set_aside: tuple[Execution, ...] = ()
     cancel_requested: bool = False
     replaces: tuple[ReplaceRequested, ...] = ()
 
@@ -178,15 +184,21 @@ class ShownOrder:
     def _executions_of(self, placement: Placement) -> list[Execution]:
         return [e for e in self.executions if e.client_id == placement.placement_id]
 
+    def _taken_back(self, placement: Placement) -> Decimal:
+        aside = [e for e in self.set_aside if e.client_id == placement.placement_id]
+        return taken_back(self.spec.instrument, self._executions_of(placement), aside)
+
     def missing_fills(self, placement: Placement) -> Decimal:
         """What the venue says is filled there and is not booked yet.
 
         A unit of a multi-leg order that one leg has begun is filled in whole, or an end of the
-        order is no end: its other legs are missing.
+        order is no end: its other legs are missing. What a bust or a correction took away is not
+        missing, though the venue's count may still have it.
         """
         begun = begun_qty(self.spec.instrument, self._executions_of(placement))
         reported = max(placement.reported_cum_qty or ZERO, min(begun, placement.order_qty))
-        return max(sub(reported, self.filled_by(placement)), ZERO)
+        filled = add(self.filled_by(placement), self._taken_back(placement))
+        return max(sub(reported, filled), ZERO)
 
     def placement_status(self, placement: Placement) -> OrderStatus:
         """Its status as shown: an end is believed only once its executions add up.

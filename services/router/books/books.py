@@ -23,6 +23,7 @@ from services.common.domain.order_events import (
     ReplaceRequested,
 )
 from services.common.domain.order_status import WORKING
+from services.router.books import fill_sequence
 from services.router.books.entries import (
     AlertEntry,
     BookedActivity,
@@ -36,6 +37,7 @@ from services.router.books.entries import (
     Told,
     VenueEntry,
 )
+from services.router.books.fill_sequence import FillSeqs
 from services.router.books.positions import Position
 from services.router.journal.records import (
     NO_VENUE,
@@ -82,6 +84,7 @@ class Books:
         self.by_placement: dict[str, OrderKey] = {}
         self.by_venue_order: dict[tuple[str, str, str], OrderKey] = {}
         self.executions: list[BookedExecution] = []
+        self.fill_seqs: FillSeqs = {}
         self.activities: list[BookedActivity] = []
         self.activity_keys: set[tuple[str, str, str]] = set()
         self.positions: dict[PositionKey, Position] = {}
@@ -263,18 +266,31 @@ class Books:
 
     def _book(self, seq: int, at: datetime, record: ExecutionBooked) -> list[Told]:
         key = (record.account_id, record.client_order_id)
-        before = len(self.orders[key].order.executions)
+        before = self.orders[key].order
         event = ExecutionReported(record.placement_id, record.execution)
         entry = self._change(seq, at, key, event, record.execution.times)
-        if len(entry.order.executions) == before:
+        execution = _newly_told(before, entry.order)
+        if execution is None:
             return []
-        execution = entry.order.executions[-1]
         execution = replace(execution, times=replace(execution.times, journal_time=at))
         booked = BookedExecution(seq, record.client_order_id, execution)
         self.executions.append(booked)
         at_venue = (execution.account_id, execution.venue)
         _note_latest(self.last_exec_time, at_venue, execution.times.venue_time)
-        return [booked, entry, self._hold(execution)]
+        is_plain = fill_sequence.note(self.fill_seqs, seq, before, entry.order)
+        position = self._hold(execution) if is_plain else self._reckon(execution)
+        return [booked, entry, position]
+
+    def _reckon(self, execution: Execution) -> Position:
+        """The position anew, from all executions that count: one of them was taken back."""
+        key = (execution.account_id, execution.venue, execution.instrument.key)
+        fills = [e for entry in self.orders.values() for e in entry.order.executions]
+        moved = [e for e in fills if (e.account_id, e.venue, e.instrument.key) == key]
+        position = Position(key[0], key[1], execution.instrument)
+        for fill in fill_sequence.in_sequence(self.fill_seqs, moved):
+            position = position.book(fill)
+        self.positions[key] = position
+        return position
 
     def _book_fees(self, seq: int, at: datetime, record: FeesBooked) -> list[Told]:
         key = (record.account_id, record.client_order_id)
@@ -306,6 +322,13 @@ class Books:
         held = self.positions.get(key) or Position(key[0], key[1], execution.instrument)
         self.positions[key] = held.book(execution)
         return self.positions[key]
+
+
+def _newly_told(before: Order, after: Order) -> Execution | None:
+    """The execution that a report added to its order, whether it counts or not."""
+    known = {id(e) for e in (*before.executions, *before.set_aside)}
+    new = [e for e in (*after.executions, *after.set_aside) if id(e) not in known]
+    return new[-1] if new else None
 
 
 def _note_latest(

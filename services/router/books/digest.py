@@ -16,6 +16,7 @@ def digest(books: Books) -> str:
         "orders": [unstructure(entry) for entry in books.orders.values()],
         "open": [list(key) for key in books.open_orders],
         "executions": [unstructure(booked) for booked in books.executions],
+        "fill_seqs": [[*key, seq] for key, seq in books.fill_seqs.items()],
         "activities": [unstructure(booked) for booked in books.activities],
         "positions": [unstructure(position) for position in books.positions.values()],
         "gates": [unstructure(gate) for gate in books.gates.values()],

@@ -51,6 +51,7 @@ from services.router.routing.unclaimed import Unclaimed
 _ALERTS = {
     Verdict.CONTRADICTION: ("VENUE_CONTRADICTION", Severity.CRITICAL),
     Verdict.LATE_FILL: ("LATE_FILL", Severity.WARNING),
+    Verdict.CORRECTED: ("EXECUTION_CORRECTED", Severity.CRITICAL),
     Verdict.OVERFILL: ("OVERFILL", Severity.CRITICAL),
 }
 
@@ -243,7 +244,7 @@ class Intake:
             placement.venue if placement else "",
             order.client_order_id,
         )
-        if verdict is Verdict.LATE_FILL:
+        if verdict in (Verdict.LATE_FILL, Verdict.CORRECTED):
             return [alert]
         return [alert, *self.reduced(order.account_id, f"{kind} of {placement_id}")]
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from services.common.domain.amounts import Money
-from services.common.domain.executions import ExecSource, ExecType, Fee
+from services.common.domain.executions import ExecSource, Fee
 from services.ib_adapter.evidence import Evidence
 from services.ib_adapter.exec_ids import split_exec_id
 from services.ib_adapter.telling import Telling, TellingTerms
@@ -128,11 +128,12 @@ def test_an_execution_with_a_higher_last_part_corrects_the_earlier_one(scene: Sc
     assert scene.telling.corrected_by("x.1.02") == "x.1.01"
 
 
-def test_an_execution_that_was_corrected_before_it_was_heard_of_is_not_told(scene: Scene) -> None:
+def test_a_correction_names_what_it_corrects_though_that_was_never_heard_of(scene: Scene) -> None:
+    """As after a start of this process: whoever booked the first one must not book both."""
     scene.execution("x.1.02", "1")
     scene.execution("x.1.01", "1")
-    assert scene.told.short() == ["TRADE x.1.02"]
-    assert scene.told.events[0].exec_type is ExecType.TRADE  # type: ignore[union-attr]
+    assert scene.told.short() == ["CORRECT x.1.02"]
+    assert scene.told.events[0].exec_ref_id == "x.1.01"  # type: ignore[union-attr]
 
 
 def test_while_it_is_shut_the_latest_word_is_kept(scene: Scene) -> None:
