@@ -1,19 +1,26 @@
 """The account and its positions as messages, asked for or because they changed."""
 
+from collections.abc import Callable
 from decimal import Decimal
-from fractions import Fraction
 
 from simulators.ib_gateway.contracts import contract_fields
+from simulators.ib_gateway.day_starts import DayStarts
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.order_replies import Message
-from simulators.ib_gateway.session import Session
+from simulators.ib_gateway.subscriptions import Values
 from simulators.venue.accounts import Position
 from simulators.venue.instruments import Equity
 from simulators.venue.reservations import market_value, means_of
-from simulators.venue.trading_calendar import NEW_YORK
 
 _CENT = Decimal("0.01")
 _ZERO = Decimal(0)
+_DAYS_AHEAD = ("", "T+1", "T+2", "T+3", "T+4")
+_LEDGER = (
+    *("Currency", "CashBalance", "TotalCashBalance", "AccruedCash", "StockMarketValue"),
+    *("OptionMarketValue", "NetLiquidationByCurrency", "UnrealizedPnL", "RealizedPnL"),
+    *("ExchangeRate",),
+)
+_BASE = "BASE"
 
 
 class AccountMessages:
@@ -21,8 +28,10 @@ class AccountMessages:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self.days = DayStarts(gateway.venue)
+        self._listeners: list[Callable[[str], None]] = []
 
-    def values(self) -> dict[str, tuple[str, str]]:
+    def values(self) -> Values:
         """Each figure with its currency, "" if it has none."""
         gateway = self._gateway
         account, quotes = gateway.account, gateway.venue.quotes
@@ -38,6 +47,9 @@ class AccountMessages:
             "BuyingPower": means.buying_power,
             "EquityWithLoanValue": means.equity,
             "PreviousEquityWithLoanValue": account.last_equity,
+            "PreviousDayEquityWithLoanValue": account.last_equity,
+            "RegTEquity": means.equity,
+            "RegTMargin": margin,
             "GrossPositionValue": means.long_value - means.short_value,
             "InitMarginReq": margin,
             "MaintMarginReq": margin,
@@ -47,6 +59,10 @@ class AccountMessages:
             "FullMaintMarginReq": margin,
             "FullAvailableFunds": available,
             "FullExcessLiquidity": available,
+            "LookAheadInitMarginReq": margin,
+            "LookAheadMaintMarginReq": margin,
+            "LookAheadAvailableFunds": available,
+            "LookAheadExcessLiquidity": available,
             "SMA": means.equity,
         }
         cushion = available / means.equity if means.equity > 0 else _ZERO
@@ -55,12 +71,14 @@ class AccountMessages:
             "AccountReady": ("true", ""),
             "AccountType": ("INDIVIDUAL", ""),
             "Cushion": (f"{cushion:.6f}", ""),
-            "DayTradesRemaining": ("-1", ""),
+            **{f"DayTradesRemaining{day}": ("-1", "") for day in _DAYS_AHEAD},
+            "HighestSeverity": ("0", ""),
+            "LookAheadNextChange": ("0", ""),
             "Leverage": ("1.00", ""),
             **{name: (_cents(value), "USD") for name, value in dollars.items()},
         }
 
-    def ledger(self) -> dict[str, tuple[str, str]]:
+    def ledger(self) -> Values:
         """The figures by currency; there is only the dollar."""
         gateway = self._gateway
         account, quotes = gateway.account, gateway.venue.quotes
@@ -71,11 +89,12 @@ class AccountMessages:
         dollars = {
             "CashBalance": means.cash,
             "TotalCashBalance": means.cash,
+            "AccruedCash": _ZERO,
             "StockMarketValue": sum(shares, _ZERO),
             "OptionMarketValue": sum(options, _ZERO),
             "NetLiquidationByCurrency": means.equity,
-            "UnrealizedPnL": sum((self._unrealised(p) for p in held), _ZERO),
-            "RealizedPnL": _decimal(account.realised_net),
+            "UnrealizedPnL": sum((self.days.unrealised(p) for p in held), _ZERO),
+            "RealizedPnL": self.days.realised(account),
         }
         values = {name: (_cents(value), "USD") for name, value in dollars.items()}
         return {"Currency": ("USD", "USD"), **values, "ExchangeRate": ("1.00", "USD")}
@@ -91,7 +110,7 @@ class AccountMessages:
             *contract_fields(position.instrument, listed),
             *(qty, price, _cents(market_value(position, quotes) if qty else _ZERO)),
             position.avg_cost if qty else 0,
-            *(_cents(self._unrealised(position) if qty else _ZERO), 0),
+            *(_cents(self.days.unrealised(position) if qty else _ZERO), 0),
             self._gateway.account_id,
         )
 
@@ -101,36 +120,29 @@ class AccountMessages:
         average = position.avg_cost if qty else 0
         return (61, 3, self._gateway.account_id, *fields, qty, average)
 
-    def send_updates(self, session: Session) -> None:
-        """Sends all that reqAccountUpdates subscribes to."""
-        account_id = self._gateway.account_id
-        for name, (value, currency) in {**self.values(), **self.ledger()}.items():
-            session.send(6, 2, name, value, currency, account_id)
-        for position in self._gateway.account.positions.values():
-            session.send(*self.portfolio(position, position.qty))
-        session.send(8, 1, f"{self._gateway.venue.now.astimezone(NEW_YORK):%H:%M}")
+    def value_of(self, symbol: str) -> Decimal:
+        """What the account's holding of it is worth, 0 if there is none."""
+        position = self._gateway.account.positions.get(symbol)
+        return market_value(position, self._gateway.venue.quotes) if position else _ZERO
 
     def position_changed(self, symbol: str) -> None:
-        """Tells the subscribers what a fill did to a position and to the account."""
-        gateway = self._gateway
-        position = gateway.account.positions.get(symbol)
-        shown = position or Position(gateway.venue.catalog.get(symbol))
-        qty = shown.qty
-        for session in list(gateway.clients.values()):
-            if session.wants_positions:
-                session.send(*self.position(shown, qty))
-            if session.wants_account:
-                if position is None:
-                    session.send(*self.portfolio(shown, qty))
-                self.send_updates(session)
+        """Tells the listeners that a position, and with it the account, is another one now."""
+        for listener in self._listeners:
+            listener(symbol)
 
-    def _unrealised(self, position: Position) -> Decimal:
-        value = market_value(position, self._gateway.venue.quotes)
-        return value - _decimal(position.cost + position.fees)
+    def subscribe(self, listener: Callable[[str], None]) -> None:
+        """Calls the listener with the symbol of each position that changes."""
+        self._listeners.append(listener)
 
 
-def _decimal(value: Fraction) -> Decimal:
-    return Decimal(value.numerator) / Decimal(value.denominator)
+def rows_of(values: Values) -> list[tuple[str, str, str]]:
+    """Name, value and currency; figures of the ledger come for the base currency too."""
+    rows = []
+    for name, (value, currency) in values.items():
+        rows.append((name, value, currency))
+        if name in _LEDGER:
+            rows.append((name, _BASE if name == "Currency" else value, _BASE))
+    return rows
 
 
 def _cents(value: Decimal) -> str:

@@ -90,6 +90,28 @@ class TickStream:
     kind: int
 
 
+Values = dict[str, tuple[str, str]]
+"""Figures of an account by name, each with its currency."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """Figures of the account that are told again when they change. tags: which, None for all."""
+
+    tags: frozenset[str] | None = None
+    model: str = ""
+    ledger_only: bool = False
+    told: Values = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Profit:
+    """Profit and loss of the account, or of one instrument; `told` is what was last sent."""
+
+    symbol: str = ""
+    told: tuple[Field, ...] = ()
+
+
 class Subscriptions:
     """By kind, then by request id."""
 
@@ -98,6 +120,11 @@ class Subscriptions:
         self.bars: dict[int, BarStream] = {}
         self.real_time: dict[int, BarStream] = {}
         self.ticks: dict[int, TickStream] = {}
+        self.account = Figures()
+        self.summaries: dict[int, Figures] = {}
+        self.accounts_multi: dict[int, Figures] = {}
+        self.positions_multi: dict[int, str] = {}
+        self.profits: dict[int, Profit] = {}
 
     def lose_market_data(self) -> None:
         """After 1101 no quotes and bars come any more until they are asked for again."""

@@ -108,7 +108,7 @@ async def test_every_request_that_is_not_served_is_an_error_under_its_own_id() -
     async with gateway() as simulated:
         client = await Client(simulated).start()
         others = {n: r for n, r in REQUESTS.items() if r.name not in simulated.api.served}
-        assert len(others) > 30
+        assert others
         for number, request in others.items():
             fields = [number, *([4711] * request.id_at)]
             (answer,) = await client.answers("4", *fields)
