@@ -37,29 +37,36 @@ from simulators.ib_gateway.simulated import SimulatedIbGateway
 
 PUT = parse_occ("SPY241115P00400000")
 SPY = Equity("SPY")
-WAIT_S = 10.0
+WAIT_S = 30.0
 A = "a~sim~1.0"
 
 T = TypeVar("T")
 
-# Waits of production, made short; what is not here has its default.
+# What an adapter waits for by itself, made short; what is not here has its default.
 FAST: dict[str, Any] = {
     "connection": {
-        "connect_timeout_s": 1.0,
-        "answer_timeout_s": 1.0,
+        "connect_timeout_s": 10.0,
+        "answer_timeout_s": 10.0,
         "heartbeat_s": 0.2,
-        "round_trip_s": 0.5,
+        "round_trip_s": 10.0,
         "backoff_min_s": 0.05,
         "backoff_max_s": 0.2,
     },
     "orders": {
-        "ack_timeout_s": 0.6,
+        "ack_timeout_s": 10.0,
         "commission_wait_s": 0.5,
         "execution_wait_s": 0.8,
         "silence_s": 30.0,
     },
     "data": {"quote_wait_s": 1.0},
     "settling_s": 0.5,
+}
+
+
+# For tests in which an answer never comes.
+HASTY: dict[str, Any] = {
+    "connection": {"connect_timeout_s": 1.0, "answer_timeout_s": 1.0, "round_trip_s": 0.5},
+    "orders": {"ack_timeout_s": 0.6},
 }
 
 

@@ -21,6 +21,7 @@ from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.clock import SystemClock
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
+    HASTY,
     A,
     Rig,
     aged,
@@ -115,7 +116,7 @@ async def test_absence_is_not_proven_before_the_settling_time(
 ) -> None:
     simulated, port = ib
     fault(simulated, "drop_request", method="placeOrder", ends="hang")
-    async with rig(settings_for(port), log) as built, fencing(built, tmp_path) as over:
+    async with rig(settings_for(port, **HASTY), log) as built, fencing(built, tmp_path) as over:
         with pytest.raises(OutcomeUnknown):
             await over.desk.submit(resting(), TERMS)
         simulated.control.do("disconnect", ends="reset")
@@ -132,7 +133,7 @@ async def test_without_the_link_to_ib_absence_is_not_proven(
 ) -> None:
     simulated, port = ib
     fault(simulated, "drop_request", method="placeOrder", ends="hang")
-    async with rig(settings_for(port), log) as built, fencing(built, tmp_path) as over:
+    async with rig(settings_for(port, **HASTY), log) as built, fencing(built, tmp_path) as over:
         with pytest.raises(OutcomeUnknown):
             await over.desk.submit(resting(), TERMS)
         await asyncio.sleep(SETTLING_S)
@@ -161,13 +162,13 @@ async def test_what_the_gateway_held_is_not_absent_to_a_later_process(
 ) -> None:
     """It may hand it on to IB at any time, and nobody tells that it was restarted since."""
     simulated, port = ib
-    async with rig(settings_for(port), log) as built:
+    async with rig(settings_for(port, **HASTY), log) as built:
         simulated.gateway.uplink.lose(2110)  # and nobody was told
         with pytest.raises(OutcomeUnknown):
             await built.gateway.submit(resting(), built.check)
     simulated.control.do("restart")
     simulated.gateway.uplink.restore()
-    async with rig(settings_for(port), log) as built, fencing(built, tmp_path) as over:
+    async with rig(settings_for(port, **HASTY), log) as built, fencing(built, tmp_path) as over:
         await asyncio.sleep(SETTLING_S)
         proof = await over.settled(A)
         assert proof.outcome is Outcome.UNKNOWN
@@ -180,10 +181,10 @@ async def test_what_was_sent_under_another_client_id_is_not_absent(
     """The connection of that client may still be there, with the order in it."""
     simulated, port = ib
     fault(simulated, "drop_request", method="placeOrder", ends="hang")
-    async with rig(settings_for(port, client_id=18), log) as built:
+    async with rig(settings_for(port, client_id=18, **HASTY), log) as built:
         with pytest.raises(OutcomeUnknown):
             await built.gateway.submit(resting(), built.check)
-    async with rig(settings_for(port), log) as built, fencing(built, tmp_path) as over:
+    async with rig(settings_for(port, **HASTY), log) as built, fencing(built, tmp_path) as over:
         await asyncio.sleep(SETTLING_S)
         proof = await over.settled(A)
         assert proof.outcome is Outcome.UNKNOWN

@@ -14,6 +14,7 @@ from services.common.domain.errors import Reason, Refused
 from services.common.domain.reports import VenueState
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
+    HASTY,
     Rig,
     eventually,
     placed,
@@ -61,7 +62,7 @@ async def test_in_the_time_of_the_nightly_restart_nobody_is_alarmed(
 ) -> None:
     simulated, port = ib
     soon = simulated.venue.now.astimezone(ZoneInfo("America/New_York")) - timedelta(minutes=1)
-    settings = settings_for(port, connection={"restart_at": f"{soon:%H:%M}"})
+    settings = settings_for(port, connection={**HASTY["connection"], "restart_at": f"{soon:%H:%M}"})
     async with rig(settings, log) as built:
         with capture_logs() as logs:
             simulated.control.do("restart", refuse_s=0.6, silent_s=1.5)

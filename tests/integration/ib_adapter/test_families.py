@@ -28,6 +28,7 @@ from services.common.domain.order_terms import (
 from services.common.domain.reports import Lookup, OrderReport
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
+    HASTY,
     SPY,
     A,
     Rig,
@@ -299,7 +300,7 @@ async def test_a_bracket_that_was_dropped_on_one_session_is_absent(
 ) -> None:
     simulated, port = ib
     await aged(log)
-    async with rig(settings_for(port), log) as built:
+    async with rig(settings_for(port, **HASTY), log) as built:
         fault(
             simulated, "drop_request", method="placeOrder", client_order_id_prefix=A,
             ends="hang", times=3,

@@ -18,6 +18,7 @@ from services.common.domain.order_status import OrderStatus
 from services.common.domain.reports import Lookup
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
+    HASTY,
     A,
     Rig,
     aged,
@@ -48,7 +49,7 @@ async def order_id(built: Rig, client_id: str = A) -> int:
 async def test_a_refusal_after_the_time_out_ends_the_doubt(ib: Simulated, log: Path) -> None:
     simulated, port = ib
     fault(simulated, "delay", method="placeOrder", delay_before_s=1.0)
-    async with rig(settings_for(port, connection=PATIENT), log) as built:
+    async with rig(settings_for(port, connection=PATIENT, orders=HASTY["orders"]), log) as built:
         with pytest.raises(OutcomeUnknown):
             await built.gateway.submit(crossing(qty="1000"), built.check)
         await eventually(lambda: built.sink.last_status(A) is OrderStatus.REJECTED)
@@ -63,7 +64,7 @@ async def test_a_late_refusal_of_an_order_that_is_there_is_not_believed(
     simulated, port = ib
     fault(simulated, "hold", event="openOrder", times=0)
     fault(simulated, "hold", event="orderStatus", times=0)
-    async with rig(settings_for(port), log) as built:
+    async with rig(settings_for(port, **HASTY), log) as built:
         with pytest.raises(OutcomeUnknown):
             await built.gateway.submit(resting(), built.check)
         say(simulated, await order_id(built), 201, "Order rejected - reason: not so")
@@ -76,7 +77,7 @@ async def test_a_late_refusal_of_an_order_that_is_there_is_not_believed(
 async def test_an_acceptance_after_the_time_out_is_told(ib: Simulated, log: Path) -> None:
     simulated, port = ib
     fault(simulated, "delay", method="placeOrder", delay_before_s=1.0)
-    async with rig(settings_for(port, connection=PATIENT), log) as built:
+    async with rig(settings_for(port, connection=PATIENT, orders=HASTY["orders"]), log) as built:
         with pytest.raises(OutcomeUnknown):
             await built.gateway.submit(resting(), built.check)
         await eventually(lambda: built.sink.last_status(A) is OrderStatus.ACCEPTED)
@@ -194,7 +195,7 @@ async def test_a_late_refusal_is_told_only_when_the_order_can_no_longer_come_up(
 ) -> None:
     simulated, port = ib
     fault(simulated, "drop_request", method="placeOrder", ends="hang")
-    async with rig(settings_for(port, settling_s=1.5), log) as built:
+    async with rig(settings_for(port, settling_s=1.5, **HASTY), log) as built:
         with pytest.raises(OutcomeUnknown):
             await built.gateway.submit(resting(), built.check)
         written = built.checks[-1]
@@ -223,7 +224,7 @@ async def test_an_inactive_order_that_is_gone_is_rejected_only_if_it_was_refused
 ) -> None:
     simulated, port = ib
     fault(simulated, "drop_request", method="placeOrder", ends="hang")
-    async with rig(settings_for(port), log) as built:
+    async with rig(settings_for(port, **HASTY), log) as built:
         submit = asyncio.create_task(built.gateway.submit(resting(), built.check))
         await eventually(lambda: built.checks)
         number = await order_id(built)
@@ -241,7 +242,7 @@ async def test_what_this_process_writes_is_not_absent_before_its_log_shows_it(
     simulated, port = ib
     fault(simulated, "drop_request", method="placeOrder", ends="hang")
     await aged(log)
-    async with rig(settings_for(port, settling_s=0.001), log) as built:
+    async with rig(settings_for(port, settling_s=0.001, **HASTY), log) as built:
 
         async def too_early(_id: str) -> None:
             """What a look-up is told that overtakes the log's write."""

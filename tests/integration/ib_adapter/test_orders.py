@@ -29,6 +29,7 @@ from services.common.domain.order_terms import OrderType, TimeInForce
 from services.common.domain.reports import Lookup, VenueState
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
+    HASTY,
     PUT,
     SPY,
     A,
@@ -140,7 +141,7 @@ async def test_a_code_that_does_not_say_refused_leaves_the_order_in_doubt(
 ) -> None:
     simulated, port = ib
     fault(simulated, "error", method="placeOrder", code=code, text="?", when="before")
-    async with rig(settings_for(port), log) as built:
+    async with rig(settings_for(port, **HASTY), log) as built:
         with pytest.raises(OutcomeUnknown):
             await built.gateway.submit(resting(), built.check)
 
@@ -163,7 +164,7 @@ async def test_no_code_ends_an_order_that_was_accepted(ib: Simulated, log: Path,
 async def test_an_inactive_order_is_live_and_not_executing(ib: Simulated, log: Path) -> None:
     simulated, port = ib
     fault(simulated, "inactive_order", method="placeOrder")
-    async with rig(settings_for(port), log) as built:
+    async with rig(settings_for(port, **HASTY), log) as built:
         report = await built.gateway.submit(resting(), built.check)
         assert (report.status, report.raw_status) == (OrderStatus.SUSPENDED, "Inactive")
         simulated.control.do("activate", order=A)
@@ -206,7 +207,7 @@ async def test_a_cancel_that_nobody_answers_is_not_said_to_be_pending(
 ) -> None:
     """It would never be asked for again, and the order would stay live."""
     simulated, port = ib
-    async with rig(settings_for(port), log) as built:
+    async with rig(settings_for(port, **HASTY), log) as built:
         await built.gateway.submit(resting(), built.check)
         fault(simulated, "drop_request", ends="hang", method="cancelOrder")
         with pytest.raises(OutcomeUnknown, match="said nothing"):

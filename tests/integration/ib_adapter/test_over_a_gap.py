@@ -13,6 +13,7 @@ from services.common.domain.reports import Lookup
 from services.ib_adapter.send_log import SendLog
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
+    HASTY,
     SPY,
     A,
     aged,
@@ -53,7 +54,7 @@ async def test_an_order_that_was_dropped_is_in_doubt_until_it_must_have_shown(
 ) -> None:
     simulated, port = ib
     fault(simulated, "drop_request", method="placeOrder", ends="hang")
-    async with rig(settings_for(port, settling_s=1.5), log) as built:
+    async with rig(settings_for(port, settling_s=1.5, **HASTY), log) as built:
         with pytest.raises(OutcomeUnknown):
             await built.gateway.submit(resting(), built.check)
         first = await built.gateway.find_order(client_id=A)
@@ -69,12 +70,12 @@ async def test_of_sixty_orders_at_a_lost_connection_those_that_arrived_are_found
     ib: Simulated, log: Path
 ) -> None:
     simulated, port = ib
-    fault(simulated, "delay", method="placeOrder", delay_before_s=0.5)
+    fault(simulated, "delay", method="placeOrder", delay_before_s=3.0)
     fault(
         simulated, "drop_request", method="placeOrder", client_order_id_prefix="n20~", ends="reset"
     )
     ids = [f"n{number}~sim~1.0" for number in range(60)]
-    async with rig(settings_for(port, orders={"ack_timeout_s": 5.0}), log) as built:
+    async with rig(settings_for(port), log) as built:
         outcomes = await asyncio.gather(
             *(built.gateway.submit(resting(client_id), built.check) for client_id in ids),
             return_exceptions=True,
@@ -146,7 +147,7 @@ async def test_without_its_log_no_order_is_sent(ib: Simulated, log: Path) -> Non
 
 async def test_an_order_that_the_gateway_had_is_never_absent(ib: Simulated, log: Path) -> None:
     simulated, port = ib
-    async with rig(settings_for(port, settling_s=0.1), log) as built:
+    async with rig(settings_for(port, settling_s=0.1, **HASTY), log) as built:
         simulated.gateway.uplink.lose(2110)  # and nobody was told
         with pytest.raises(OutcomeUnknown):
             await built.gateway.submit(resting(), built.check)

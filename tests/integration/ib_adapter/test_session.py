@@ -12,6 +12,7 @@ from services.common.domain.order_status import OrderStatus
 from services.common.domain.reports import Lookup, VenueState, VenueStatus
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
+    HASTY,
     A,
     Rig,
     aged,
@@ -84,7 +85,7 @@ async def test_data_lost_begins_a_new_session_even_if_nothing_else_was_told(
 
 async def test_a_cancel_goes_out_while_the_link_is_lost(ib: Simulated, log: Path) -> None:
     simulated, port = ib
-    async with rig(settings_for(port), log) as built:
+    async with rig(settings_for(port, **HASTY), log) as built:
         await built.gateway.submit(resting(), built.check)
         simulated.control.do("connectivity", code=1100)
         await eventually(lambda: not built.gateway.session_id)
@@ -138,7 +139,7 @@ async def test_executions_are_told_once_over_a_reconnect(ib: Simulated, log: Pat
 
 async def test_a_connection_that_has_gone_silent_is_dropped(ib: Simulated, log: Path) -> None:
     simulated, port = ib
-    async with rig(settings_for(port), log) as built:
+    async with rig(settings_for(port, **HASTY), log) as built:
         simulated.control.do("blackhole")
         await eventually(lambda: built.gateway.session_id == "session-2", within_s=5)
         assert built.sink.sessions() == ["session-1", "", "session-2"]
@@ -182,7 +183,7 @@ async def test_a_gateway_that_nobody_is_logged_in_to_is_waited_for(
 ) -> None:
     simulated, port = ib
     simulated.control.do("doors", silent_s=1.5)
-    async with rig(settings_for(port), log, in_sync=False) as built:
+    async with rig(settings_for(port, **HASTY), log, in_sync=False) as built:
         built.running = asyncio.create_task(built.gateway.run())
         assert (await status_says(built, "login awaited")).state is VenueState.DOWN
         assert isinstance(await refused_submit(built), Unavailable)
@@ -194,7 +195,7 @@ async def test_a_start_up_answer_that_never_comes_is_no_empty_answer(
 ) -> None:
     simulated, port = ib
     fault(simulated, "drop_request", method="reqAllOpenOrders", ends="hang", times=2)
-    async with rig(settings_for(port), log) as built:
+    async with rig(settings_for(port, **HASTY), log) as built:
         assert built.sink.sessions() == ["session-1"]
         asked = [e.method for e in simulated.control.requests()]
         assert asked.count("reqAllOpenOrders") == 3
