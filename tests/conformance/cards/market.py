@@ -131,16 +131,16 @@ async def venue_clock(b: Bench) -> None:
     expects=("4 days", "no Thanksgiving", "Friday closes at 18:00 UTC"),
 )
 async def calendar(b: Bench) -> None:
-    """Ask for the week of Thanksgiving 2024."""
+    """Ask for the week of Thanksgiving 2023: how far ahead a venue looks is its own."""
     request = pb.GetMarketCalendarRequest(
         account_id=b.account_id,
-        start_date=types_pb2.Date(year=2024, month=11, day=25),
-        end_date=types_pb2.Date(year=2024, month=11, day=30),
+        start_date=types_pb2.Date(year=2023, month=11, day=20),
+        end_date=types_pb2.Date(year=2023, month=11, day=25),
     )
     days = (await b.broker.GetMarketCalendar(request, timeout=CALL_S)).days
     b.note(f"{len(days)} days")
     dates = [day.date.day for day in days]
-    b.note("no Thanksgiving" if dates == [25, 26, 27, 29] else f"days {dates}")
+    b.note("no Thanksgiving" if dates == [20, 21, 22, 24] else f"days {dates}")
     b.note(f"Friday closes at {days[-1].close_time.ToDatetime():%H:%M} UTC")
 
 
