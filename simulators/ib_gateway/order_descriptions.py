@@ -16,7 +16,7 @@ from simulators.venue.orders import Order, OrderStatus, OrderType
 
 _NO_FA_PROFILE = 177
 _COMPETE = 170  # minTradeQty, minCompeteSize, competeAgainstBestOffset, two offsets
-_ADDED: dict[int, Message] = {159: ("",), 160: ("",), 162: (0,), _COMPETE: ("",) * 5}
+_ADDED: dict[int, Message] = {158: ("",), 160: ("",), 162: (0,), _COMPETE: ("",) * 5}
 _WHEN_UNSET: Mapping[str, Field] = dict.fromkeys(
     (
         "blockOrder", "sweepToFill", "displaySize", "triggerMethod", "eTradeOnly",
