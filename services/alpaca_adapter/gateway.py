@@ -256,7 +256,13 @@ class AlpacaGateway(VenueGateway):
         since = max(self._updates.session_began_at, ended_at or 0.0)
         return self._clock.monotonic() - since
 
-    async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
+    async def find_order(
+        self,
+        *,
+        client_id: str = "",
+        venue_order_id: str = "",
+        attempted_at: datetime | None = None,
+    ) -> LookupResult:
         """Look one order up; exactly one id is given."""
         if bool(client_id) == bool(venue_order_id):
             raise ValueError("give one of client_id and venue_order_id")

@@ -48,7 +48,7 @@ class Evidence:
         self._sent: OrderedDict[int, OrderSpec] = OrderedDict()
         self._written_at: dict[str, float] = {}
         # What only the Gateway had when it was last told of, by reference: the raw status.
-        self._held: OrderedDict[str, str] = OrderedDict()
+        self._held: OrderedDict[str, tuple[str, float]] = OrderedDict()
         # Called when that changes: with the reference and the status, "" if it is not held.
         self.on_held: Callable[[str, str], None] = _not_noted
         # Refusals of orders that were not shown under a permId yet, by order id.
@@ -147,9 +147,10 @@ class Evidence:
         if spec is not None:
             self._let_go(spec.client_order_id)
 
-    def held_as(self, order_ref: str) -> str:
-        """The status in which the Gateway had an order that IB gave no permId; "" for none."""
-        return self._held.get(order_ref, "")
+    def held_as(self, order_ref: str) -> tuple[str, float]:
+        """The status in which the Gateway had an order that IB gave no permId, and when it said so
+        last (monotonic seconds); "" for none."""
+        return self._held.get(order_ref, ("", 0.0))
 
     def take_order(self, word: OrderWord) -> OrderFacts | None:
         """openOrder or completedOrder; None for one that IB has given no permId yet."""
@@ -209,9 +210,9 @@ class Evidence:
             self._let_go(order_ref)
             return
         held_as = word.raw_status or "unsent"
-        if self._held.get(order_ref) != held_as:
+        if self.held_as(order_ref)[0] != held_as:
             self.on_held(order_ref, held_as)
-        self._held[order_ref] = held_as
+        self._held[order_ref] = (held_as, self._monotonic())
         while len(self._held) > ORDERS_MAX:
             self._held.popitem(last=False)
 

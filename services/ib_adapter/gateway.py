@@ -189,11 +189,17 @@ class IbGateway(MarketGateway):
         """See the port: since when the send log is kept."""
         return self._parts.send_log.created
 
-    async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
+    async def find_order(
+        self,
+        *,
+        client_id: str = "",
+        venue_order_id: str = "",
+        attempted_at: datetime | None = None,
+    ) -> LookupResult:
         """Look one order up; exactly one id is given."""
         if bool(client_id) == bool(venue_order_id):
             raise ValueError("give one of client_id and venue_order_id")
-        return await self._parts.revision_reads.find_order(client_id, venue_order_id)
+        return await self._parts.revision_reads.find_order(client_id, venue_order_id, attempted_at)
 
     async def orders(self, query: OrderQuery) -> Sequence[OrderReport]:
         """All orders that IB lists and that fit, newest first."""

@@ -19,6 +19,13 @@ class Link:
 
     def __init__(self) -> None:
         self._lost_by: set[int] = set()
+        self._was_confirmed = False
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the Gateway has said that it reaches IB, or a farm of IB's, and nothing against
+        it since: it need not repeat to a new connection that it has lost IB."""
+        return self._was_confirmed and self.is_up
 
     @property
     def is_up(self) -> bool:
@@ -28,6 +35,7 @@ class Link:
     def lost(self, code: int) -> bool:
         """That code told of a loss: whether our connection is good all the same."""
         self._lost_by.add(code)
+        self._was_confirmed = False
         return code in _KEEPS_CONNECTION
 
     def restored(self, said: Said) -> bool:
@@ -37,4 +45,5 @@ class Link:
             self._lost_by.discard(_ENDS_WITH_A_FARM)
         else:
             self._lost_by -= _KEEPS_CONNECTION
+        self._was_confirmed = self.is_up
         return self.is_up and not was_up

@@ -6,6 +6,7 @@ the lists show after the settling time, in one session in sync all the while.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from services.common.domain.errors import InvalidRequest
@@ -42,10 +43,12 @@ class RevisionReads:
         self._translator = translator
         self._clock = clock
 
-    async def find_order(self, client_id: str, venue_order_id: str) -> LookupResult:
+    async def find_order(
+        self, client_id: str, venue_order_id: str, attempted_at: datetime | None = None
+    ) -> LookupResult:
         """See `VenueGateway.find_order`. InvalidRequest for an id that can't be IB's."""
         perm_id = perm_id_of(venue_order_id) if venue_order_id else 0
-        facts, why = await self._reads.look_up(client_id, perm_id)
+        facts, why = await self._reads.look_up(client_id, perm_id, attempted_at)
         if facts is not None:
             part, why = await self.part(facts, client_id, venue_order_id)
             if part is not None:

@@ -138,6 +138,11 @@ class Session:
         """Whether, as far as is known, the Gateway reaches IB."""
         return self._standing.is_link_up
 
+    @property
+    def is_link_confirmed(self) -> bool:
+        """Whether the Gateway has said on this connection that it reaches IB."""
+        return self._standing.is_connected and self._standing.link.is_confirmed
+
     def wire(self) -> Wire:
         """The connection. Raises Unavailable (effect NONE) if there is none, or a wrong one."""
         return self._standing.wire()

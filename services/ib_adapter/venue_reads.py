@@ -54,7 +54,9 @@ class VenueReads:
 
     # -- one order ---------------------------------------------------------------------------
 
-    async def look_up(self, client_id: str, perm_id: int = 0) -> tuple[OrderFacts | None, str]:
+    async def look_up(
+        self, client_id: str, perm_id: int = 0, attempted_at: datetime | None = None
+    ) -> tuple[OrderFacts | None, str]:
         """The order as the lists show it now; if there is none, why that proves nothing.
 
         Any revision's id leads to the order. "" means: it is absent. Raises ReadFailed.
@@ -73,7 +75,7 @@ class VenueReads:
             return facts, ""  # refused, and no longer there
         if facts is not None:
             return None, f"it was {facts.raw_status} when last heard of, and no list shows it now"
-        return None, await self._why_unknown(client_id, session_id)
+        return None, await self._why_unknown(client_id, session_id, attempted_at)
 
     def settled_for_s(self, client_id: str) -> float | None:
         """See `VenueGateway.settled_for_s`; None while there is no session."""
@@ -82,23 +84,33 @@ class VenueReads:
         since = max(self._evidence.written_at(client_id), self._session.in_sync_since)
         return max(self._clock.monotonic() - since, 0.0)
 
-    async def _why_unknown(self, client_id: str, session_id: str) -> str:
+    async def _why_unknown(
+        self, client_id: str, session_id: str, attempted_at: datetime | None
+    ) -> str:
         """Why an order that no list shows may be there all the same; "" if it can't."""
         if not session_id or session_id != self._session.session_id:
             return "not in sync with IB: what is not shown may be there"
         if not client_id:
             return "IB's lists do not reach back to earlier days, and a permId may be of any"
-        held_as = self._evidence.held_as(client_id)
         try:
             send = await self._send_log.find(client_id)
         except Unavailable as error:
             raise ReadFailed(error.message, reason=error.reason) from error
-        held_as = held_as or (send.held_as if send is not None else "")
-        if held_as:
-            return f"the Gateway had it as {held_as}, and may hand it on to IB"
-        if send is None or send.not_sent:
-            return self._why_unlogged(client_id)
+        held = self._why_held(client_id, send)
+        if held or send is None or send.not_sent:
+            return held or self._why_unlogged(client_id, attempted_at)
         return await self._why_in_parts(send) or self._why_may_land(send)
+
+    def _why_held(self, client_id: str, send: Send | None) -> str:
+        """What the Gateway had and lists no longer it has lost or handed on: the latter shows
+        within the settling time, once the Gateway has said that it reaches IB."""
+        held_as, heard_at = self._evidence.held_as(client_id)
+        held_as = held_as or (send.held_as if send is not None else "")
+        since = max(heard_at, self._session.in_sync_since)
+        is_settled = self._clock.monotonic() - since >= self.settling_s
+        if not held_as or (is_settled and self._session.is_link_confirmed):
+            return ""
+        return f"the Gateway had it as {held_as}, and may hand it on to IB"
 
     async def _why_in_parts(self, send: Send) -> str:
         """Of an order with exits a part may be there, or wait in the Gateway for the others: until
@@ -119,16 +131,17 @@ class VenueReads:
             raise ReadFailed(error.message, reason=error.reason) from error
         return "a part of it may be in the Gateway, which had not all of it" if has_exits else ""
 
-    def _why_unlogged(self, client_id: str) -> str:
-        """Of what was sent before the log was created it knows nothing, and nobody says when an id
-        was sent that is not in it: a log of today may have followed one that was lost."""
+    def _why_unlogged(self, client_id: str, attempted_at: datetime | None) -> str:
+        """Of what was sent before the log was created it knows nothing: unless somebody says when
+        it was sent, a log of today may have followed one that was lost."""
         if self._evidence.written_at(client_id):
             return "it is being sent now"
         venue_now, log = self._session.venue_clock.now(), self._send_log
         if venue_now is None:
             return "IB's time is not known"
         created = venue_now - (self._clock.now() - log.created)
-        if figures.trading_date(created) == figures.trading_date(venue_now):
+        is_covered = attempted_at is not None and attempted_at >= log.created
+        if not is_covered and figures.trading_date(created) == figures.trading_date(venue_now):
             return "the send log was created today: it may have been sent before that"
         if self._clock.monotonic() - self._session.in_sync_since < self.settling_s:
             return f"in sync for less than {self.settling_s:g} s"

@@ -63,7 +63,7 @@ class Absence:
         """
         session_id = self._gateway.session_id
         try:
-            report = await self._find(placement_id)
+            report = await self._find(placement_id, attempted_at)
             if report is not None:
                 return Proof(Outcome.FOUND, "the venue shows it", report)
             missing = await self._missing(placement_id, session_id, attempted_at)
@@ -82,8 +82,10 @@ class Absence:
         # Something may have been let through before the tombstone stood; nothing can be after.
         return self._unsettled(placement_id, session_id) or Proof(Outcome.FENCED, evidence)
 
-    async def _find(self, placement_id: str) -> OrderReport | None:
-        found = await self._gateway.find_order(client_id=placement_id)
+    async def _find(
+        self, placement_id: str, attempted_at: datetime | None = None
+    ) -> OrderReport | None:
+        found = await self._gateway.find_order(client_id=placement_id, attempted_at=attempted_at)
         if found.lookup is Lookup.UNKNOWN:
             raise ReadFailed(found.reason)
         return found.report
@@ -103,7 +105,7 @@ class Absence:
         if replacing:
             text = f"{replacing} is being replaced at the venue, maybe by it"
             return Proof(Outcome.UNKNOWN, text, retry_after_s=self._settling_s)
-        report = await self._find(placement_id)
+        report = await self._find(placement_id, attempted_at)
         if report is not None:
             return Proof(Outcome.FOUND, "the venue shows it by now", report)
         return None

@@ -231,8 +231,18 @@ class VenueGateway(Protocol):
         """
         return None
 
-    async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
-        """Look one order up; exactly one id is given. A failed read raises ReadFailed."""
+    async def find_order(
+        self,
+        *,
+        client_id: str = "",
+        venue_order_id: str = "",
+        attempted_at: datetime | None = None,
+    ) -> LookupResult:
+        """Look one order up; exactly one id is given. A failed read raises ReadFailed.
+
+        `attempted_at` (wall clock) is when it was first sent, at the earliest, if that is known: it
+        helps a gateway that would have to know of sends before its own records began.
+        """
 
     async def orders(self, query: OrderQuery) -> Sequence[OrderReport]:
         """All orders that fit, newest first, read to the end."""

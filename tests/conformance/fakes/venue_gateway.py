@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -229,7 +229,13 @@ class FakeVenueGateway(VenueGateway):
         self._sink.publish(report)
         return report
 
-    async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
+    async def find_order(
+        self,
+        *,
+        client_id: str = "",
+        venue_order_id: str = "",
+        attempted_at: datetime | None = None,
+    ) -> LookupResult:
         assert bool(client_id) != bool(venue_order_id), "exactly one id"
         self._fail_reads()
         if self.lookup_unknown:

@@ -109,7 +109,7 @@ class SilencesTheGap(Sink):
 
 
 class AbsentOnAFailedRead(Gateway):
-    async def find_order(self, **ids: str) -> LookupResult:
+    async def find_order(self, **ids: Any) -> LookupResult:
         try:
             found: LookupResult = await self.real.find_order(**ids)
         except ReadFailed:

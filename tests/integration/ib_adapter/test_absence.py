@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -49,11 +49,13 @@ class Fencing:
         self.desk = OrderDesk(built.gateway, store, pacer, clock, wait_max_s=5.0)
         self.absence = Absence(built.gateway, self.desk, store, settling_s=SETTLING_S)
 
-    async def settled(self, placement_id: str) -> Proof:
+    async def settled(self, placement_id: str, attempted_at: datetime | None = None) -> Proof:
         """Ask until nothing but time is missing any more."""
+        proof = await self.absence.prove(placement_id, attempted_at)
         async with asyncio.timeout(10):
-            while (proof := await self.absence.prove(placement_id, None)).retry_after_s is not None:
+            while proof.retry_after_s is not None:
                 await asyncio.sleep(0.02)
+                proof = await self.absence.prove(placement_id, attempted_at)
         return proof
 
 
@@ -157,22 +159,38 @@ async def test_of_what_was_sent_before_the_send_log_was_created_absence_is_never
         assert "when what is known here begins" in proof.evidence
 
 
-async def test_what_the_gateway_held_is_not_absent_to_a_later_process(
+async def test_of_what_a_log_of_today_never_sent_absence_needs_to_know_since_when(
     ib: Simulated, log: Path, tmp_path: Path
 ) -> None:
-    """It may hand it on to IB at any time, and nobody tells that it was restarted since."""
+    _, port = ib
+    async with rig(settings_for(port, **HASTY), log) as built, fencing(built, tmp_path) as over:
+        await asyncio.sleep(SETTLING_S)
+        unknown = await over.settled(A)
+        assert unknown.outcome is Outcome.UNKNOWN
+        assert "created today" in unknown.evidence
+        proof = await over.settled(A, built.send_log.created + timedelta(seconds=1))
+        assert proof.outcome is Outcome.FENCED
+
+
+@pytest.mark.parametrize("says_its_link", [True, False])
+async def test_what_the_gateway_held_is_absent_once_it_says_that_it_reaches_ib(
+    ib: Simulated, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says_its_link: bool
+) -> None:
+    """Until then it may hand it on, to a later process too; it need not say that it does not."""
     simulated, port = ib
     async with rig(settings_for(port, **HASTY), log) as built:
         simulated.gateway.uplink.lose(2110)  # and nobody was told
         with pytest.raises(OutcomeUnknown):
             await built.gateway.submit(resting(), built.check)
-    simulated.control.do("restart")
+    simulated.control.do("restart", refuse_s=0.2)
     simulated.gateway.uplink.restore()
+    if not says_its_link:
+        monkeypatch.setattr(simulated.gateway.uplink, "notices", tuple)
     async with rig(settings_for(port, **HASTY), log) as built, fencing(built, tmp_path) as over:
         await asyncio.sleep(SETTLING_S)
         proof = await over.settled(A)
-        assert proof.outcome is Outcome.UNKNOWN
-        assert "may hand it on to IB" in proof.evidence
+        assert proof.outcome is (Outcome.FENCED if says_its_link else Outcome.UNKNOWN)
+        assert says_its_link or "may hand it on to IB" in proof.evidence
 
 
 async def test_what_was_sent_under_another_client_id_is_not_absent(

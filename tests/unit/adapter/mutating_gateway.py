@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from services.common.adapter.port import LastCheck, OrderQuery
@@ -37,7 +38,13 @@ class MutatingGateway(FakeVenueGateway):
     replace_gate: asyncio.Event | None = None
     looked_up: list[str]
 
-    async def find_order(self, *, client_id: str = "", venue_order_id: str = "") -> LookupResult:
+    async def find_order(
+        self,
+        *,
+        client_id: str = "",
+        venue_order_id: str = "",
+        attempted_at: datetime | None = None,
+    ) -> LookupResult:
         self.looked_up = [*getattr(self, "looked_up", []), client_id or venue_order_id]
         return await super().find_order(client_id=client_id, venue_order_id=venue_order_id)
 
