@@ -13,9 +13,13 @@ from simulators.ib_gateway.listings import Listings
 from simulators.ib_gateway.manual_orders import ManualOrders
 from simulators.ib_gateway.market_data import MarketData
 from simulators.ib_gateway.message_names import request_of
+from simulators.ib_gateway.option_calculator import OptionCalculator
 from simulators.ib_gateway.option_ends import OptionEnds
 from simulators.ib_gateway.order_entry import OrderEntry
+from simulators.ib_gateway.past_ticks import PastTicks
 from simulators.ib_gateway.problems import Problem, not_built, problem_of, unreadable
+from simulators.ib_gateway.tick_streams import TickStreams
+from simulators.ib_gateway.user_requests import UserRequests
 from simulators.ib_gateway.wire import BadMessage
 from simulators.venue.refusals import Refusal
 
@@ -36,6 +40,10 @@ class GatewayApi:
             **Listings(gateway).handlers(),
             **HistoricalData(gateway).handlers(),
             **MarketData(gateway).handlers(),
+            **TickStreams(gateway).handlers(),
+            **PastTicks(gateway).handlers(),
+            **OptionCalculator(gateway).handlers(),
+            **UserRequests(gateway).handlers(),
             **ExerciseRequests(gateway, self.run).handlers(),
             **OrderEntry(gateway, self.announcements, self.run).handlers(),
         }

@@ -8,7 +8,7 @@ from simulators.ib_gateway.bar_terms import BarSize
 from simulators.ib_gateway.bar_times import bar_start, bar_time, number
 from simulators.ib_gateway.call import Call
 from simulators.ib_gateway.contracts import Wanted
-from simulators.ib_gateway.entitlements import access_to
+from simulators.ib_gateway.entitlements import sees_live
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.problems import Problem, invalid
 from simulators.ib_gateway.session import Session
@@ -77,8 +77,7 @@ class BarStreams:
         streams = call.session.subscriptions.real_time
         if call.id in streams:
             raise Problem(322, "Error processing request.-'bQ' : cause - Duplicate ticker id")
-        access = access_to(self._gateway.market_data, 1, Quoted(((instrument, Decimal(1)),)))
-        if not access.is_live:
+        if not sees_live(self._gateway.market_data, Quoted(((instrument, Decimal(1)),))):
             raise Problem(420, "Invalid Real-time Query:No market data permissions")
         clients = self._gateway.clients.values()
         if sum(len(s.subscriptions.real_time) for s in clients) >= _REAL_TIME_MAX:

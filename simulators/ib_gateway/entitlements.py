@@ -38,10 +38,9 @@ def access_to(have: str, wanted_type: int, quoted: Quoted) -> Access:
         raise competing()
     if have == "none":
         raise Problem(354, _MISSING)
-    is_option = not any(isinstance(instrument, Equity) for instrument, _ in quoted.legs)
     if have == "realtime":
         return Access(is_live=True)
-    if have == "partial" and is_option:
+    if sees_live(have, quoted):
         text = "Part of requested market data is not subscribed. Subscription-independent ticks"
         notice = (10090, f"{text} are still active.{_available(quoted)}")
         return Access(is_live=True, has_greeks=False, notice=notice)
@@ -52,6 +51,12 @@ def access_to(have: str, wanted_type: int, quoted: Quoted) -> Access:
         more = "'Market Data Connections' dialog for more details."
         raise Problem(10089, f"{text} {more}{_available(quoted)}")
     raise Problem(10168, f"{_MISSING} Delayed market data is not enabled.")
+
+
+def sees_live(have: str, quoted: Quoted) -> bool:
+    """Whether an account with these subscriptions sees it in real time."""
+    is_option = not any(isinstance(instrument, Equity) for instrument, _ in quoted.legs)
+    return have == "realtime" or (have == "partial" and is_option)
 
 
 def competing() -> Problem:
