@@ -162,6 +162,7 @@ class Frontend:
 
     def _effect(self, call: Call) -> None:
         self._gateway.venue.advance()
+        self._struck.hears_again(call)
         self._api.handle(call)
         self._driver.wake()
 

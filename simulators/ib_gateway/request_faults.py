@@ -65,6 +65,13 @@ class RequestFaults:
             self._effect(call)
         self._reply(call, action, replies)
 
+    def hears_again(self, call: Call) -> None:
+        """Who asks for a change of an order is told what becomes of it, muted or not."""
+        if call.session.muted and call.entry.method in ("placeOrder", "cancelOrder"):
+            found = self._gateway.orders.find(call.session.client_id, call.id)
+            if found is not None:
+                call.session.muted.discard(found.perm_id)
+
     def connected(self, session: Session, action: Action) -> None:
         """A client has connected and is struck."""
         if action.kind is Kind.REFUSE:
@@ -98,7 +105,8 @@ class RequestFaults:
                 session.error(action.code, action.text or text_of_code(action.code), call.id)
 
     def _mute(self, call: Call) -> None:
-        """This connection never hears of the call's order again, unless it asks for lists."""
+        """This connection never hears of the call's order again, unless it asks for lists or for
+        another change of it."""
         found = self._gateway.orders.find(call.session.client_id, call.id)
         if found is not None and call.entry.client_order_id == found.order.client_order_id:
             call.session.muted.add(found.perm_id)

@@ -86,6 +86,17 @@ async def test_an_order_that_was_taken_can_be_kept_silent_until_lists_are_asked_
         assert [m[26] for m in told if m[0] == EXECUTION] == ["silent"]
 
 
+async def test_who_cancels_an_order_that_was_kept_silent_is_told_of_its_end() -> None:
+    async with gateway() as simulated:
+        client = await Client(simulated).start()
+        add(simulated, "drop_reply", ends="hang")
+        order_id = client.place("20", "silent")
+        await client.until(lambda: placed(simulated))
+        assert not client.of(OPEN_ORDER, ORDER_STATUS)
+        client.send(4, 1, order_id, "")
+        await client.status(order_id, "Cancelled")
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_an_error_can_come_before_the_effect_or_after_it(when: str) -> None:
     async with gateway() as simulated:
