@@ -166,8 +166,8 @@ class Replacing:
             text = f"client {facts.client_id} of the Gateway placed it, and no other can change it"
             raise Refused(Reason.NOT_PERMITTED, text)
         self._require_calm(facts)
-        if sum(not o.is_ended for o in self._evidence.all_of_ref(order_ref)) > 1:
-            raise _in_progress("IB works several orders under its number: cancel them")
+        if len(self._evidence.all_of_ref(order_ref)) > 1:
+            raise _in_progress("IB made several orders of it, under one number: cancel them")
         return facts, part
 
     def _require_calm(self, facts: OrderFacts) -> None:
