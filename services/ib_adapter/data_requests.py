@@ -183,7 +183,7 @@ class DataRequests(Asking):
 
 
 def _ended_by_gateway(line: TickLine) -> bool:
-    if not line.done.done():
+    if not line.done.done() or line.done.cancelled():
         return False
     error = line.done.exception()
     return line.done.result() if error is None else isinstance(error, RequestRefused)

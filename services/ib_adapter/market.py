@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from services.common.runtime.clock import Clock
 from services.ib_adapter.chains import Chains
@@ -16,6 +17,8 @@ from services.ib_adapter.quote_lines import QuoteLines
 from services.ib_adapter.session import Session
 from services.ib_adapter.settings import DataSettings
 from services.ib_adapter.trading_days import TradingDays
+
+FIRST_WORD_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,9 @@ def build_market(
     pacing = HistoryPacing(clock, HistoryTerms(wait_max_s=data.history_wait_s))
     times = {"answer_s": data.history_timeout_s, "all_s": data.list_timeout_s}
     snapshots = SnapshotTerms(data.snapshots_max, data.quote_wait_s, data.list_timeout_s)
-    lines = LineTerms(data.lines_max - data.snapshots_max, data.lost_s)
+    lines = LineTerms(
+        data.lines_max - data.snapshots_max, data.lost_s, first_s=min(FIRST_WORD_S, data.lost_s)
+    )
     return Market(
         link,
         MarketData(link, cache, snapshots),

@@ -44,7 +44,7 @@ class LineTerms:
 
     lines_max: int
     lost_s: float
-    first_s: float = 10.0
+    first_s: float
     side_s: float = 2.0
     again_min_s: float = 0.2
     again_max_s: float = 10.0

@@ -23,7 +23,8 @@ def utc(text: str) -> datetime:
 
 
 def bar(start: str) -> Bar:
-    return Bar(utc(start), *[Decimal(1)] * 5)
+    one = Decimal(1)
+    return Bar(utc(start), one, one, one, one, one)
 
 
 @pytest.mark.parametrize(
