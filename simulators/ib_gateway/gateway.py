@@ -44,6 +44,8 @@ class Gateway:
         self.restrictions = Restrictions()
         self.timers = Timers()
         self.clients: dict[int, Session] = {}
+        self.ghosts: set[int] = set()
+        """Client ids whose connections are gone, which the Gateway has not noticed (a fault)."""
         self._account_when_lost: Account | None = None
         self._frozen_account: Account | None = None
         self._others: dict[str, GatewayOrders] = {}
@@ -84,7 +86,8 @@ class Gateway:
         except Problem as problem:
             self._refuse(session, problem)
             return
-        if client_id in self.clients or len(self.clients) >= _CLIENTS_MAX:
+        in_use = {*self.clients, *self.ghosts}
+        if client_id in in_use or len(in_use) >= _CLIENTS_MAX:
             self._refuse(session, client_id_in_use())
             return
         session.client_id = client_id

@@ -1,12 +1,12 @@
 """What the control can do to connections: those of the clients, and the Gateway's own to IB."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from simulators.control.control import BadRequest, Verb
 from simulators.ib_gateway import uplink
-from simulators.ib_gateway.forms import taking
+from simulators.ib_gateway.forms import Nothing, check_times, taking
 from simulators.ib_gateway.gateway import Gateway
 from simulators.ib_gateway.session import Session
 from simulators.ib_gateway.wire import frame
@@ -28,6 +28,13 @@ class OneClient(msgspec.Struct, forbid_unknown_fields=True):
     ends: str = "reset"
 
 
+class Ghost(msgspec.Struct, forbid_unknown_fields=True):
+    """A client id that counts as in use, for so many seconds or until it is let go (0)."""
+
+    client_id: Annotated[int, msgspec.Meta(ge=0)]
+    seconds: float | None = None
+
+
 class LinkVerbs:
     """Each takes effect at once; what makes no sense is a BadRequest and changes nothing."""
 
@@ -40,6 +47,8 @@ class LinkVerbs:
             "connectivity": taking(Connectivity, self._connectivity),
             "blackhole": taking(OneClient, self._blackhole),
             "disconnect": taking(OneClient, self._disconnect),
+            "ghost": taking(Ghost, self._ghost),
+            "api_orders": taking(Nothing, self._api_orders),
         }
 
     def _connectivity(self, asked: Connectivity) -> dict[str, Any]:
@@ -56,6 +65,7 @@ class LinkVerbs:
         elif asked.code in uplink.RESTORED or gateway.uplink.ends_with(asked.code):
             gateway.restore_link(asked.code)
         else:
+            gateway.uplink.heard(asked.code)
             gateway.tell_all(asked.code)
         if asked.code == _PORT_RESET:
             for session in list(gateway.clients.values()):
@@ -78,6 +88,31 @@ class LinkVerbs:
             else:
                 session.end(reset=asked.ends == "reset")
         return {"disconnected": len(sessions)}
+
+    def _ghost(self, asked: Ghost) -> dict[str, Any]:
+        """As if a connection were still there of which the Gateway alone believes that it lives."""
+        ghosts, client_id = self._gateway.ghosts, asked.client_id
+        check_times(asked.seconds or 0)
+        if asked.seconds == 0:
+            ghosts.discard(client_id)
+        else:
+            ghosts.add(client_id)
+        if asked.seconds:
+            self._gateway.timers.later(asked.seconds, lambda: ghosts.discard(client_id))
+        return {"ghosts": sorted(ghosts)}
+
+    def _api_orders(self, asked: Nothing) -> list[dict[str, Any]]:
+        """Every order that the Gateway has heard of at this account, as it knows it."""
+        return [
+            {
+                "permId": api_order.perm_id,
+                "client_id": api_order.client_id,
+                "order_id": api_order.order_id,
+                "orderRef": api_order.order.client_order_id,
+                "status": api_order.status,
+            }
+            for api_order in self._gateway.orders
+        ]
 
     def _sessions(self, asked: OneClient) -> list[Session]:
         clients = self._gateway.clients

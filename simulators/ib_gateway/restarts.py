@@ -34,6 +34,7 @@ class Restarts:
         """Restarts now; says how many clients were cut off and how many messages were lost."""
         gateway = self._gateway
         gateway.venue.advance()
+        gateway.ghosts.clear()
         lost = gateway.uplink.forget_held() + gateway.timers.forget()
         lost += len(gateway.orders.untransmitted.take_all())
         disconnected = self._frontend.disconnect_all()

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 LOST = (1100, 2110)
 RESTORED = (1101, 1102)
-_FARMS_OK = (2104, 2106, 2158)
+_BREAKS = {2104: 2103, 2106: 2105, 2158: 2157}
+"""Farms by the code that says that they are OK, with the one that says that they are broken."""
+_FARMS_OK = tuple(_BREAKS)
 TEXTS = {
     1100: "Connectivity between IB and Trader Workstation has been lost.",
     1101: "Connectivity between IB and Trader Workstation has been restored - data lost.",
@@ -35,6 +37,7 @@ class Uplink:
         self.orders = "hold"
         self.is_stalled = False
         """Down without a word: clients are told nothing of it."""
+        self._broken: set[int] = set()
         self._waiting: list[Callable[[], None]] = []
         self._held: list[Callable[[], None]] = []
 
@@ -49,7 +52,15 @@ class Uplink:
 
     def notices(self) -> tuple[int, ...]:
         """The codes that a client is told right after it has connected."""
-        return (self.lost_by,) if self.lost_by else _FARMS_OK
+        if self.lost_by:
+            return (self.lost_by,)
+        return tuple(broken if broken in self._broken else ok for ok, broken in _BREAKS.items())
+
+    def heard(self, code: int) -> None:
+        """Notes what a notice says about a farm: who connects later is told the same."""
+        if code in _BREAKS.values():
+            self._broken.add(code)
+        self._broken.discard(_BREAKS.get(code, 0))
 
     def ends_with(self, code: int) -> bool:
         """Whether that notice says that a loss told by 2110 is over."""
@@ -63,6 +74,7 @@ class Uplink:
     def restore(self) -> None:
         """The link is up again: what IB had to tell comes first, then what clients had sent."""
         self.lost_by, self.is_stalled = 0, False
+        self._broken.clear()
         waiting, self._waiting = self._waiting, []
         held, self._held = self._held, []
         for act in (*waiting, *held):

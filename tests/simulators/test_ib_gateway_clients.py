@@ -244,6 +244,50 @@ async def test_notices_reach_every_client() -> None:
             assert notices(client)[-6:] == [2103, 2105, 2157, 2104, 2106, 2158]
 
 
+async def test_who_connects_while_a_farm_is_broken_is_told_so() -> None:
+    async with gateway() as simulated:
+        simulated.control.do("connectivity", code=2103)
+        simulated.control.do("connectivity", code=2157)
+        assert notices(await Client(simulated).start(1)) == [2103, 2106, 2157]
+        simulated.control.do("connectivity", code=2104)
+        assert notices(await Client(simulated).start(2)) == [2104, 2106, 2157]
+        simulated.control.do("connectivity", code=1100)
+        simulated.control.do("connectivity", code=1102)
+        assert notices(await Client(simulated).start(3)) == [2104, 2106, 2158]
+
+
+async def test_a_client_id_can_be_held_by_a_connection_that_nobody_has() -> None:
+    async with gateway() as simulated:
+        assert simulated.control.do("ghost", client_id=4) == {"ghosts": [4]}
+        assert [m[3] for m in (await Client(simulated).start(4)).of("4")] == ["326"]
+        simulated.control.do("ghost", client_id=4, seconds=0)
+        assert (await Client(simulated).start(4)).of("15")
+        simulated.control.do("ghost", client_id=5, seconds=0.1)
+        refused = await Client(simulated).start(5)
+        assert not refused.of("15")
+        await refused.until(lambda: not simulated.gateway.ghosts)
+        assert (await Client(simulated).start(5)).of("15")
+        simulated.control.do("ghost", client_id=6)
+        simulated.control.do("restart", refuse_s=0)
+        assert (await Client(simulated).start(6)).of("15")
+
+
+async def test_the_control_knows_whose_order_is_whose() -> None:
+    async with gateway(cash=Decimal(1_000_000)) as simulated:
+        one, two = await Client(simulated).start(1), await Client(simulated).start(2)
+        await one.status(one.place("20", "one", order_id=5), "Submitted")
+        await two.status(two.place("21", "two", order_id=5), "Submitted")
+        perm_id = by_hand(simulated, "by hand", None)
+        found = simulated.control.do("api_orders")
+        assert [(o["client_id"], o["order_id"], o["orderRef"]) for o in found] == [
+            (1, 5, "one"),
+            (2, 5, "two"),
+            (0, 0, "by hand"),
+        ]
+        assert found[-1]["permId"] == perm_id
+        assert found[0]["status"] == "Submitted"
+
+
 async def test_a_port_reset_drops_everybody() -> None:
     async with gateway() as simulated:
         clients = [await Client(simulated).start(n) for n in (1, 2)]
