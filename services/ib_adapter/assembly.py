@@ -16,6 +16,7 @@ from services.common.runtime.clock import Clock, VenueClock
 from services.ib_adapter import figures
 from services.ib_adapter.account_reads import AccountReads
 from services.ib_adapter.cancels import Cancels
+from services.ib_adapter.cancel_all import CancelAll
 from services.ib_adapter.contract_cache import ContractCache
 from services.ib_adapter.evidence import Evidence
 from services.ib_adapter.families import Families
@@ -24,7 +25,9 @@ from services.ib_adapter.gateway import IbGateway, Parts
 from services.ib_adapter.market import build_market
 from services.ib_adapter.order_entry import OrderEntry
 from services.ib_adapter.order_news import OrderNews
+from services.ib_adapter.instructions import Instructions
 from services.ib_adapter.parcels import Packing
+from services.ib_adapter.previews import Previews
 from services.ib_adapter.replacing import Replacing
 from services.ib_adapter.requests import RequestTerms
 from services.ib_adapter.revision_news import RevisionNews
@@ -113,6 +116,23 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
             entry,
             _replacing(settings, around, core, reads, revision_reads),
             _cancels(settings, around, core, reads),
+            _cancel_all(settings, around, core),
+            Previews(
+                core.session,
+                Packing(core.cache),
+                around.send_log,
+                core.news.previews,
+                settings.venue,
+            ),
+            Instructions(
+                core.session,
+                account,
+                core.waiters,
+                core.cache,
+                around.send_log,
+                around.clock,
+                ack_timeout_s=settings.orders.ack_timeout_s,
+            ),
             FamilyEnds(core.session, core.evidence),
             market,
             core.translator,
@@ -221,6 +241,21 @@ def _replacing(
         client_id=settings.client_id,
         ack_timeout_s=settings.orders.ack_timeout_s,
         current_epoch=around.current_epoch,
+    )
+
+
+def _cancel_all(settings: IbSettings, around: Surroundings, core: _Core) -> CancelAll:
+    return CancelAll(
+        core.session,
+        core.evidence,
+        core.waiters,
+        core.cache,
+        core.translator,
+        around.pacer,
+        around.clock,
+        client_id=settings.client_id,
+        ack_timeout_s=settings.orders.ack_timeout_s,
+        pace_s=settings.pacing.wait_max_s,
     )
 
 

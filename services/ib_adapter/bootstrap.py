@@ -28,8 +28,6 @@ from services.ib_adapter.settings import IbSettings
 
 SERVICE: Final = "tandem-ib-adapter"
 
-_CLASSES: Final = (OrderClass.SIMPLE, OrderClass.BRACKET, OrderClass.OCO, OrderClass.OTO)
-
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -96,16 +94,12 @@ def _capabilities(settings: IbSettings, gateway: IbGateway) -> Capabilities:
     return Capabilities(
         order_types=tuple(OrderType),
         times_in_force=tuple(TimeInForce),
-        order_classes=_CLASSES,
+        order_classes=tuple(OrderClass),
         enforces_unique_ids=False,
         fractional_quantities=False,
         entitlements=(f"market_data={settings.data.kind}", *gateway.entitlements),
         not_offered=(
-            "PreviewOrder",
             "ReplaceOrder",
-            "CancelAllOrders",
-            "ExerciseOption",
-            "DoNotExercise",
             "ListActivities",
         ),
     )

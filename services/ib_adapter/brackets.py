@@ -55,6 +55,11 @@ class ExitRef:
         match = _EXIT.fullmatch(order_ref)
         return None if match is None else cls(match[1], _CLASSES[match[2]], match[3] == _TAKES)
 
+    @property
+    def is_child(self) -> bool:
+        """Whether it ends with its head by a rule of IB's."""
+        return self.order_class is not OrderClass.OCO
+
     def __str__(self) -> str:
         kind = _TAKES if self.takes_profit else _STOPS
         return f"{self.head}{MARK}{_LETTERS[self.order_class]}{kind}"

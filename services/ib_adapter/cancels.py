@@ -82,9 +82,22 @@ class Cancels:
         if isinstance(word, Said) and word.effect is not OrderEffect.CANCELED:
             return await self._cancel_refused(facts, word)
         if word is None:
-            # Not even that it is pending: who believed that would never ask again.
-            raise OutcomeUnknown(f"cancel sent, and IB said nothing for {self._ack_timeout_s:g} s")
+            return await self._unheard(facts, client_id)
         return self._canceling(facts, client_id)
+
+    async def _unheard(self, before: OrderFacts, client_id: str) -> OrderReport:
+        """Nobody said that it is so much as pending: who believed that would never ask again."""
+        text = f"cancel sent, and IB said nothing for {self._ack_timeout_s:g} s"
+        try:
+            facts, why = await self._reads.look_up(before.order_ref, before.perm_id)
+        except ReadFailed as error:
+            raise OutcomeUnknown(f"{text}; not read back: {error.message}") from error
+        if facts is None:
+            raise OutcomeUnknown(f"{text}; {why or 'it is not there any more'}")
+        report = self._translator.report(facts, client_id)
+        if facts.is_ended or report.status is OrderStatus.PENDING_CANCEL:
+            return report
+        raise OutcomeUnknown(f"{text}; it is {facts.raw_status}")
 
     async def _to_cancel(self, client_id: str) -> OrderFacts:
         """The order under the id, live and ours to cancel. Nothing is sent otherwise."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 import structlog
@@ -22,13 +23,17 @@ from services.common.domain.errors import (
     Unavailable,
 )
 from services.common.domain.executions import Execution
+from services.common.domain.instruments import Instrument, OptionContract
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
     AccountMode,
     Balance,
+    CancelAllOutcome,
+    InstructionReport,
     LookupResult,
     OrderReport,
+    Preview,
     VenuePosition,
     VenueState,
     VenueStatus,
@@ -36,13 +41,16 @@ from services.common.domain.reports import (
 from services.common.runtime.clock import Clock
 from services.common.runtime.tasks import TaskOwner
 from services.ib_adapter.account_reads import AccountReads
+from services.ib_adapter.cancel_all import CancelAll
 from services.ib_adapter.cancels import Cancels
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.family_ends import FamilyEnds
+from services.ib_adapter.instructions import Instructions
 from services.ib_adapter.market import Market
 from services.ib_adapter.market_gateway import MarketGateway
 from services.ib_adapter.order_entry import OrderEntry
 from services.ib_adapter.order_news import OrderNews
+from services.ib_adapter.previews import Previews
 from services.ib_adapter.replacing import Replacing
 from services.ib_adapter.revision_news import RevisionNews
 from services.ib_adapter.revision_reads import RevisionReads
@@ -82,6 +90,9 @@ class Parts:
     entry: OrderEntry
     replacing: Replacing
     cancels: Cancels
+    cancel_all: CancelAll
+    previews: Previews
+    instructions: Instructions
     family_ends: FamilyEnds
     market: Market
     translator: Translator
@@ -116,6 +127,7 @@ class IbGateway(MarketGateway):
         parts.news.on_late_refusal = self._refused_late
         parts.news.on_late_word = self._said_late
         parts.news.on_refused = parts.family_ends.refused
+        parts.news.on_preview_worked = parts.previews.became_order
 
     @property
     def venue(self) -> str:
@@ -179,6 +191,29 @@ class IbGateway(MarketGateway):
     async def cancel(self, client_id: str, last_check: LastCheck) -> OrderReport:
         """See the port. Sent whenever there is a connection with the right account."""
         return await self._parts.cancels.cancel(client_id, last_check)
+
+    async def cancel_all(
+        self, instrument: Instrument | None, last_check: LastCheck
+    ) -> CancelAllOutcome:
+        """See the port. All of the account, also what other clients and hands have placed; of one
+        instrument what this client has placed, the others are among the failures."""
+        return await self._parts.cancel_all.cancel_all(instrument, last_check)
+
+    async def preview(self, spec: OrderSpec) -> Preview:
+        """See the port. IB's own figures, where it gives them."""
+        return await self._parts.previews.preview(spec)
+
+    async def exercise(
+        self, contract: OptionContract, qty: Decimal | None, last_check: LastCheck
+    ) -> InstructionReport:
+        """See the port. IB mostly says nothing, and then it is in doubt."""
+        return await self._parts.instructions.exercise(contract, qty, last_check)
+
+    async def do_not_exercise(
+        self, contract: OptionContract, last_check: LastCheck
+    ) -> InstructionReport:
+        """See the port. As `exercise`."""
+        return await self._parts.instructions.do_not_exercise(contract, last_check)
 
     def settled_for_s(self, client_id: str) -> float | None:
         """See the port; None while there is no session."""

@@ -104,6 +104,8 @@ class Hearing(DataHearing):
 
     def openOrder(self, orderId: int, contract: Any, order: Any, orderState: Any) -> None:
         if order.whatIf:
+            self._pending.row(orderId, orderState)
+            self._pending.end(orderId)
             return
         word = words.open_order(orderId, contract, order, orderState)
         self._news.on_order(word)

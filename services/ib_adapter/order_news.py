@@ -14,6 +14,7 @@ from services.ib_adapter import combos, contracts
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.figures import Unreadable
+from services.ib_adapter.preview_ids import PreviewIds
 from services.ib_adapter.revision_news import Keys, RevisionNews
 from services.ib_adapter.telling import Telling, keep
 from services.ib_adapter.translate import Translator
@@ -32,8 +33,9 @@ class OrderNews:
 
     `on_late_refusal` is called for a refusal of an order that nobody waits for any more: it is to
     be looked up before it is believed; `on_refused` for each of an order that was never accepted.
-    `on_late_word` is called for any code with an order's number that nobody waits for. Used on the
-    event loop's thread only.
+    `on_late_word` is called for any code with an order's number that nobody waits for, and
+    `on_preview_worked` for an order that was to be a preview only. Used on the event loop's thread
+    only.
     """
 
     def __init__(
@@ -58,24 +60,36 @@ class OrderNews:
         self.on_late_refusal: OnRefused | None = None
         self.on_late_word: Callable[[Said], None] = _unheard
         self.on_refused: OnRefused | None = None
+        self.previews = PreviewIds(client_id)
+        self.on_preview_worked: Callable[[int], None] | None = None
 
     def on_order(self, word: OrderWord) -> None:
         """See `News`."""
         if not self._is_ours(word.account):
             return
+        self._watch_previews(word)
         facts = self.evidence.take_order(word)
         if facts is not None:
             self._changes.hear_order(facts, word)
         self._shown(facts)
 
+    def _watch_previews(self, word: OrderWord | StatusWord | ExecutionWord) -> None:
+        order_ref = "" if isinstance(word, StatusWord) else word.order_ref
+        if not self.previews.has(word.client_id, word.order_id, order_ref):
+            return
+        if self.on_preview_worked is not None:
+            self.on_preview_worked(word.order_id)
+
     def on_status(self, word: StatusWord) -> None:
         """See `News`."""
+        self._watch_previews(word)
         self._shown(self.evidence.take_status(word))
 
     def on_execution(self, word: ExecutionWord, *, is_live: bool) -> None:
         """See `News`. Raises Unreadable for one of our orders that has no name here."""
         if not self._is_ours(word.account):
             return
+        self._watch_previews(word)
         source = ExecSource.STREAM if is_live else ExecSource.QUERY
         known = self.evidence.of_perm(word.perm_id)
         is_new = not self._changes.hear_execution(word, source, known) and self._hear(word, source)

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from services.common.adapter.pacer import Priority
-from services.ib_adapter.asking import BROKER, RequestTerms
+from services.common.domain.errors import ReadFailed
+from services.common.runtime.broker_calls import broker_span
+from services.ib_adapter.asking import BROKER, RequestTerms, bounded_s
 from services.ib_adapter.data_requests import DataRequests
-from services.ib_adapter.library import ExecutionFilter
+from services.ib_adapter.library import Contract, ExecutionFilter, Order, OrderState
 from services.ib_adapter.pending import Named
 from services.ib_adapter.words import ExecutionWord, OrderWord
 
@@ -55,6 +57,21 @@ class Requests(DataRequests):
             Named.COMPLETED_ORDERS, lambda: self._wire.client.reqCompletedOrders(apiOnly=False)
         )
         return words
+
+    async def what_if(self, order_id: int, contract: Contract, order: Order) -> OrderState:
+        """What an order would do to the account. RequestRefused if IB would not take it."""
+        await self._take(Priority.READ, self._terms.pace_s)
+        within_s = bounded_s(self._terms.answer_s)
+        with broker_span(BROKER, "whatIf", clock=self._clock):
+            try:
+                rows = await self._answer(
+                    order_id, lambda: self._wire.what_if(order_id, contract, order), within_s
+                )
+            except TimeoutError as error:
+                text = f"the Gateway did not answer a preview within {within_s:g} s"
+                raise ReadFailed(text) from error
+        state: OrderState = rows[0]
+        return state
 
     async def executions(self) -> list[ExecutionWord]:
         """Executions since the Gateway's midnight, of every client."""

@@ -141,6 +141,22 @@ class Wire:
         """Write a cancel."""
         self._client.cancelOrder(order_id)
 
+    def cancel_everything(self) -> None:
+        """Write the cancel of all orders, of every client and account of the login."""
+        self._client.reqGlobalCancel()
+
+    def what_if(self, order_id: int, contract: Contract, order: Order) -> None:
+        """Write a preview. ValueError for an order that is none: it would be worked."""
+        if order.whatIf is not True:
+            raise ValueError("an order was about to be sent in place of a preview")
+        self._client.placeOrder(order_id, contract, order)
+
+    def exercise(
+        self, number: int, contract: Contract, action: int, qty: int, account: str
+    ) -> None:
+        """Write an instruction on options, whatever IB would do with them by itself."""
+        self._client.exerciseOptions(number, contract, action, qty, account, override=1)
+
     def drop(self, reason: str) -> None:
         """End the connection at once; what is still unsent of it is thrown away."""
         transport = self._client.conn.transport

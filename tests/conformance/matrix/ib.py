@@ -13,7 +13,7 @@ IB: Final[Matrix] = {
     **claimed(
         *("type.market", "type.limit", "type.stop", "type.stop_limit", "type.trailing_stop"),
         *("tif.day", "tif.gtc", "tif.ioc", "tif.fok", "tif.opg", "tif.cls"),
-        *("class.simple", "class.bracket", "class.oco", "class.oto"),
+        *("class.simple", "class.bracket", "class.oco", "class.oto", "class.multi_leg"),
         *("extended_hours", "option_ioc"),
     ),
     **claimed(
@@ -22,6 +22,10 @@ IB: Final[Matrix] = {
         "rpc.ListAccounts",
         "rpc.SubmitOrder",
         "rpc.CancelOrder",
+        "rpc.CancelAllOrders",
+        "rpc.PreviewOrder",
+        "rpc.ExerciseOption",
+        "rpc.DoNotExercise",
         "rpc.ClosePosition",
         "rpc.GetOrder",
         "rpc.ListOrders",
@@ -42,12 +46,7 @@ IB: Final[Matrix] = {
     ),
     **later(
         _NEXT,
-        "class.multi_leg",
-        "rpc.PreviewOrder",
         "rpc.ReplaceOrder",
-        "rpc.CancelAllOrders",
-        "rpc.ExerciseOption",
-        "rpc.DoNotExercise",
         "rpc.ListActivities",
         "rpc.FenceOrder",
         "replace_in_place",
