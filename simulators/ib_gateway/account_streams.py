@@ -11,7 +11,6 @@ from simulators.ib_gateway.session import Session
 from simulators.ib_gateway.subscriptions import Figures, Profit, Values, changed
 from simulators.venue import trading_calendar as calendar
 from simulators.venue.accounts import Position
-from simulators.venue.quotes import Quote
 
 _FIGURES_EACH = timedelta(minutes=3)
 _PROFIT_EACH = timedelta(seconds=1)
@@ -30,9 +29,12 @@ class AccountStreams:
         self._messages = messages
         self._is_beating = False
         self._is_profit_due = False
+        self._is_stirred = False
         messages.subscribe(self._position_changed)
-        gateway.venue.subscribe_to_quotes(self._quoted)
-        gateway.venue.repeat(calendar.next_minute, self.profit_changed)
+        gateway.venue.subscribe(lambda event: self._stir())
+        gateway.market.events.subscribe(lambda event: self._stir())
+        gateway.venue.subscribe_to_quotes(lambda quote: self._stir())
+        gateway.venue.repeat(calendar.next_minute, self._stir)
 
     # What is asked for
 
@@ -65,15 +67,16 @@ class AccountStreams:
 
     # What changes
 
-    def profit_changed(self) -> None:
-        """Tells profit and loss a second later, once for all that happens meanwhile."""
+    def _stir(self) -> None:
+        """Figures may be others now: by a quote, an order, a fee, or (options) time alone.
+
+        Profit and loss are told a second later, once for all that happens meanwhile.
+        """
+        self._is_stirred = True
         if self._is_profit_due or not any(s.subscriptions.profits for s in self._sessions()):
             return
         self._is_profit_due = True
         self._gateway.venue.run_at(self._gateway.venue.now + _PROFIT_EACH, self._tell_profits)
-
-    def _quoted(self, quote: Quote) -> None:
-        self.profit_changed()
 
     def _position_changed(self, symbol: str) -> None:
         position = self._gateway.account.positions.get(symbol)
@@ -89,7 +92,7 @@ class AccountStreams:
                 if position is None:
                     session.send(*self._messages.portfolio(shown, shown.qty))
                 self.send_account(session)
-        self.profit_changed()
+        self._stir()
 
     def position_multi(self, req_id: int, model: str, position: Position) -> Message:
         """positionMulti."""
@@ -114,10 +117,12 @@ class AccountStreams:
     def _tell_figures(self) -> None:
         self._is_beating = False
         is_listened_to = False
+        is_news = self._is_stirred and self._is_live
+        self._is_stirred = self._is_stirred and not is_news
         for session in self._sessions():
             told = session.subscriptions
             is_listened_to |= session.wants_account or bool(told.summaries or told.accounts_multi)
-            if self._is_live:
+            if is_news:
                 self._tell_session(session)
         if is_listened_to:
             self._beat()
@@ -164,6 +169,8 @@ class AccountStreams:
 
     def _tell_profits(self) -> None:
         self._is_profit_due = False
+        if not self._gateway.uplink.is_up:
+            self._gateway.uplink.when_up(self._stir)
         if not self._is_live:
             return
         for session in self._sessions():

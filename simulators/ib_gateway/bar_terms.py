@@ -27,6 +27,7 @@ _UNIT_S = {"sec": 1, "secs": 1, "min": 60, "mins": 60, "hour": 3600, "hours": 36
 _DURATION = re.compile(r"([0-9]{1,6}) +([SDWMY])")
 _END = re.compile(r"(?:(\d{8})[ -]+)?(\d{1,2}:\d\d:\d\d)(?: +(\S+))?")
 _SECONDS_MAX, _DAYS_MAX = 86400, 365
+_SESSION_S, _BARS_MAX = 6.5 * 3600, 60_000
 _LONGEST_S = {1: 2000, 5: 10_800, 10: 14_400, 15: 14_400, 30: 28_800}
 SMALL_S = 30
 KINDS = ("TRADES", "MIDPOINT", "BID", "ASK", "BID_ASK", "ADJUSTED_LAST", "AGGTRADES")
@@ -122,6 +123,9 @@ def read_duration(text: str, size: BarSize) -> Duration:
         raise _invalid("Duration is too long")
     longest_s = _LONGEST_S.get(size.seconds)
     if longest_s is not None and (unit != "S" or count > longest_s):
+        raise no_bars("Time length exceed max.")
+    sessions = days + 365 * count * (unit == "Y")
+    if size.seconds and sessions * _SESSION_S > _BARS_MAX * size.seconds:
         raise no_bars("Time length exceed max.")
     return Duration(count, unit)
 

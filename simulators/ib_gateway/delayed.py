@@ -1,6 +1,7 @@
 """The market as it was a quarter of an hour ago: what is shown where real time isn't subscribed."""
 
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from simulators.venue.market import Market
 from simulators.venue.model_quotes import ModelQuotes
@@ -18,12 +19,14 @@ class DelayedMarket:
     def __init__(self, market: Market) -> None:
         self._venue = market.venue
         self._book = QuoteBook()
+        self._known: set[str] = set()
         self._waiting: dict[tuple[int, str], tuple[datetime, Quote]] = {}
+        self._latest = self._venue.now
         self.model = ModelQuotes(market.catalog, self._book, self)
         if market.venue.quotes.model is not None:
             self._book.model = self.model
         for quote in market.venue.quotes:
-            self._book.put(quote)
+            self._show(quote)
         market.venue.subscribe_to_quotes(self._quoted)
 
     @property
@@ -34,17 +37,23 @@ class DelayedMarket:
     @property
     def quotes(self) -> QuoteBook:
         """The quotes of that time."""
-        shown = [key for key, (at, _) in self._waiting.items() if at <= self.now]
-        for key in shown:
-            self._book.put(self._waiting.pop(key)[1])
+        due = takewhile(lambda item: item[1][0] <= self.now, list(self._waiting.items()))
+        for key, (_, quote) in due:
+            del self._waiting[key]
+            self._show(quote)
         return self._book
+
+    def _show(self, quote: Quote) -> None:
+        self._known.add(quote.symbol)
+        self._book.put(quote)
 
     def _quoted(self, quote: Quote) -> None:
         at = self._venue.now
-        if quote.symbol not in {known.symbol for known in self._book}:
-            self._book.put(quote)
-            return
-        later = [key for key, (then, _) in self._waiting.items() if then > at]
-        for key in later:
-            del self._waiting[key]  # the clock was set back: it has not happened
-        self._waiting[int(at.timestamp()) // 60, quote.symbol] = at, quote
+        if at < self._latest:  # the clock was set back: what came later has not happened
+            kept = {key: item for key, item in self._waiting.items() if item[0] <= at}
+            self._waiting = kept
+        self._latest = at
+        if quote.symbol in self._known:
+            self._waiting[int(at.timestamp()) // 60, quote.symbol] = at, quote
+        else:
+            self._show(quote)

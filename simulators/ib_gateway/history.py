@@ -118,6 +118,8 @@ class HistoricalData:
 
     def _check_permission(self, quoted: Quoted, kind: str) -> None:
         have = self._gateway.market_data
+        if not self._gateway.uplink.is_up:
+            raise terms.no_bars("HMDS server disconnect occurred.  Attempting reconnection...")
         if have == "competing":
             raise terms.no_bars("Trading TWS session is connected from a different IP address")
         if have == "none" and kind != terms.SCHEDULE:

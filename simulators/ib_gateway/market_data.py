@@ -22,7 +22,6 @@ from simulators.ib_gateway.subscriptions import Line, Quoted, changed
 from simulators.ib_gateway.ticks import HEADS
 from simulators.ib_gateway.wire import Fields
 from simulators.venue import trading_calendar as calendar
-from simulators.venue.instruments import OptionContract
 from simulators.venue.quotes import Quote
 
 _MIN_TICK, _BBO_EXCHANGE, _SNAPSHOTS_ALLOWED = "0.01", "9c0001", 3
@@ -70,9 +69,10 @@ class MarketData:
             self._check_room()
         if access.notice is not None:
             call.session.error(*access.notice, call.id)
-        line = Line(quoted, generics, access.is_live, access.has_greeks)
-        call.session.send(81, call.id, _MIN_TICK, _BBO_EXCHANGE, _SNAPSHOTS_ALLOWED)
-        self._send(call.session, call.id, line)
+        line = Line(quoted, quoted.movers, generics, access.is_live, access.has_greeks)
+        if is_snapshot and not self._gateway.uplink.is_up:
+            raise Problem(10182, "Failed to request live updates (disconnected).")
+        self._refresh(call.session, call.id, line)
         if is_snapshot:
             call.session.send(57, 1, call.id)
         else:
@@ -100,7 +100,7 @@ class MarketData:
     def _quoted(self, quote: Quote) -> None:
         for session in self._gateway.clients.values():
             for req_id, line in session.subscriptions.lines.items():
-                if line.is_live and quote.symbol in _movers(line.quoted):
+                if line.is_live and quote.symbol in line.movers:
                     self._refresh(session, req_id, line)
 
     def _look(self) -> None:
@@ -126,6 +126,8 @@ class MarketData:
         pictures = self._live if line.is_live else self._delayed
         wants_frozen = session.data_type in (FROZEN, DELAYED_FROZEN)
         picture = pictures.of(line, wants_frozen=wants_frozen)
+        if not line.told_type:
+            session.send(81, req_id, _MIN_TICK, _BBO_EXCHANGE, _SNAPSHOTS_ALLOWED)
         kind = told_type(is_live=line.is_live, is_frozen=picture.is_frozen)
         if kind != line.told_type:
             session.send(58, 1, req_id, kind)
@@ -133,12 +135,6 @@ class MarketData:
         for (message, tick), values in changed(line.told, picture.ticks).items():
             session.send(*HEADS[message], req_id, tick, *values)
         line.told = picture.ticks
-
-
-def _movers(quoted: Quoted) -> set[str]:
-    """The symbols whose quotes change what it shows: its own and the underlyings of options."""
-    underlyings = {i.underlying for i, _ in quoted.legs if isinstance(i, OptionContract)}
-    return quoted.symbols | underlyings
 
 
 def _next_look(at: datetime) -> datetime:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from simulators.ib_gateway.wire import Field
-from simulators.venue.instruments import Instrument
+from simulators.venue.instruments import Instrument, OptionContract
 
 Told = dict[tuple[int, int], tuple[Field, ...]]
 """What was last sent of each tick, by (message, tick type)."""
@@ -30,8 +30,11 @@ class Quoted:
         return self.legs[0][0] if len(self.legs) == 1 and self.legs[0][1] == 1 else None
 
     @property
-    def symbols(self) -> set[str]:
-        return {instrument.symbol for instrument, _ in self.legs}
+    def movers(self) -> frozenset[str]:
+        """The symbols whose quotes change what it shows: its own, the underlyings of options."""
+        instruments = [instrument for instrument, _ in self.legs]
+        underlyings = (i.underlying for i in instruments if isinstance(i, OptionContract))
+        return frozenset((*(i.symbol for i in instruments), *underlyings))
 
 
 @dataclass(slots=True)
@@ -39,6 +42,7 @@ class Line:
     """A stream of market data. `told_type` is the market data type that it was last said to be."""
 
     quoted: Quoted
+    movers: frozenset[str]
     generics: frozenset[int]
     is_live: bool
     has_greeks: bool = True

@@ -193,6 +193,10 @@ async def test_nothing_of_the_account_moves_while_the_link_is_down() -> None:
         simulated.control.set_quote(PUT, Decimal("7.90"), Decimal("8.10"))
         simulated.control.advance_clock(400)
         assert client.messages[before:] == []
+        simulated.control.do("connectivity", code=1102)
+        simulated.control.advance_clock(200)
+        assert client.of("94")[-1][2] == "49"
+        assert rows(client.messages[before:], "6")["UnrealizedPnL", "USD"] == "49.00"
 
 
 async def test_another_account_or_an_unknown_contract_is_an_error() -> None:

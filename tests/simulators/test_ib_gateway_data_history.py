@@ -286,3 +286,22 @@ async def test_the_schedule_and_the_head_time_stamp_are_those_of_the_calendar() 
         assert [s.refDate for s in schedule.sessions] == ["20241031", "20241101", "20241104"]
         head = await both.ib.reqHeadTimeStampAsync(put(), "TRADES", useRTH=True, formatDate=2)
         assert head.date() == date(2024, 4, 19)
+
+
+async def test_there_is_no_history_while_the_link_is_down() -> None:
+    async with gateway() as simulated:
+        client = await Client(simulated).start()
+        simulated.control.do("connectivity", code=1100)
+        client.send(*bars(1))
+        await client.failed(1, 162)
+        assert "disconnect occurred" in client.of("4")[-1][4]
+        simulated.control.do("connectivity", code=1102)
+        await client.answers("17", *bars(2))
+
+
+async def test_a_year_of_minutes_is_more_than_is_given() -> None:
+    async with gateway() as simulated:
+        client = await Client(simulated).start()
+        client.send(*bars(1, duration="1 Y"))
+        await client.failed(1, 162)
+        assert "Time length exceed max." in client.of("4")[-1][4]

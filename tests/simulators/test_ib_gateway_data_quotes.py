@@ -277,3 +277,15 @@ async def test_the_same_seed_gives_the_same_ticks() -> None:
             return [m for m in client.messages if m[0] in ("1", "2", "21", "45")]
 
     assert await story() == await story()
+
+
+async def test_a_line_that_is_asked_for_while_the_link_is_down_begins_when_it_is_back() -> None:
+    async with gateway() as simulated:
+        client = await Client(simulated).start()
+        simulated.control.do("connectivity", code=1100)
+        client.send(*spy(1))
+        client.send(*spy(2, snapshot=1))
+        await client.failed(2, 10182)
+        assert client.of("1", "81") == []
+        simulated.control.do("connectivity", code=1102)
+        assert ticks(client.messages)[1] == ["399.98", "10", "1"]
