@@ -105,7 +105,8 @@ def completed_order(api_order: ApiOrder, version: int) -> Message:
         *_legs(api_order),
         *("", "", "", ""),  # scale, hedgeType
         *(*kept("clearingAccount", "clearingIntent", "notHeld"), 0, ""),  # ... algoStrategy
-        *(*kept("solicited"), api_order.status, 0, 0, 0),  # randomize..., conditions
+        *(*kept("solicited"), _end(order, api_order.status)),
+        *(0, 0, 0),  # randomizeSize, randomizePrice, conditions
         *(_trail(order)[0], _offset(order), ""),  # cashQty
         *(*kept("dontUseAutoPriceForHedge", "isOmsContainer"), ""),  # autoCancelDate
         *(order.cum_qty, 0, 0, "", 0, 0),  # refFuturesConId ... routeMarketableToBbo
@@ -195,6 +196,11 @@ def _advisor(version: int) -> Message:
 
 def _added(version: int) -> Message:
     return tuple(field for since, fields in _ADDED.items() if version >= since for field in fields)
+
+
+def _end(order: Order, status: str) -> str:
+    """A rejected order is Inactive for its client, and Cancelled in the list of what has ended."""
+    return "Cancelled" if order.status is OrderStatus.REJECTED else status
 
 
 def completed_status(order: Order) -> str:

@@ -13,11 +13,18 @@ from simulators.ib_gateway.order_book import MANUAL, ApiOrder
 from simulators.ib_gateway.order_descriptions import open_order
 from simulators.ib_gateway.order_replies import order_status, unplaced
 from simulators.ib_gateway.order_request import PlaceOrder, read_place_order
-from simulators.ib_gateway.problems import Problem, duplicate_order_id, filled_order
+from simulators.ib_gateway.problems import (
+    Problem,
+    duplicate_order_id,
+    filled_order,
+    problem_of,
+)
 from simulators.ib_gateway.untransmitted import Kept
 from simulators.ib_gateway.what_if import WhatIf
-from simulators.venue.orders import Fate
+from simulators.venue.orders import Fate, NewOrder, OrderStatus
+from simulators.venue.refusals import Refusal
 
+_REJECTED = 201
 _ZERO = Decimal(0)
 
 
@@ -142,6 +149,9 @@ class OrderEntry:
         self._announcements.inactive = call.goes_inactive
         try:
             order = self._gateway.venue.submit(new, call.fate)
+        except Refusal as refusal:
+            self._refuse(call, asked, new, refusal)
+            return
         finally:
             self._announcements.placing = MANUAL
             self._announcements.inactive = False
@@ -151,6 +161,24 @@ class OrderEntry:
             call.session.send(*order_status(shown))
         for code, text in self._new_orders.notices(order):
             self._announcements.problem(shown, code, text)
+
+    def _refuse(self, call: Call, asked: PlaceOrder, new: NewOrder, refusal: Refusal) -> None:
+        """What IB itself rejects gets a permId and is Inactive, with the error ahead of that.
+
+        Raises:
+            Refusal: The Gateway refuses it before IB hears of it.
+        """
+        problem = problem_of(refusal)
+        if problem.code != _REJECTED:
+            raise refusal
+        venue, client_id = self._gateway.venue, call.session.client_id
+        drawn_up = venue.draw_up(new)
+        rejected = drawn_up.became(OrderStatus.REJECTED, venue.now)
+        shown = self._gateway.orders.saw(rejected, (client_id, asked.order_id))
+        self._gateway.orders.bind(client_id, asked.order_id, shown.perm_id)
+        call.entry.outcome = f"error {problem.code}"
+        self._announcements.problem(shown, problem.code, problem.text)
+        self._announcements.standing(shown)
 
 
 def _used_id(earlier: ApiOrder | None) -> Problem:

@@ -171,6 +171,15 @@ class Venue:
         self.advance()
         return self._amendments.begin(self.desk.get(venue_order_id), asked, refused, fate)
 
+    def draw_up(self, asked: NewOrder) -> Order:
+        """The order as it would be if the account had the means; it is not kept and not worked.
+
+        Raises:
+            Refusal: It could not be taken even then.
+        """
+        self.advance()
+        return self._entry.drawn_up(asked, with_means=False)[0]
+
     def preview(self, asked: NewOrder) -> Preview:
         """What an order would do to its account if it filled at once; nothing is changed.
 

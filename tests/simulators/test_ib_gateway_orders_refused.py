@@ -6,7 +6,7 @@ import pytest
 
 from simulators.ib_gateway.error_texts import text_of_code
 from tests.simulators.gateways import ERROR, OPEN_ORDER, ORDER_STATUS, Client, gateway
-from tests.simulators.ib_orders import Trader
+from tests.simulators.ib_orders import Trader, read_by_ib_insync
 
 CODES = [
     *(103, 104, 105, 107, 110, 154, 161, 200, 201, 203, 320, 321, 322, 329, 387, 388, 399, 404),
@@ -60,6 +60,27 @@ async def test_a_notice_may_say_that_a_cancel_is_too_late() -> None:
         t.cancel(order)
         await t.client.failed(order, 10148)
         assert t.client.statuses(order)[-1] == "Submitted"
+
+
+async def test_what_ib_rejects_is_an_error_and_then_inactive_with_a_perm_id() -> None:
+    async with gateway() as simulated:
+        t = await trader(simulated)
+        order = t.place("SELL", "3", "LMT", lmt="8.5", ref="too big")
+        await t.status(order, "Inactive")
+        told = [m for m in t.client.messages if m[0] in (ERROR, OPEN_ORDER, ORDER_STATUS)][3:]
+        assert [m[0] for m in told] == [ERROR, OPEN_ORDER, ORDER_STATUS]
+        assert told[0][2:4] == [str(order), "201"]
+        assert told[1][25] == told[2][6] != "0"
+        assert await t.client.answers("53", 16, 1) == [["53", "1"]]
+        (completed,) = [m for m in await t.client.answers("102", 99, 0) if m[0] == "101"]
+        assert (completed[22], completed[23]) == ("too big", told[2][6])
+        _, _, state = read_by_ib_insync(completed, 176)
+        assert (state.status, state.completedStatus) == ("Cancelled", "Rejected")
+        t.cancel(order)
+        await t.client.failed(order, 10148)
+        t.place("SELL", "1", "LMT", order, lmt="8.5")
+        await t.client.failed(order, 103)
+        assert simulated.control.ledger()["orders"] == []
 
 
 async def test_an_order_can_be_rejected_a_moment_after_it_was_taken() -> None:

@@ -228,11 +228,13 @@ async def test_market_orders_buy_and_sell_shares() -> None:
         assert both.ib.positions() == []
 
 
-async def test_a_rejected_order_is_canceled_locally_with_code_201() -> None:
+async def test_a_rejected_order_is_canceled_locally_by_code_201_and_then_inactive() -> None:
     async with connected() as both:
         trade = both.ib.placeOrder(put(), LimitOrder("SELL", 3, 8.5))
-        await eventually(lambda: trade.orderStatus.status == "Cancelled")
-        assert trade.log[-1].errorCode == 201
+        await eventually(lambda: trade.orderStatus.status == "Inactive")
+        told = [(entry.status, entry.errorCode) for entry in trade.log]
+        assert told == [("PendingSubmit", 0), ("Cancelled", 201), ("Inactive", 0)]
+        assert trade.orderStatus.permId
         assert both.ledger()["orders"] == []
 
 
