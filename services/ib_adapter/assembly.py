@@ -25,6 +25,7 @@ from services.ib_adapter.gateway import IbGateway, Parts
 from services.ib_adapter.market import build_market
 from services.ib_adapter.order_entry import OrderEntry
 from services.ib_adapter.order_news import OrderNews
+from services.ib_adapter.free_qty import FreeQty
 from services.ib_adapter.instructions import Instructions
 from services.ib_adapter.parcels import Packing
 from services.ib_adapter.previews import Previews
@@ -113,6 +114,7 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
             revision_reads,
             core.changes,
             account,
+            FreeQty(core.session, core.evidence, core.cache, core.translator, around.clock),
             entry,
             _replacing(settings, around, core, reads, revision_reads),
             _cancels(settings, around, core, reads),

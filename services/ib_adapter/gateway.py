@@ -45,6 +45,7 @@ from services.ib_adapter.cancel_all import CancelAll
 from services.ib_adapter.cancels import Cancels
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.family_ends import FamilyEnds
+from services.ib_adapter.free_qty import FreeQty
 from services.ib_adapter.instructions import Instructions
 from services.ib_adapter.market import Market
 from services.ib_adapter.market_gateway import MarketGateway
@@ -87,6 +88,7 @@ class Parts:
     revision_reads: RevisionReads
     changes: RevisionNews
     account: AccountReads
+    free_qty: FreeQty
     entry: OrderEntry
     replacing: Replacing
     cancels: Cancels
@@ -176,7 +178,7 @@ class IbGateway(MarketGateway):
 
     async def positions(self) -> Sequence[VenuePosition]:
         """All open positions in shares and options."""
-        return await self._parts.account.positions()
+        return await self._parts.free_qty.of(await self._parts.account.positions())
 
     async def submit(self, spec: OrderSpec, last_check: LastCheck) -> OrderReport:
         """See the port. Nothing is sent unless in sync, with the right account."""

@@ -87,7 +87,7 @@ def _read(spec: OrderSpec, state: OrderState, venue: str) -> Preview:
     fees, range_text = _commission(state, currency)
     return Preview(
         venue=venue,
-        estimated=False,
+        estimated=False,  # IB's own; the change of cash is only the order's price times quantity
         cash_effect=_cash_effect(spec),
         fees=fees,
         initial_margin_change=_money(state.initMarginChange),

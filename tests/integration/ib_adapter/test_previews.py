@@ -49,7 +49,7 @@ async def test_a_preview_gives_ibs_margins_and_commission_and_sends_nothing(
         assert preview.maintenance_margin_change == usd("40000")
         assert preview.fees == (Fee("commission", usd("1"), estimated=True),)
         assert preview.cash_effect == usd("850")
-        assert preview.estimated is False, "they are IB's own"
+        assert not preview.estimated, "they are IB's own"
         assert orders_there(simulated) == []
         assert built.sink.reports() == []
         assert await built.gateway.orders(OrderQuery()) == []
