@@ -24,6 +24,10 @@ class AskedOnce(Generic[V]):
     def __init__(self) -> None:
         self._calls: dict[Hashable, _Call[V]] = {}
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether it is being asked for now."""
+        return key in self._calls
+
     async def run(self, key: Hashable, ask: Callable[[], Awaitable[V]]) -> V:
         """The result of the call that is under way for `key`, else of a new one.
 

@@ -140,6 +140,8 @@ class History:
         kept = self._kept.get(key)
         if kept is not None and self._clock.monotonic() < kept.kept_until:
             return kept
+        if key not in self._asked:
+            self._pacing.require(ask)  # the call itself does not see this caller's deadline
         return await self._asked.run(key, lambda: self._ask(key, ask))
 
     async def _ask(self, key: Hashable, ask: HistoryAsk) -> _Answer:

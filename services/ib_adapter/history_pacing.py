@@ -63,6 +63,12 @@ class HistoryPacing:
         finally:
             self._open.release()
 
+    def require(self, ask: HistoryAsk) -> None:
+        """Raise as `slot` does, if the limits alone leave the caller no time for the request."""
+        delay_s = self._delay_s(ask)
+        if delay_s > bounded_s(self._terms.wait_max_s):
+            raise _too_early(delay_s)
+
     async def _take_open(self, ends_at: float) -> None:
         try:
             async with asyncio.timeout(ends_at - self._clock.monotonic()):
@@ -74,7 +80,7 @@ class HistoryPacing:
     async def _take(self, ask: HistoryAsk, ends_at: float) -> None:
         while (delay_s := self._delay_s(ask)) > 0:
             if delay_s > ends_at - self._clock.monotonic():
-                raise _too_many("IB allows no other request for this history yet", delay_s)
+                raise _too_early(delay_s)
             await self._clock.sleep(delay_s)
         now = self._clock.monotonic()
         self._identical[identity(ask)] = now
@@ -118,6 +124,10 @@ def identity(ask: HistoryAsk) -> Hashable:
 
 def _kind(ask: HistoryAsk) -> Hashable:
     return (ask.contract.conId, ask.contract.exchange, ask.what)
+
+
+def _too_early(delay_s: float) -> ReadFailed:
+    return _too_many("IB allows no other request for this history yet", delay_s)
 
 
 def _too_many(why: str, retry_after_s: float) -> ReadFailed:

@@ -58,7 +58,7 @@ FAST: dict[str, Any] = {
         "execution_wait_s": 0.8,
         "silence_s": 30.0,
     },
-    "data": {"quote_wait_s": 1.0},
+    "data": {"quote_wait_s": 10.0},
     "settling_s": 0.5,
 }
 
