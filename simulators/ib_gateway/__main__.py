@@ -14,13 +14,16 @@ import click
 from simulators.control.server import ControlServer
 from simulators.flags import dollars, start_time, time_of_day
 from simulators.ib_gateway.entitlements import MARKET_DATA
+from simulators.ib_gateway.history_pacing import PACING
 from simulators.ib_gateway.server import GatewayServer
 from simulators.ib_gateway.settings import IB_VENUE, SIMULATED_ACCOUNT, IbGatewaySettings
 from simulators.ib_gateway.simulated import SimulatedIbGateway, build
 from simulators.listening import CannotListen, Listener, check_host, ready_line, set_by_signals
 from simulators.venue.default_market import BadQuotesFile
 from simulators.venue.fees import FeeSchedule
+from simulators.venue.price_path import BadPricePath, read_price_path
 
+_DEFAULT = click.core.ParameterSource.DEFAULT
 _PORT = click.IntRange(0, 65535)
 
 
@@ -42,6 +45,9 @@ _PORT = click.IntRange(0, 65535)
 @click.option("--messages-per-s", type=click.IntRange(0), default=50, help="0 for no limit.")
 @click.option("--master-client-id", type=int, default=None, help="Is told of every order.")
 @click.option("--market-data", type=click.Choice(MARKET_DATA), default="realtime")
+@click.option("--market-data-lines", type=click.IntRange(0), default=100, help="Streams of quotes.")
+@click.option("--history-pacing", type=click.Choice(PACING), default="small_bars")
+@click.option("--chains/--no-chains", default=True, help="Option chains of every share.")
 @click.option(
     "--fill-events", type=click.Choice(["exec_first", "status_first"]), default="exec_first"
 )
@@ -49,7 +55,23 @@ _PORT = click.IntRange(0, 65535)
 @click.option(
     "--quotes-file", type=click.Path(path_type=Path), default=None, help="CSV: symbol,bid,ask."
 )
-def main(host: str, port: int, control_port: int, quotes_file: Path | None, **given: Any) -> None:
+@click.option(
+    "--price-path",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="CSV of quotes or bars with times; the clock starts at its first unless --start is given.",
+)
+@click.pass_context
+def main(
+    context: click.Context,
+    /,
+    host: str,
+    port: int,
+    control_port: int,
+    quotes_file: Path | None,
+    price_path: Path | None,
+    **given: Any,
+) -> None:
     """Serves a simulated IB Gateway until SIGTERM or SIGINT.
 
     Every flag can be set in the environment as TANDEM_SIM_IB_<FLAG>. When it is ready, one line
@@ -58,9 +80,12 @@ def main(host: str, port: int, control_port: int, quotes_file: Path | None, **gi
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     try:
         check_host(host, os.environ)
-        simulated = build(_settings(given), time.monotonic, quotes_file)
+        path = read_price_path(price_path) if price_path is not None else []
+        if path and context.get_parameter_source("start") is _DEFAULT:
+            given["start"] = path[0].at
+        simulated = build(_settings(given), time.monotonic, quotes_file, path)
         asyncio.run(_serve(simulated, host, port, control_port))
-    except (CannotListen, BadQuotesFile) as error:
+    except (CannotListen, BadQuotesFile, BadPricePath) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -75,6 +100,9 @@ def _settings(given: dict[str, Any]) -> IbGatewaySettings:
         messages_per_s=given["messages_per_s"],
         master_client_id=given["master_client_id"],
         market_data=given["market_data"],
+        market_data_lines=given["market_data_lines"],
+        history_pacing=given["history_pacing"],
+        chains=given["chains"],
         fill_events=given["fill_events"],
         restart_at=given["restart_at"],
         venue=replace(

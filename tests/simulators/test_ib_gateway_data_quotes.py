@@ -1,5 +1,7 @@
 """Market data of the simulated Gateway: lines, snapshots, greeks, entitlements, types, limits."""
 
+import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -7,6 +9,9 @@ import pytest
 from ib_insync import ComboLeg, Contract, Option, Stock
 
 from simulators.ib_gateway.contracts import con_id_of
+from simulators.ib_gateway.settings import DEFAULT_START, IbGatewaySettings
+from simulators.ib_gateway.simulated import build
+from simulators.venue.quotes import Quote
 from tests.simulators.gateways import PUT, Client, Message, gateway
 from tests.simulators.test_ib_insync import connected, eventually, put
 
@@ -289,3 +294,19 @@ async def test_a_line_that_is_asked_for_while_the_link_is_down_begins_when_it_is
         assert client.of("1", "81") == []
         simulated.control.do("connectivity", code=1102)
         assert ticks(client.messages)[1] == ["399.98", "10", "1"]
+
+
+async def test_lines_follow_a_market_that_was_as_the_clock_passes_it() -> None:
+    start = DEFAULT_START
+    path = [
+        Quote("SPY", Decimal(n), Decimal(n + 1), start + timedelta(minutes=n)) for n in range(3)
+    ]
+    settings = IbGatewaySettings(messages_per_s=0, start=start)
+    simulated = build(settings, asyncio.get_running_loop().time, price_path=path)
+    async with simulated.frontend.running():
+        client = await Client(simulated).start()
+        client.send(*spy(1))
+        await client.until(lambda: client.of("46"))
+        for n in (1, 2):
+            simulated.control.advance_clock(60)
+            assert ticks(client.messages)[1][0] == str(n)
