@@ -41,6 +41,10 @@ def _standing(report: OrderReport, part: Part) -> tuple[OrderStatus, Signal]:
 
 def _has_ended(report: OrderReport, part: Part) -> bool:
     """Whether an order with a change in doubt has ended all the same: by IB's own word, and no fill
-    of it is left to be told."""
-    by_quantity = report.status is OrderStatus.FILLED and part.facts.raw_status != "Filled"
-    return not by_quantity and not part.awaits_fills
+    of it is left to be told. Filled with less than its quantity it is by a change of that."""
+    if part.awaits_fills:
+        return False
+    if report.status is not OrderStatus.FILLED:
+        return True
+    is_whole = report.order_qty is None or report.cum_qty >= report.order_qty
+    return part.facts.raw_status == "Filled" and is_whole

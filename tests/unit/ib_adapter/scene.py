@@ -133,6 +133,9 @@ class Told:
     def short(self) -> list[str]:
         return [_short(event) for event in self.events]
 
+    def reports(self) -> list[OrderReport]:
+        return [event for event in self.events if isinstance(event, OrderReport)]
+
 
 def _short(event: VenueEvent) -> str:
     if isinstance(event, Execution):
