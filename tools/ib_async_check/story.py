@@ -1,4 +1,4 @@
-"""The unmodified ib_async at a simulated Gateway: qualify, fill, cancel, list; says what differs.
+"""The unmodified ib_async at a simulated Gateway: orders of all kinds, lists; says what differs.
 
 `python story.py <port>`, in an environment that has ib_async. Exit code 1 if anything is not as it
 should be.
@@ -50,6 +50,10 @@ class Story:
         await self._fill(contract)
         await self._cancel(contract)
         await self._list()
+        await self._preview(contract)
+        await self._modify(contract)
+        await self._bracket()
+        await self._spread(contract)
         self._ib.disconnect()
 
     async def _fill(self, contract: Any) -> None:
@@ -87,6 +91,57 @@ class Story:
         executions = await self._ib.reqExecutionsAsync()
         self.expect("executions", [f.execution.orderRef for f in executions], ["fills"])
         self.expect("revision", executions[0].execution.execId[-3:], ".01")
+
+    async def _preview(self, contract: Any) -> None:
+        order = ib_async.LimitOrder("SELL", 1, 8.5, tif="DAY")
+        state = await self._ib.whatIfOrderAsync(contract, order)
+        self.expect("margin change", float(state.initMarginChange), 40000.0)
+        self.expect("open orders", await self._ib.reqAllOpenOrdersAsync(), [])
+
+    async def _modify(self, contract: Any) -> None:
+        order = ib_async.Order(
+            action="BUY", totalQuantity=1, orderType="TRAIL LIMIT", auxPrice=0.5, tif="GTC",
+            lmtPriceOffset=0.1, trailStopPrice=11, orderRef="trails",
+        )  # fmt: skip
+        trade = self._ib.placeOrder(contract, order)
+        await _until(lambda: trade.orderStatus.status == "PreSubmitted")
+        perm_id = trade.order.permId
+        order.totalQuantity = 2
+        self._ib.placeOrder(contract, order)
+        await _until(lambda: trade.orderStatus.remaining == 2)
+        self.expect("permId", trade.orderStatus.permId, perm_id)
+        self._ib.cancelOrder(trade.order)
+        await _until(trade.isDone)
+
+    async def _bracket(self) -> None:
+        share = ib_async.Stock("AAPL", "SMART", "USD")
+        await self._ib.qualifyContractsAsync(share)
+        trades = [
+            self._ib.placeOrder(share, order)
+            for order in self._ib.bracketOrder("BUY", 10, 230, 240, 200, tif="DAY")
+        ]
+        await _until(lambda: trades[1].orderStatus.status == "Submitted")
+        statuses = [trade.orderStatus.status for trade in trades]
+        self.expect("bracket", statuses, ["Filled", "Submitted", "PreSubmitted"])
+        self._ib.cancelOrder(trades[1].order)
+        await _until(lambda: trades[1].isDone() and trades[2].isDone())
+
+    async def _spread(self, sold: Any) -> None:
+        bought = ib_async.Option("SPY", "20241115", 390, "P", "SMART")
+        await self._ib.qualifyContractsAsync(bought)
+        legs = [
+            ib_async.ComboLeg(conId=leg.conId, ratio=1, action=action, exchange="SMART")
+            for leg, action in ((bought, "BUY"), (sold, "SELL"))
+        ]
+        bag = ib_async.Contract(
+            symbol="SPY", secType="BAG", currency="USD", exchange="SMART", comboLegs=legs
+        )
+        order = ib_async.LimitOrder("BUY", 1, -3.4, orderRef="spread", tif="DAY")
+        trade = self._ib.placeOrder(bag, order)
+        await _until(lambda: len(trade.fills) == 3 and trade.isDone())
+        kinds = [fill.contract.secType for fill in trade.fills]
+        self.expect("executions of the spread", kinds, ["BAG", "OPT", "OPT"])
+        self.expect("net price", trade.orderStatus.avgFillPrice, -3.45)
 
 
 async def _until(check: Callable[[], Any]) -> None:
