@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from services.common.adapter.pacer import Priority
@@ -27,6 +28,15 @@ class HistoryAsk:
     bar_size: str
     what: str
     regular_hours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Which ticks are waited for: all of these, or `then_s` longer once they will do."""
+
+    is_all: Callable[[Ticks], bool]
+    will_do: Callable[[Ticks], bool]
+    then_s: float = 0.0
 
 
 class DataRequests(Asking):
@@ -125,18 +135,21 @@ class DataRequests(Asking):
         """Say which data to send where the account has no live data."""
         self._wire.client.reqMarketDataType(number)
 
-    async def snapshot(
-        self, contract: Contract, is_enough: Callable[[Ticks], bool], within_s: float
-    ) -> tuple[Ticks, bool]:
-        """The ticks of a quote, and whether they are all that IB has or enough; else the time,
-        `within_s` or the caller's, was over first.
+    async def snapshot(self, contract: Contract, need: Need, within_s: float) -> tuple[Ticks, bool]:
+        """The ticks of a quote, and whether they are all that IB has or what is needed; else the
+        time, `within_s` or the caller's, was over first.
 
         Raises RequestRefused if the Gateway refuses it.
         """
+        loop = asyncio.get_running_loop()
+        timer: asyncio.TimerHandle | None = None
 
         def look(line: TickLine) -> None:
-            if is_enough(line.ticks):
+            nonlocal timer
+            if need.is_all(line.ticks):
                 line.finish(by_gateway=False)
+            elif timer is None and need.will_do(line.ticks):
+                timer = loop.call_later(need.then_s, partial(line.finish, by_gateway=False))
 
         await self._take(Priority.READ, self._terms.pace_s)
         limit_s = bounded_s(within_s)
@@ -147,6 +160,9 @@ class DataRequests(Asking):
                         await asyncio.shield(line.done)
                 except TimeoutError:
                     return line.ticks, False
+                finally:
+                    if timer is not None:
+                        timer.cancel()
                 return line.ticks, True
 
     @asynccontextmanager
