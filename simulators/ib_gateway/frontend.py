@@ -140,6 +140,7 @@ class Frontend:
 
     def _left(self, session: Session) -> None:
         self._gateway.left(session)
+        self.losses.left(session)
         self._sessions.pop(session, None)
 
     async def _work(self, session: Session, fields: list[str]) -> None:

@@ -128,7 +128,7 @@ class Gateway:
     def _change_account(self, account_id: str) -> None:
         self.venue.advance()
         before, settings = self.account_id, self.settings
-        self.uplink.forget_held()
+        self.forget_sent()
         self._unheard.setdefault(before, []).extend(self.uplink.take_waiting())
         self._others[before] = self.orders
         known = self._others.get(account_id)
@@ -176,6 +176,14 @@ class Gateway:
             self.venue.advance()
             self._account_when_lost = None
             self.uplink.restore()
+
+    def forget_sent(self) -> int:
+        """Loses what clients have sent and IB has not got yet; returns how many messages."""
+        lost = self.uplink.forget_held() + self.timers.forget()
+        lost += len(self.orders.untransmitted.take_all())
+        if self.uplink.is_stalled:
+            self.unstall()
+        return lost
 
     def listeners(self, client_id: int) -> list[Session]:
         """Who is told of a client's orders: the client, and the master client if there is one."""

@@ -49,7 +49,7 @@ class Losses:
             for cut in [c for c in self._cuts if c.strikes(session) and not c.orders_left]:
                 entry.outcome = "lost"
                 self._end(cut)
-        return not session.is_ended
+        return not session.is_cut
 
     def took(self, session: Session, entry: RequestEntry) -> None:
         """A request has had its effect."""
@@ -59,6 +59,10 @@ class Losses:
             cut.orders_left -= 1
             if not cut.orders_left:
                 self._end(cut)
+
+    def left(self, session: Session) -> None:
+        """A connection has ended: what was planned for it does not hit the client's next one."""
+        self._cuts = [cut for cut in self._cuts if cut.client_id != session.client_id]
 
     def stall_and_cut(self, seconds: float) -> None:
         """From now on nothing reaches IB, and after so long all connections end."""
@@ -72,8 +76,9 @@ class Losses:
         self._gateway.unstall()
 
     def _end(self, cut: Cut) -> None:
+        struck = self._struck(cut)
         self._cuts.remove(cut)
-        for session in self._struck(cut):
+        for session in struck:
             session.end(reset=cut.reset)
 
     def _struck(self, cut: Cut) -> list[Session]:

@@ -35,9 +35,8 @@ class Restarts:
         gateway = self._gateway
         gateway.venue.advance()
         gateway.ghosts.clear()
-        lost = gateway.uplink.forget_held() + gateway.timers.forget()
-        lost += len(gateway.orders.untransmitted.take_all())
         disconnected = self._frontend.disconnect_all()
+        lost = gateway.forget_sent()
         gateway.orders.roll_back_ids(asked.roll_back_ids)
         self._frontend.doors.close(asked.refuse_s, asked.silent_s)
         if asked.login_s:

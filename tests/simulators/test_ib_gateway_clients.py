@@ -103,6 +103,15 @@ async def test_a_client_that_left_before_it_was_greeted_does_not_keep_its_id() -
         assert again.of("15")
 
 
+async def test_what_a_client_sent_before_it_left_is_still_worked() -> None:
+    async with gateway() as simulated:
+        client = await Client(simulated).start(5)
+        client.place("20", "last words")
+        client.session.lost()
+        await client.until(lambda: simulated.control.ledger()["orders"])
+        assert simulated.control.ledger()["orders"][0]["client_order_id"] == "last words"
+
+
 async def test_the_33rd_client_is_refused() -> None:
     async with gateway() as simulated:
         for client_id in range(32):

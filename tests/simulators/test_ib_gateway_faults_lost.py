@@ -100,6 +100,39 @@ async def test_what_is_sent_in_the_last_seconds_before_a_cut_is_lost() -> None:
         await again.status(again.place("20", "after", order_id=2), "Submitted")
 
 
+async def test_a_restart_in_the_middle_of_a_stall_ends_it() -> None:
+    async with gateway() as simulated:
+        client = await Client(simulated).start()
+        simulated.control.do("stall_and_cut", seconds=60)
+        client.place("8.5", "lost")
+        await client.status(1, "PendingSubmit")
+        assert simulated.control.do("restart", refuse_s=0)["lost"] == 2
+        again = await Client(simulated).start()
+        await again.status(again.place("8.5", "next", order_id=1), "Filled")
+        assert placed(simulated) == ["next"]
+
+
+async def test_a_cut_that_never_came_does_not_hit_the_next_connection() -> None:
+    async with gateway(**RICH) as simulated:
+        client = await Client(simulated).start()
+        simulated.control.do("cut_after", orders=1, client_id=1)
+        client.session.lost()
+        again = await Client(simulated).start()
+        for n in (1, 2):
+            await again.status(again.place("20", f"{n}"), "Submitted")
+
+
+async def test_lists_can_come_late_by_the_kind_of_their_request() -> None:
+    async with gateway() as simulated:
+        client = await Client(simulated).start()
+        add(simulated, "delay", times=0, match={"method": "reqAll*"}, delay_before_s=0.15)
+        began = time.monotonic()
+        assert await client.answers("49", 49, 1)
+        quick_s = time.monotonic() - began
+        assert [m[0] for m in await client.answers("53", 16, 1)] == ["53"]
+        assert time.monotonic() - began - quick_s >= 0.15
+
+
 async def test_news_of_a_stall_are_known_after_it() -> None:
     async with gateway() as simulated:
         client = await Client(simulated).start()
