@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from simulators.ib_gateway.contracts import (
     OPTION_EXCHANGES,
@@ -45,7 +46,8 @@ def contract_details(
         *_underlying(instrument),
         "" if expiry else listing_exchange(instrument),
         *(str(expiry)[:6], "", "", "", "US/Eastern"),
-        *(_hours(at, _trading_hours(instrument)), _hours(at, calendar.session_on), "", "", 0),
+        *_hours(calendar.trading_date(at), extended=not is_option),
+        *("", "", 0),
         1,
         *_under_symbol(instrument),
         *(",".join([str(rule_of(instrument))] * len(exchanges)), expiry),
@@ -102,16 +104,15 @@ def _sizes(version: int) -> tuple[Field, ...]:
     return (1, 1, 1) if version >= _SIZES else ()
 
 
-def _trading_hours(instrument: Instrument) -> Callable[[date], calendar.Session | None]:
-    """Shares trade before and after the session too."""
-    if isinstance(instrument, OptionContract):
-        return calendar.session_on
-    return calendar.extended_hours_on
+@lru_cache(maxsize=64)
+def _hours(first: date, *, extended: bool) -> tuple[str, str]:
+    """tradingHours and liquidHours; shares (extended) trade before and after the session too."""
+    trading = calendar.extended_hours_on if extended else calendar.session_on
+    return _days(first, trading), _days(first, calendar.session_on)
 
 
-def _hours(at: datetime, on: Callable[[date], calendar.Session | None]) -> str:
+def _days(first: date, on: Callable[[date], calendar.Session | None]) -> str:
     """The next days: `20241104:0930-20241104:1600;20241109:CLOSED`."""
-    first = calendar.trading_date(at)
     days = []
     for day in (first + timedelta(days=n) for n in range(_DAYS)):
         session = on(day)

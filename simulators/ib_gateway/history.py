@@ -20,6 +20,7 @@ from simulators.venue import trading_calendar as calendar
 from simulators.venue.bars import Unit
 from simulators.venue.instruments import Equity
 
+_FARM_BROKEN = 2105
 _SCHEDULE_VERSION = 165
 _PERIOD_DAYS = {"day": 1, "week": 7, "month": 30}
 _BID_ASK_WEIGHT = 2
@@ -118,7 +119,8 @@ class HistoricalData:
 
     def _check_permission(self, quoted: Quoted, kind: str) -> None:
         have = self._gateway.market_data
-        if not self._gateway.uplink.is_up:
+        uplink = self._gateway.uplink
+        if not uplink.is_up or uplink.is_broken(_FARM_BROKEN):
             raise terms.no_bars("HMDS server disconnect occurred.  Attempting reconnection...")
         if have == "competing":
             raise terms.no_bars("Trading TWS session is connected from a different IP address")

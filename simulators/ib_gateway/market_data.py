@@ -10,6 +10,7 @@ from simulators.ib_gateway.entitlements import (
     FROZEN,
     TYPES,
     access_to,
+    competing,
     told_type,
 )
 from simulators.ib_gateway.gateway import Gateway
@@ -24,6 +25,7 @@ from simulators.ib_gateway.wire import Fields
 from simulators.venue import trading_calendar as calendar
 from simulators.venue.quotes import Quote
 
+_FARM_BROKEN = 2103
 _MIN_TICK, _BBO_EXCHANGE, _SNAPSHOTS_ALLOWED = "0.01", "9c0001", 3
 
 
@@ -31,7 +33,8 @@ class MarketData:
     """Ticks for the clients that ask for them.
 
     A line sends all that it shows at first, then whatever of it changed: with each quote, and
-    with each minute of trading. While the link to IB is down, lines stand still.
+    with each minute of trading. While the link to IB is down, or the farm of market data is broken,
+    lines stand still.
     """
 
     def __init__(self, gateway: Gateway) -> None:
@@ -70,7 +73,7 @@ class MarketData:
         if access.notice is not None:
             call.session.error(*access.notice, call.id)
         line = Line(quoted, quoted.movers, generics, access.is_live, access.has_greeks)
-        if is_snapshot and not self._gateway.uplink.is_up:
+        if is_snapshot and not self._has_data:
             raise Problem(10182, "Failed to request live updates (disconnected).")
         self._refresh(call.session, call.id, line)
         if is_snapshot:
@@ -108,14 +111,27 @@ class MarketData:
             for req_id, line in session.subscriptions.lines.items():
                 self._refresh(session, req_id, line)
 
+    @property
+    def _has_data(self) -> bool:
+        uplink = self._gateway.uplink
+        return uplink.is_up and not uplink.is_broken(_FARM_BROKEN)
+
     def _refresh(self, session: Session, req_id: int, line: Line) -> None:
         gateway = self._gateway
-        if not gateway.uplink.is_up:
-            if not self._waits_for_link:
-                self._waits_for_link = True
-                gateway.uplink.when_up(self._catch_up)
-        elif gateway.market_data != "competing":
+        if gateway.market_data == "competing":
+            self._interrupt(session, req_id, line)
+        elif self._has_data:
             self._send(session, req_id, line)
+        elif not gateway.uplink.is_up and not self._waits_for_link:
+            self._waits_for_link = True
+            gateway.uplink.when_up(self._catch_up)
+
+    def _interrupt(self, session: Session, req_id: int, line: Line) -> None:
+        """Says once that another session has the data; when it is gone all is sent anew."""
+        if line.told:
+            problem = competing()
+            session.error(problem.code, problem.text, req_id)
+            line.told, line.told_type = {}, 0
 
     def _catch_up(self) -> None:
         self._waits_for_link = False

@@ -62,6 +62,10 @@ class Uplink:
             self._broken.add(code)
         self._broken.discard(_BREAKS.get(code, 0))
 
+    def is_broken(self, code: int) -> bool:
+        """Whether that notice (2103, 2105 or 2157) was the last that was said of its farm."""
+        return code in self._broken
+
     def ends_with(self, code: int) -> bool:
         """Whether that notice says that a loss told by 2110 is over."""
         return self.lost_by == 2110 and code in _FARMS_OK

@@ -194,3 +194,11 @@ async def test_exchanges_are_listed_by_letter_and_by_depth() -> None:
         )
         depth = await both.ib.reqMktDepthExchangesAsync()
         assert {d.secType for d in depth} == {"STK", "OPT"}
+
+
+async def test_without_chains_there_are_the_quoted_contracts_only() -> None:
+    async with connected(chains=False) as both:
+        found = await both.ib.reqContractDetailsAsync(Option("SPY", "202411", exchange="SMART"))
+        assert len(found) == 5
+        (ticker,) = await both.ib.reqTickersAsync(Option("SPY", "20241115", 400, "P", "SMART"))
+        assert (ticker.bid, ticker.modelGreeks is not None) == (8.5, True)

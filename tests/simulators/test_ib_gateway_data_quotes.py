@@ -310,3 +310,24 @@ async def test_lines_follow_a_market_that_was_as_the_clock_passes_it() -> None:
         for n in (1, 2):
             simulated.control.advance_clock(60)
             assert ticks(client.messages)[1][0] == str(n)
+
+
+async def test_lines_stand_still_while_the_farm_is_broken_or_another_session_has_the_data() -> None:
+    async with gateway() as simulated:
+        client = await Client(simulated).start()
+        client.send(*spy(1))
+        await client.until(lambda: client.of("46"))
+        simulated.control.do("connectivity", code=2103)
+        before = len(client.messages)
+        simulated.control.set_quote("SPY", Decimal(401), Decimal(402))
+        assert ticks(client.messages[before:]) == {}
+        simulated.control.do("connectivity", code=2104)
+        simulated.control.set_quote("SPY", Decimal(402), Decimal(403))
+        assert ticks(client.messages[before:])[1][0] == "402"
+        simulated.control.set_option("market_data", "competing")
+        for price in (403, 404):
+            simulated.control.set_quote("SPY", Decimal(price), Decimal(405))
+        assert client.errors() == [(1, 10197)]
+        simulated.control.set_option("market_data", "realtime")
+        simulated.control.set_quote("SPY", Decimal(404), Decimal(405))
+        assert ticks(client.messages)[1][0] == "404"
