@@ -29,6 +29,8 @@ class NewOrders:
             raise invalid(f"Invalid account code '{asked.account}'")
         if not asked.contract.exchange:
             raise invalid("Missing order exchange")
+        if asked.good_till is not None and asked.good_till <= self._gateway.venue.now:
+            raise invalid("The good till date must be later than now")
         if asked.contract.sec_type == "BAG":
             ties = self.ties(client_id, asked)
             return combo_order(asked, self._gateway.contract, account_id, ties)

@@ -94,6 +94,7 @@ class OrderEntry:
         orders.untransmitted.keep(Kept(call, asked))
         own: Kept | None = None
         for kept in orders.untransmitted.take_family(client_id, asked.parent_id or asked.order_id):
+            kept.call.session = call.session  # it may have come over an earlier connection
             if kept.call is call:
                 own = kept
                 if asked.parent_id:

@@ -16,7 +16,7 @@ from simulators.ib_gateway.problems import cash_quantity, not_built_order
 from simulators.ib_gateway.wire import Fields, decimal_of
 
 _FA_PROFILE_UNTIL = 177
-_NOTHING = frozenset({"", "0", "0.0", "2147483647", "9223372036854775807"})
+_NOTHING = frozenset({"", "0", "0.0", "None", "2147483647", "9223372036854775807"})
 _UNSET_DOUBLE = "1.797693134862315"
 
 # The rest of the message in order. "!" marks what must be unset: it would change how the order

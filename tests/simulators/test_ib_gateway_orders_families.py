@@ -228,6 +228,19 @@ async def test_two_exits_of_one_group_need_the_holding_only_once() -> None:
         assert t.client.errors() == []
 
 
+async def test_what_waits_outlives_its_connection_and_is_told_of_over_the_next() -> None:
+    async with gateway() as simulated:
+        t = await trader(simulated)
+        bracket(t, parent="200", last=0)
+        await t.client.answers("53", 16, 1)
+        t.client.session.lost()
+        again = await trader(simulated)
+        more = {"symbol": "AAPL", "parentId": 1, "tif": "GTC", "ref": "loss"}
+        again.place("SELL", "10", "STP", 3, aux="210", **more)
+        await again.client.until(lambda: all(again.client.statuses(order) for order in (1, 2, 3)))
+        assert again.last(OPEN_ORDER, 3)[17] == "210"
+
+
 async def test_a_restart_of_the_gateway_loses_what_was_not_transmitted() -> None:
     async with gateway() as simulated:
         t = await trader(simulated)

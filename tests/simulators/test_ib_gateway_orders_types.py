@@ -178,6 +178,7 @@ async def test_a_stop_that_the_market_has_passed_trades_at_once() -> None:
         ({"order_type": "TRAIL", "aux": "1", "tif": "OPG"}, 111, "incompatible"),
         ({"tif": "GTD"}, 321, "good till date"),
         ({"tif": "GTD", "goodTillDate": "tomorrow"}, 321, "Invalid"),
+        ({"tif": "GTD", "goodTillDate": "20241104 09:59:00"}, 321, "later than now"),
         ({"order_type": "STP", "aux": "9.001"}, 110, "minimum price variation"),
         ({"order_type": "MIT"}, 201, "the simulator does not have this yet: MIT"),
         ({"order_type": "PEG BENCH"}, 201, "the simulator does not have this yet: PEG BENCH"),
@@ -208,6 +209,10 @@ async def test_what_makes_no_order_is_refused_by_its_code(
 async def test_fields_that_change_nothing_come_back_as_they_were_written() -> None:
     async with gateway() as simulated:
         t = await trader(simulated)
+        unset = {"hedgeType": "None", "adjustedOrderType": "None", "minQty": 2147483647}
+        unset |= dict.fromkeys(("percentOffset", "delta", "cashQty"), "1.7976931348623157e+308")
+        assert t.place("BUY", "1", "LMT", lmt="1", **unset) == 1
+        await t.status(1, "Submitted")
         kept = {"rule80A": "I", "settlingFirm": "firm", "clearingAccount": "acct", "solicited": 1}
         order = t.place("BUY", "1", "LMT", lmt="1", triggerMethod="4", **kept)
         await t.status(order, "Submitted")
