@@ -139,9 +139,10 @@ class Session:
         return self._standing.is_link_up
 
     @property
-    def is_link_confirmed(self) -> bool:
-        """Whether the Gateway has said on this connection that it reaches IB."""
-        return self._standing.is_connected and self._standing.link.is_confirmed
+    def link_confirmed_at(self) -> float | None:
+        """When the Gateway said last on this connection that it reaches IB, in monotonic seconds;
+        None if it did not, or has lost IB since."""
+        return self._standing.link_confirmed_at if self.is_connected else None
 
     def wire(self) -> Wire:
         """The connection. Raises Unavailable (effect NONE) if there is none, or a wrong one."""

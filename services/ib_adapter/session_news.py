@@ -80,6 +80,7 @@ class SessionNews:
 
     def _link_is_lost(self, said: Said) -> None:
         is_usable = self._standing.link.lost(said.code)
+        self._standing.heard_of_link()
         self._standing.gap(str(said))
         self._standing.set(State.LINK_LOST, str(said))
         if not is_usable:
@@ -89,7 +90,9 @@ class SessionNews:
         if said.kind is Kind.LINK_RESET:
             self._standing.gap(str(said))
             self._standing.data_lost(str(said))
-        if self._standing.link.restored(said) and self._standing.state is State.LINK_LOST:
+        is_back = self._standing.link.restored(said)
+        self._standing.heard_of_link()
+        if is_back and self._standing.state is State.LINK_LOST:
             self._standing.set(State.SYNCING, str(said))
 
     def on_lost_message(self, reason: str, *, is_framing: bool) -> None:

@@ -54,6 +54,7 @@ class Standing:
         self.in_sync_since = 0.0
         self.gaps = 0
         self.link = Link()
+        self.link_confirmed_at: float | None = None
         self._wire: Wire | None = None
         self._requests: Requests | None = None
         self._changed = asyncio.Event()
@@ -63,6 +64,7 @@ class Standing:
     def new_connection(self, wire: Wire) -> None:
         """From here on this is the connection; of its link to IB nothing was said yet."""
         self._wire, self._requests, self.link = wire, None, Link()
+        self.link_confirmed_at = None
 
     def now_reads_by(self, requests: Requests) -> None:
         """The connection was let in, with the right account."""
@@ -126,6 +128,11 @@ class Standing:
         self.state, self.reason = state, reason
         self.on_change()
         self.wake()
+
+    def heard_of_link(self) -> None:
+        """The Gateway has said how its link to IB is."""
+        is_confirmed = self.link.is_confirmed
+        self.link_confirmed_at = self._clock.monotonic() if is_confirmed else None
 
     def down(self, state: State, reason: str) -> None:
         """There is no connection: expected, if it is the time of the Gateway's restart."""

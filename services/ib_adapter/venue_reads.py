@@ -103,13 +103,17 @@ class VenueReads:
 
     def _why_held(self, client_id: str, send: Send | None) -> str:
         """What the Gateway had and lists no longer it has lost or handed on: the latter shows
-        within the settling time, once the Gateway has said that it reaches IB."""
+        within the settling time, once the Gateway has said after that that it reaches IB. What it
+        said of its link before it held the order says nothing: it may not have noticed yet."""
         held_as, heard_at = self._evidence.held_as(client_id)
         held_as = held_as or (send.held_as if send is not None else "")
-        since = max(heard_at, self._session.in_sync_since)
-        is_settled = self._clock.monotonic() - since >= self.settling_s
-        if not held_as or (is_settled and self._session.is_link_confirmed):
+        confirmed_at = self._session.link_confirmed_at
+        if not held_as:
             return ""
+        if confirmed_at is not None and confirmed_at > heard_at:
+            since = max(confirmed_at, self._session.in_sync_since)
+            if self._clock.monotonic() - since >= self.settling_s:
+                return ""
         return f"the Gateway had it as {held_as}, and may hand it on to IB"
 
     async def _why_in_parts(self, send: Send) -> str:
