@@ -16,7 +16,7 @@ from services.common.domain.errors import (
     Refused,
     Unavailable,
 )
-from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
 from services.common.domain.order_terms import OrderClass
 from services.common.domain.reports import OrderReport
 from services.common.runtime.broker_calls import broker_span
@@ -140,10 +140,13 @@ class Cancels:
 
     def _twins(self, facts: OrderFacts) -> list[int]:
         """Numbers of live orders that end with this one by no rule of IB's that can be relied on:
-        those of an OCO. Exits of other orders end with them."""
+        those of an OCO, and others that IB works under the same reference. Exits of other orders
+        end with them."""
+        same = self._evidence.all_of_ref(facts.order_ref)
         refs = brackets.exit_refs(facts.order_ref, OrderClass.OCO)
         twins = [twin for twin in map(self._evidence.of_ref, refs) if twin is not None]
-        return [t.order_id for t in twins if self._is_ours(t) and not t.is_ended]
+        numbers = {t.order_id for t in (*twins, *same) if self._is_ours(t) and not t.is_ended}
+        return sorted(numbers - {facts.order_id})
 
     def _is_ours(self, facts: OrderFacts) -> bool:
         return facts.client_id == self._client_id and facts.order_id > 0
@@ -151,7 +154,11 @@ class Cancels:
     def _canceling(self, facts: OrderFacts, client_id: str) -> OrderReport:
         """The order after the request was written: ended if it was shown so, else on its way."""
         report = self._translator.report(facts, client_id)
-        if facts.is_ended or report.status is OrderStatus.PENDING_CANCEL:
+        if facts.is_ended:  # IB may work two orders for one: none has ended before both have
+            others = (t for t in self._evidence.all_of_ref(facts.order_ref) if not t.is_ended)
+            shown = (r for t in others for r in self._translator.reports(t))
+            report = next((r for r in shown if r.client_id == report.client_id), report)
+        if report.status in TERMINAL or report.status is OrderStatus.PENDING_CANCEL:
             return report
         return replace(report, status=OrderStatus.PENDING_CANCEL, signal=Signal.PENDING_CANCEL)
 

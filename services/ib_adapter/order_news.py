@@ -10,6 +10,7 @@ import structlog
 
 from services.common.domain.executions import ExecSource, Fee
 from services.common.domain.order_spec import OrderSpec
+from services.common.domain.order_status import TERMINAL
 from services.ib_adapter import combos, contracts
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.evidence import Evidence, OrderFacts
@@ -180,14 +181,32 @@ class OrderNews:
             return  # a status or an execution alone: the order itself is still to be shown
         if self._changes.is_held(facts):
             return
+        twins = [t for t in self.evidence.all_of_ref(facts.order_ref) if t is not facts]
         for report in self._translator.reports(facts):
+            if report.status in TERMINAL and self._is_worked_by(report.client_id, twins):
+                continue  # it is told once the other has ended as well
             if combos.is_combo(facts.contract) and self.evidence.is_own(facts):
                 ratios = combos.ratios(facts.contract)
                 self.telling.expect_legs(report.venue_order_id, ratios)
             self.telling.hear_report(report)
+        if facts.is_ended:
+            for twin in (twin for twin in twins if twin.is_ended):
+                self._tell_end(twin, [t for t in twins if t is not twin])
         if facts.client_id == self._client_id:
             self.waiters.shown(facts)
         self.telling.flush()
+
+    def _tell_end(self, facts: OrderFacts, twins: list[OrderFacts]) -> None:
+        """Tell what was held back while another order worked under the same id."""
+        for report in self._translator.reports(facts):
+            if not self._is_worked_by(report.client_id, twins):
+                self.telling.hear_report(report)
+
+    def _is_worked_by(self, client_id: str, twins: list[OrderFacts]) -> bool:
+        """Whether IB works another order under this id: whoever heard an end would think that
+        nothing is live under it any more."""
+        live = (twin for twin in twins if not twin.is_ended and twin.is_proven)
+        return any(r.client_id == client_id for t in live for r in self._translator.reports(t))
 
     def _is_ours(self, account: str) -> bool:
         return not account or not self.account or account == self.account

@@ -33,6 +33,7 @@ from services.router.journal.records import (
 from services.router.journal.store import Entry, JournalStore
 
 _NO_TIME_S = 0.0
+VENUE_FAULTS = frozenset({"OVERFILL", "ORDER_DOUBLED", "VENUE_CONTRADICTION"})
 
 
 class RouterMeters:
@@ -49,6 +50,7 @@ class RouterMeters:
         self._activities = counter("tandem.activities", description="Activities that were booked.")
         self._failovers = counter("tandem.failovers", description="Orders that went elsewhere.")
         self._alerts = counter("tandem.alerts", description="Alerts that were raised.")
+        self._faults = counter("tandem.venue.faults", description="What venues broke.")
         self._open_now = gauge("tandem.orders.open", description="Open orders by status.")
         self._doubts = gauge("tandem.orders.in_doubt", description="Orders in doubt.")
         self._doubt_age = gauge(
@@ -90,6 +92,8 @@ class RouterMeters:
                 self._activities.add(1, {"venue": record.activity.venue, "type": kind})
             case AlertRaised():
                 self._alerts.add(1, {"kind": record.kind, "severity": record.severity.value})
+                if record.kind in VENUE_FAULTS:
+                    self._faults.add(1, {"kind": record.kind, "venue": record.venue})
             case FailedOver():
                 way = {"from_venue": record.from_venue, "to_venue": record.to_venue}
                 self._failovers.add(1, way)

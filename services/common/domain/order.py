@@ -30,6 +30,7 @@ from services.common.domain.order_events import (
     PlacementReleased,
     PlacementSignaled,
     ReplaceRequested,
+    TwoVenueOrders,
     Verdict,
 )
 from services.common.domain.order_shown import ZERO, ShownOrder
@@ -156,7 +157,7 @@ class Order(ShownOrder):
 
     def _check_identity(self, old: Placement, event: PlacementSignaled) -> None:
         if event.venue_order_id and old.venue_order_id not in ("", event.venue_order_id):
-            raise IllegalEvent(
+            raise TwoVenueOrders(
                 f"two venue orders under {old.placement_id}: "
                 f"{old.venue_order_id} and {event.venue_order_id}"
             )

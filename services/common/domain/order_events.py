@@ -17,6 +17,10 @@ class IllegalEvent(Exception):
     """An event that contradicts the order; it changed nothing. The caller quarantines it."""
 
 
+class TwoVenueOrders(IllegalEvent):
+    """The venue speaks of another order of its own under a placement than it did before."""
+
+
 class Verdict(Enum):
     """What `apply` made of an event."""
 

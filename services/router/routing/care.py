@@ -32,6 +32,7 @@ from services.router.books.entries import OrderKey
 from services.router.journal.journal import Journal
 from services.router.journal.records import AlertRaised, Severity
 from services.router.routing.disproof import Disproof
+from services.router.routing.doubles import Doubles
 from services.router.routing.intake import Intake
 from services.router.routing.link import VenueLink
 from services.router.routing.overdue import Overdue
@@ -92,6 +93,9 @@ class Care:
         self._missing = Overdue(clock.monotonic, alarm_s=settings.alarm_s)
         self._unshown = Overdue(clock.monotonic, alarm_s=settings.alarm_s)
         self._excesses: set[str] = set()
+        self._doubles = Doubles(
+            journal, books, intake, clock.monotonic, apart_s=settings.cancel_again_s
+        )
         self._disproof = Disproof(books, intake, clock, apart_s=settings.round_s)
 
     async def run(self, link: VenueLink) -> None:
@@ -282,6 +286,8 @@ class Care:
         """Whether the latest placement works more than is left, by the venue's present word: a
         fill has raced what took the old one's place, or came late. That is alarmed, entries stop,
         and the placement is canceled."""
+        if await self._doubles.is_excess(key, placement, lambda one: self.look_up(one, link)):
+            return True
         if not _exceeds(self._books.orders[key].order, placement):
             return False
         await self.look_up(placement, link)

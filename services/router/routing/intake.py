@@ -19,6 +19,7 @@ from services.common.domain.order_events import (
     IllegalEvent,
     Placement,
     PlacementSignaled,
+    TwoVenueOrders,
     Verdict,
 )
 from services.common.domain.order_spec import PlacementId
@@ -46,8 +47,10 @@ from services.router.journal.records import (
     TradingState,
     TradingStateSet,
 )
+from services.router.routing.twin_orders import TwinOrders
 from services.router.routing.unclaimed import Unclaimed
 
+ORDER_DOUBLED = "ORDER_DOUBLED"
 _ALERTS = {
     Verdict.CONTRADICTION: ("VENUE_CONTRADICTION", Severity.CRITICAL),
     Verdict.LATE_FILL: ("LATE_FILL", Severity.WARNING),
@@ -65,6 +68,7 @@ class Intake:
         self._on_attention = on_attention
         self._to_look_up: set[str] = set()
         self._unclaimed = Unclaimed(books)
+        self._twins = TwinOrders(books)
 
     def take_report(self, report: OrderReport, *, fresh: bool = False) -> None:
         """Apply a venue's word on an order; quarantine it if it is not ours or does not fit.
@@ -96,8 +100,31 @@ class Intake:
         try:
             _check_terms(report, entry, placement_id)
             self.take_signal(entry, signaled, report)
+        except TwoVenueOrders as error:
+            self._take_twin(entry, placement_id, report, str(error))
+            self._quarantine_order(report, f"{error} ({entry.order.client_order_id})")
         except IllegalEvent as error:
             self._quarantine_order(report, f"{error} ({entry.order.client_order_id})")
+
+    def _take_twin(
+        self, entry: OrderEntry, placement_id: str, report: OrderReport, what: str
+    ) -> None:
+        """A venue fault: its second order is told to a person, and all of them are ended."""
+        if self._twins.take(report):
+            placement = entry.order.placement(placement_id)
+            assert placement is not None, "its owner was found by it"
+            self._journal.record(*self.doubled(entry.key, placement, what))
+            self._on_attention()
+
+    def doubled(self, key: OrderKey, placement: Placement, what: str) -> list[Record]:
+        """The records of a venue that works two orders for one."""
+        where = (key[0], placement.venue, key[1])
+        alert = AlertRaised(ORDER_DOUBLED, Severity.CRITICAL, what, *where)
+        return [alert, *self.reduced(key[0], what)]
+
+    def is_doubled(self, placement_id: str) -> bool:
+        """Whether the venue works a second order under this placement."""
+        return self._twins.are_live(placement_id)
 
     def _is_old_news(self, entry: OrderEntry, placement_id: str, report: OrderReport) -> bool:
         """A revision that was turned down had been shown as pending before: the stream's word of

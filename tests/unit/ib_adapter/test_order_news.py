@@ -206,3 +206,16 @@ def test_a_position_that_is_told_in_part_may_be_anything(missing: dict[str, Any]
     rows = [("DU1", nameless_contract(**missing), 15.0, 1.0)]
     with pytest.raises(Unreadable):
         read_positions(rows, [], "ib", "main")
+
+
+async def test_of_two_orders_under_one_id_neither_has_ended_before_both_have() -> None:
+    """Whoever heard "canceled" of one would think that nothing is live under the id any more."""
+    scene = Scene()
+    for perm_id in (900, 901):
+        scene.news.on_order(order_word("Submitted", perm_id=perm_id))
+    scene.news.on_status(status_word("Cancelled"))
+    assert scene.told.short() == ["ACCEPTED 0", "ACCEPTED 0"]
+    scene.news.on_status(status_word("Cancelled", perm_id=901))
+    assert scene.told.short() == ["ACCEPTED 0", "ACCEPTED 0", "CANCELED 0", "CANCELED 0"]
+    ended = {event.venue_order_id for event in scene.told.events[2:]}  # type: ignore[union-attr]
+    assert ended == {"900", "901"}
