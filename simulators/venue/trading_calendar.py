@@ -37,6 +37,7 @@ def _special_days(year: int) -> tuple[frozenset[date], frozenset[date]]:
     return closed, half - closed
 
 
+@lru_cache(maxsize=2048)
 def session_on(day: date) -> Session | None:
     """The session of that day, None if the exchange is closed all day."""
     closed, half = _special_days(day.year)
@@ -72,6 +73,7 @@ def current_or_next_session(at: datetime) -> Session:
         day += timedelta(days=1)
 
 
+@lru_cache(maxsize=2048)
 def extended_hours_on(day: date) -> Session | None:
     """The hours before, in and after that day's session; None if the exchange is closed."""
     session = session_on(day)
