@@ -71,9 +71,10 @@ class Uplink:
         return self.lost_by == 2110 and code in _FARMS_OK
 
     def lose(self, code: int) -> None:
-        """The link goes down; code is one of LOST."""
+        """The link goes down; code is one of LOST. What 1100 has told of 2110 does not lessen."""
         assert code in LOST
-        self.lost_by = code
+        if self.lost_by != 1100:
+            self.lost_by = code
 
     def restore(self) -> None:
         """The link is up again: what IB had to tell comes first, then what clients had sent."""
