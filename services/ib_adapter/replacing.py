@@ -168,7 +168,20 @@ class Replacing:
         self._require_calm(facts)
         if len(self._evidence.all_of_ref(order_ref)) > 1:
             raise _in_progress("IB made several orders of it, under one number: cancel them")
+        await self._require_number_in_use(facts.order_id)
         return facts, part
+
+    async def _require_number_in_use(self, order_id: int) -> None:
+        """A Gateway that was rolled back, and would give the number to another order, may take a
+        change under it for that other order, beside the one that works."""
+        try:
+            lowest = await self._session.requests().next_order_id()
+        except ReadFailed as error:
+            text = f"not sent: the next order id could not be read: {error.message}"
+            raise Unavailable(error.reason, text, retry_after_s=error.retry_after_s) from error
+        if lowest <= order_id:
+            text = f"the Gateway gives order id {order_id} out again: cancel it, and send it anew"
+            raise Refused(Reason.UNSUPPORTED_BY_VENUE, text)
 
     def _require_calm(self, facts: OrderFacts) -> None:
         """Refuse to change what is being changed or canceled, or has ended by now."""

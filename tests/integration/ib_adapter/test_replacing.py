@@ -134,6 +134,22 @@ async def test_the_whole_order_is_written_again(ib: Simulated, log: Path) -> Non
         assert (report.time_in_force, report.extended_hours) == (TimeInForce.GTC, True)
 
 
+async def test_no_change_is_sent_under_a_number_that_is_given_out_again(
+    ib: Simulated, log: Path
+) -> None:
+    """It would be another order there, beside the one that works."""
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(resting(), built.check)
+        simulated.control.do("roll_back_ids", by=100)
+        with pytest.raises(Refused) as refused:
+            await built.gateway.replace(A, A1, price("301"), built.check)
+        assert refused.value.reason is Reason.UNSUPPORTED_BY_VENUE
+        assert len([e for e in sent(simulated) if e.method == "placeOrder"]) == 1
+        [order] = orders_there(simulated)
+        assert order["client_order_id"] == A
+
+
 async def test_a_refused_change_leaves_the_order_live(ib: Simulated, log: Path) -> None:
     simulated, port = ib
     async with rig(settings_for(port), log) as built:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from services.ib_adapter.library import Contract, LibraryClient, Order
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from simulators.ib_gateway.wire import frame
+from simulators.venue.refusals import NoSuchOrder
 from tests.simulation.faults.strike import Strike
 from tests.simulation.venue_process import VenueProcess
 from tests.simulation.venues.ib import CLIENT_ID
@@ -125,7 +126,11 @@ def _suspend(s: Strike) -> None:
     s.has_happened = order is not None
     if order is not None:
         control = s.control
-        control.do("inactivate", order=order)
+        try:
+            control.do("inactivate", order=order)
+        except NoSuchOrder:  # the Gateway is logged in to another account
+            s.has_happened = False
+            return
         if s.rng.random() < 0.7:
             s.later(s.rng.uniform(0.5, 15.0), lambda: _activate(s, order))
 
