@@ -72,7 +72,7 @@ class Restarts:
         self._nightly = plan
         if plan is not None:
             self._gateway.venue.repeat(
-                lambda after: _next(after, plan[0]) if self._nightly is plan else None,
+                lambda after: next_at(after, plan[0]) if self._nightly is plan else None,
                 lambda: self._restart_nightly(plan),
             )
 
@@ -96,7 +96,7 @@ class Restarts:
             self._coming_back = None
 
 
-def _next(after: datetime, at: time) -> datetime:
+def next_at(after: datetime, at: time) -> datetime:
     """The next time that it is so late in New York."""
     day = after.astimezone(NEW_YORK).date()
     found = datetime.combine(day, at, NEW_YORK)

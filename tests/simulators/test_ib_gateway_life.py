@@ -1,7 +1,8 @@
 """The Gateway's life: login waits, restarts by hand and each night, logins at another account."""
 
 import asyncio
-from datetime import datetime, time, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,8 @@ import ib_insync
 import pytest
 
 from simulators.control.control import BadRequest
+from simulators.ib_gateway.restarts import next_at
+from simulators.ib_gateway.server import GatewayServer
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from simulators.venue.orders import Side
 from simulators.venue.trading_calendar import NEW_YORK
@@ -21,6 +24,7 @@ from tests.simulators.gateways import (
     gateway_on_port,
 )
 from tests.simulators.test_ib_gateway_link import notices
+from tests.simulators.test_ib_gateway_virtual_time import in_virtual_time
 
 LIVE = "U7654321"
 COMPLETED = "101"
@@ -198,6 +202,37 @@ async def test_each_night_it_restarts_by_itself() -> None:
         assert client.link.ended == ""
 
 
+async def nights_of_ib_insync(simulated: SimulatedIbGateway) -> list[tuple[float, list[int]]]:
+    """When a client was back after each of two starts of the Gateway, and what it heard then."""
+    told: list[tuple[float, list[int]]] = []
+    simulated.control.set_clock(at("2024-11-04T23:00"))
+    times = {"refuse_s": 60, "login_s": 30, "link_s": 15}
+    simulated.control.do("restart_nightly", at="23:45", restored=1102, **times)
+    async with GatewayServer(simulated.frontend, "gateway").listening(4002):
+        while len(told) < 2:
+            make: Any = ib_insync.IB
+            ib = make()
+            heard: list[int] = []
+            ib.errorEvent += lambda req_id, code, text, contract, heard=heard: heard.append(code)
+            while not ib.isConnected():
+                await asyncio.sleep(5)
+                with suppress(OSError, TimeoutError):
+                    await ib.connectAsync("gateway", 4002, clientId=1, timeout=3)
+            back_s = asyncio.get_running_loop().time()
+            await asyncio.sleep(60)
+            told.append((back_s, heard))
+            while ib.isConnected():
+                await asyncio.sleep(60)
+    return told
+
+
+def test_ib_insync_is_back_after_the_night() -> None:
+    first, second = in_virtual_time(nights_of_ib_insync)
+    assert first[1] == [2104, 2106, 2158]
+    assert 45 * 60 + 90 <= second[0] <= 45 * 60 + 180
+    assert second[1] == [1100, 1102]
+
+
 async def test_the_time_of_the_nightly_restart_can_be_a_setting() -> None:
     night = time(23, 45)
     async with gateway(restart_at=night) as simulated:
@@ -208,17 +243,20 @@ async def test_the_time_of_the_nightly_restart_can_be_a_setting() -> None:
         assert simulated.frontend.doors.refuses_for_s > 50
 
 
-@pytest.mark.parametrize("days", [1, 140])
-async def test_clock_changes_of_the_year_do_not_move_the_nightly_restart(days: int) -> None:
-    async with gateway() as simulated:
-        simulated.control.do("restart_nightly", at="23:45", refuse_s=0)
-        simulated.control.set_clock(at("2024-11-04T12:00") + timedelta(days=days))
-        due = simulated.venue.next_due
-        while due is not None and due.astimezone(NEW_YORK).hour != 23:
-            simulated.control.set_clock(due + timedelta(seconds=1))
-            due = simulated.venue.next_due
-        assert due is not None
-        assert f"{due.astimezone(NEW_YORK):%H:%M}" == "23:45"
+@pytest.mark.parametrize(
+    ("after", "next_night"),
+    [
+        ("2024-11-04T12:00", "2024-11-04T23:45"),
+        ("2024-11-04T23:45", "2024-11-05T23:45"),
+        ("2024-11-02T23:50", "2024-11-03T23:45"),
+        ("2025-03-08T23:50", "2025-03-09T23:45"),
+    ],
+)
+def test_clock_changes_of_the_year_do_not_move_the_nightly_restart(
+    after: str, next_night: str
+) -> None:
+    found = next_at(at(after).astimezone(UTC), time(23, 45))
+    assert found == at(next_night)
 
 
 async def test_a_login_at_a_live_account_shows_that_account_and_nothing_of_the_other() -> None:

@@ -42,6 +42,8 @@ def test_a_port_in_use_is_one_clear_line() -> None:
         (["--fee-min", "some"], "is not an amount"),
         (["--market-data", "soon"], "is not one of"),
         (["--messages-per-s", "-1"], "is not in the range"),
+        (["--restart-at", "soon"], "is not a time like 23:45"),
+        (["--restart-at", "23:45+01:00"], "has a zone"),
         (["--host", "0.0.0.0"], "is not a loopback address"),
     ],
 )
