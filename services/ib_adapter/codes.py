@@ -78,17 +78,18 @@ TABLE: Final[dict[int, Meaning]] = {
     **dict.fromkeys((200, 478), Meaning(_K.REJECTED, _R.INSTRUMENT_NOT_FOUND)),
     **dict.fromkeys((154, 392, 412), Meaning(_K.REJECTED, _R.NOT_TRADABLE)),
     **dict.fromkeys((107, 201, 320, 321, 322, 435, 461, 463), Meaning(_K.REJECTED)),
-    **dict.fromkeys((2137, 10052, 10149), Meaning(_K.REJECTED)),
-    110: Meaning(_K.REJECTED, _R.INVALID_PRICE),
-    **dict.fromkeys((388, 434, 10243), Meaning(_K.REJECTED, _R.INVALID_QTY)),
-    387: Meaning(_K.REJECTED, _R.UNSUPPORTED_BY_VENUE),
+    **dict.fromkeys((2137, 10006, 10052, 10149), Meaning(_K.REJECTED)),
+    **dict.fromkeys((109, 110), Meaning(_K.REJECTED, _R.INVALID_PRICE)),
+    **dict.fromkeys((388, 434, 10243, 10244), Meaning(_K.REJECTED, _R.INVALID_QTY)),
+    # An order type, a time in force, or both together, that is not taken there.
+    **dict.fromkeys((111, 113, 387), Meaning(_K.REJECTED, _R.UNSUPPORTED_BY_VENUE)),
     **dict.fromkeys((203, 460), Meaning(_K.REJECTED, _R.NOT_PERMITTED)),
     # The API is set to read-only, or an agreement has not been accepted.
     **dict.fromkeys((10119, 10122), Meaning(_K.REJECTED, _R.NOT_PERMITTED)),
     10141: Meaning(_K.OPERATOR, _R.NOT_PERMITTED),
-    **dict.fromkeys((104, 105, 329, 462), Meaning(_K.MODIFY_REFUSED)),
+    **dict.fromkeys((104, 105, 134, 329, 462, 10326), Meaning(_K.MODIFY_REFUSED)),
     202: Meaning(_K.CANCELED),
-    **dict.fromkeys((161, 10147, 10148), Meaning(_K.CANCEL_REFUSED)),
+    **dict.fromkeys((135, 136, 161, 10147, 10148), Meaning(_K.CANCEL_REFUSED)),
     **dict.fromkeys((2102, 10328), Meaning(_K.AMBIGUOUS)),
     **dict.fromkeys((0, 100), Meaning(_K.PACING, _R.RATE_LIMITED)),
     **dict.fromkeys((101, 309, 456, 10190), Meaning(_K.REQUEST_REFUSED, _R.RATE_LIMITED)),
@@ -113,11 +114,14 @@ _EFFECTS: Final = {
 _REJECTION_TEXTS: Final = (
     (re.compile(r"margin|buying power|insufficient (funds|cash)|available funds", re.I),
      _R.INSUFFICIENT_BUYING_POWER),
+    (re.compile(r"both sides of the same", re.I), _R.WASH_TRADE),
+    (re.compile(r"account is (restricted|blocked|closed)", re.I), _R.ACCOUNT_BLOCKED),
+    (re.compile(r"not available for (short sale|trading)", re.I), _R.NOT_TRADABLE),
     (re.compile(r"permission|not allowed|read.?only|not permitted|not eligible", re.I),
      _R.NOT_PERMITTED),
+    (re.compile(r"exchange is closed|market is closed|trading hours", re.I), _R.MARKET_CLOSED),
     (re.compile(r"\b(price|tick|variation)\b", re.I), _R.INVALID_PRICE),
     (re.compile(r"\b(size|quantity)\b", re.I), _R.INVALID_QTY),
-    (re.compile(r"exchange is closed|market is closed|trading hours", re.I), _R.MARKET_CLOSED),
 )  # fmt: skip
 
 
