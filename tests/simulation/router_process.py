@@ -165,7 +165,8 @@ class _WatchedClient(VenueClient):
         asked_at_s = asyncio.get_running_loop().time()
         found = await super().executions(after=after, placement_id=placement_id)
         listed = frozenset((execution.client_id, execution.cum_qty) for execution in found)
-        told = Listing(self._name, after, placement_id, asked_at_s, listed)
+        exec_ids = frozenset(execution.exec_id for execution in found)
+        told = Listing(self._name, after, placement_id, asked_at_s, listed, exec_ids)
         self._wiring.told_all_executions(told)
         return found
 

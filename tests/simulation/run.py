@@ -28,6 +28,7 @@ from tests.simulation.checkers.exposure import ExposureChecker
 from tests.simulation.checkers.finding import Finding, Kind
 from tests.simulation.checkers.foreign import mark_foreign
 from tests.simulation.checkers.gate import GateChecker
+from tests.simulation.checkers.in_place import as_there, check_chains, revised_in_place
 from tests.simulation.checkers.intent import IntentChecker
 from tests.simulation.checkers.settlement import check_settlement
 from tests.simulation.checkers.telling import check_told
@@ -163,7 +164,7 @@ class Acting:
         world = self._world
         self._exposure = ExposureChecker(self._asked_qty, self._loop.time)
         self._intent = IntentChecker(world.router.disk.holds, self._send_logs(), self._loop.time)
-        self._absence = AbsenceChecker(self._loop.time)
+        self._absence = AbsenceChecker(self._loop.time, self._in_place())
         for venue in world.venues.values():
             for checker in (self._exposure, self._absence):
                 venue.simulated.venue.subscribe(partial(checker.venue_event, venue.name))
@@ -184,6 +185,10 @@ class Acting:
             for name, node in self._world.adapters.items()
             if kind_of(name).keeps_send_log
         }
+
+    def _in_place(self) -> list[str]:
+        """The venues that change an order in place."""
+        return [name for name in self._world.venues if kind_of(name).changes_in_place]
 
     def _after_step(self) -> None:
         router = self._world.router.process
@@ -244,11 +249,15 @@ class Acting:
             for placement in entry.order.placements
             if entry.order.placement_status(placement) is OrderStatus.IN_DOUBT
         )
+        account = account_of(books)
+        in_place = self._in_place()
+        outcome.findings += check_chains(account, in_place)
         outcome.findings += check_settlement(
             ledgers,
-            account_of(books),
+            as_there(account, in_place),
             multipliers_of(books),
             [name for name in world.venues if not kind_of(name).tells_expiry],
+            revised_in_place(account, in_place),
         )
         self._check_router(router, ledgers)
         self._digest(ledgers, router)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from simulators.venue.orders import Execution, Order, OrderEvent
 from tests.simulation.checkers.finding import Finding, Kind
 from tests.simulation.checkers.foreign import is_foreign
+from tests.simulation.checkers.in_place import first_of
 
 
 @dataclass(slots=True)
@@ -20,7 +21,7 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What an adapter gave for all executions: placement and cumulative quantity of each.
+    """What an adapter gave for all executions: placement and cumulative quantity of each, and ids.
 
     Asked for were those from a time on (None for all) of one placement ("" for all).
     """
@@ -30,13 +31,19 @@ class Listing:
     placement_id: str
     asked_at_s: float
     listed: frozenset[tuple[str, Decimal | None]]
+    exec_ids: frozenset[str] = frozenset()
 
 
 class AbsenceChecker:
-    """Told of every venue event, and of what adapters say is not there."""
+    """Told of every venue event, and of what adapters say is not there.
 
-    def __init__(self, now_s: Callable[[], float]) -> None:
+    At the venues that change orders `in_place` an order is told as its latest revision, and fills
+    as those of one or the other.
+    """
+
+    def __init__(self, now_s: Callable[[], float], in_place: Collection[str] = ()) -> None:
         self._now_s = now_s
+        self._in_place = in_place
         self._there: dict[tuple[str, str], _Known] = {}
         self._fills: list[tuple[str, Execution, float]] = []
         self._found: dict[str, Finding] = {}
@@ -64,6 +71,8 @@ class AbsenceChecker:
 
     def said_all_open(self, venue: str, listed: Collection[str], asked_at_s: float) -> None:
         """An adapter that was asked then gives all orders that are open at its venue."""
+        if venue in self._in_place:
+            listed = {first_of(placement_id) for placement_id in listed}
         for (name, placement_id), known in self._there.items():
             is_there = name == venue and known.order.is_open and known.since_s < asked_at_s
             if is_there and placement_id not in listed:
@@ -79,8 +88,14 @@ class AbsenceChecker:
                 and told.placement_id in ("", placement_id)
                 and (told.after is None or execution.at >= told.after)
             )
-            if is_wanted and (placement_id, execution.cum_qty) not in told.listed:
+            if is_wanted and not self._is_listed(execution, told):
                 self._wrong(f"{execution.exec_id} at {venue} is left out of its executions")
+
+    def _is_listed(self, execution: Execution, told: Listing) -> bool:
+        if told.venue not in self._in_place:
+            return (execution.order.client_order_id, execution.cum_qty) in told.listed
+        # Of one placement are those of its first revision only.
+        return bool(told.placement_id) or execution.exec_id in told.exec_ids
 
     def _wrong(self, text: str) -> None:
         self._found.setdefault(text, Finding(Kind.WRONG, text, self._now_s()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
@@ -104,14 +104,16 @@ def check_settlement(
     account: Account,
     multipliers: Mapping[str, int],
     without_expiry: Collection[str] = (),
+    without_place: Collection[tuple[str, str]] = (),
 ) -> list[Finding]:
     """All that does not agree.
 
     `multipliers` gives each symbol's shares per unit. The venues in `without_expiry` call an order
-    that has expired canceled.
+    that has expired canceled. Of the orders in `without_place`, by venue and id there, the books
+    do not tell after which quantity a fill came.
     """
     return [
-        *_check_fills(ledgers, account),
+        *_check_fills(ledgers, account, without_place),
         *_check_fees(ledgers, account),
         *_check_positions(ledgers, account),
         *_check_profit(account, multipliers),
@@ -139,13 +141,21 @@ def ledger_fills(ledgers: Ledgers) -> Iterator[Fill]:
                 )
 
 
-def _check_fills(ledgers: Ledgers, account: Account) -> Iterator[Finding]:
-    there, booked = Counter(ledger_fills(ledgers)), Counter(account.fills)
+def _check_fills(
+    ledgers: Ledgers, account: Account, without_place: Collection[tuple[str, str]]
+) -> Iterator[Finding]:
+    there, booked = Counter(_placed_fills(ledgers, without_place)), Counter(account.fills)
     for fill, count in (there - booked).items():
         yield Finding(Kind.LOSS, f"{count} × not booked: {_shown(fill)}")
     for fill, count in (booked - there).items():
         kind = Kind.DUPLICATE if there[fill] else Kind.WRONG
         yield Finding(kind, f"{count} × booked and not at the venue: {_shown(fill)}")
+
+
+def _placed_fills(ledgers: Ledgers, without_place: Collection[tuple[str, str]]) -> Iterator[Fill]:
+    for fill in ledger_fills(ledgers):
+        is_known = (fill.venue, fill.placement_id) not in without_place
+        yield fill if is_known else replace(fill, cum_qty=None)
 
 
 def _shown(fill: Fill) -> str:

@@ -111,5 +111,11 @@ def _reads_orders(entry: RequestEntry) -> bool:
 
 
 IB: Final = VenueKind(
-    _build, _serve, IbAdapter, _reads_orders, keeps_send_log=True, tells_expiry=False
+    _build,
+    _serve,
+    IbAdapter,
+    _reads_orders,
+    keeps_send_log=True,
+    tells_expiry=False,
+    changes_in_place=True,
 )

@@ -18,7 +18,8 @@ class VenueKind:
     `build` makes one from name, port and seed; its clock is the running loop's. `serve` takes
     connections and lets market time pass, run as the venue. `adapter` makes one life of its
     adapter. `reads_orders` tells of a request whether it reads all that a stream could have left
-    out. With `keeps_send_log` an adapter has on its own disk what it is about to send.
+    out. With `keeps_send_log` an adapter has on its own disk what it is about to send. Where an
+    order `changes_in_place`, it is placed once more under the id and number that it has.
     """
 
     build: Callable[[str, int, int], VenueProcess[Any]]
@@ -27,3 +28,4 @@ class VenueKind:
     reads_orders: Callable[[RequestEntry], bool]
     keeps_send_log: bool = False
     tells_expiry: bool = True
+    changes_in_place: bool = False
