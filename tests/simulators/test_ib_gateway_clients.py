@@ -17,6 +17,7 @@ from tests.simulators.gateways import (
     MemoryLink,
     gateway,
 )
+from tests.simulators.in_virtual_time import virtually
 from tests.simulators.test_ib_gateway_link import notices
 
 BOUND = "100"
@@ -122,20 +123,22 @@ async def test_the_33rd_client_is_refused() -> None:
         assert (await Client(simulated).start(32)).of("15")
 
 
-async def test_a_client_that_asked_to_be_paced_waits_and_is_never_refused() -> None:
-    async with gateway(messages_per_s=5) as simulated:
-        offer = b"v157..176 +PACEAPI"
-        client = Client(simulated)
-        client.link = MemoryLink()
-        client.session = simulated.frontend.connect(client.link)
-        client.session.receive(b"API\0" + struct.pack(">I", len(offer)) + offer)
-        await client.start()
-        for _ in range(9):
-            client.send(49, 1)
-        await client.until(lambda: len(client.of("49")) == 9)
-        times = [e.arrived_s for e in simulated.control.requests() if e.method == "reqCurrentTime"]
-        assert times[-1] - times[0] >= 0.9
-        assert not client.errors()
+@virtually(messages_per_s=5)
+async def test_a_client_that_asked_to_be_paced_waits_and_is_never_refused(
+    simulated: SimulatedIbGateway,
+) -> None:
+    offer = b"v157..176 +PACEAPI"
+    client = Client(simulated)
+    client.link = MemoryLink()
+    client.session = simulated.frontend.connect(client.link)
+    client.session.receive(b"API\0" + struct.pack(">I", len(offer)) + offer)
+    await client.start()
+    for _ in range(9):
+        client.send(49, 1)
+    await client.until(lambda: len(client.of("49")) == 9)
+    times = [e.arrived_s for e in simulated.control.requests() if e.method == "reqCurrentTime"]
+    assert times[-1] - times[0] >= 0.9
+    assert not client.errors()
 
 
 async def test_the_limits_of_the_pace_can_be_set() -> None:
@@ -265,20 +268,22 @@ async def test_who_connects_while_a_farm_is_broken_is_told_so() -> None:
         assert notices(await Client(simulated).start(3)) == [2104, 2106, 2158]
 
 
-async def test_a_client_id_can_be_held_by_a_connection_that_nobody_has() -> None:
-    async with gateway() as simulated:
-        assert simulated.control.do("ghost", client_id=4) == {"ghosts": [4]}
-        assert [m[3] for m in (await Client(simulated).start(4)).of("4")] == ["326"]
-        simulated.control.do("ghost", client_id=4, seconds=0)
-        assert (await Client(simulated).start(4)).of("15")
-        simulated.control.do("ghost", client_id=5, seconds=0.1)
-        refused = await Client(simulated).start(5)
-        assert not refused.of("15")
-        await refused.until(lambda: not simulated.gateway.ghosts)
-        assert (await Client(simulated).start(5)).of("15")
-        simulated.control.do("ghost", client_id=6)
-        simulated.control.do("restart", refuse_s=0)
-        assert (await Client(simulated).start(6)).of("15")
+@virtually()
+async def test_a_client_id_can_be_held_by_a_connection_that_nobody_has(
+    simulated: SimulatedIbGateway,
+) -> None:
+    assert simulated.control.do("ghost", client_id=4) == {"ghosts": [4]}
+    assert [m[3] for m in (await Client(simulated).start(4)).of("4")] == ["326"]
+    simulated.control.do("ghost", client_id=4, seconds=0)
+    assert (await Client(simulated).start(4)).of("15")
+    simulated.control.do("ghost", client_id=5, seconds=0.1)
+    refused = await Client(simulated).start(5)
+    assert not refused.of("15")
+    await refused.until(lambda: not simulated.gateway.ghosts)
+    assert (await Client(simulated).start(5)).of("15")
+    simulated.control.do("ghost", client_id=6)
+    simulated.control.do("restart", refuse_s=0)
+    assert (await Client(simulated).start(6)).of("15")
 
 
 async def test_the_control_knows_whose_order_is_whose() -> None:

@@ -1,7 +1,6 @@
 """Orders that get lost or late around a disconnect, and what the client and the venue then hold."""
 
 import asyncio
-import time
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +19,7 @@ from tests.simulators.gateways import (
     gateway,
     gateway_on_port,
 )
+from tests.simulators.in_virtual_time import virtually
 from tests.simulators.test_ib_gateway_faults import add, outcomes, placed
 from tests.simulators.test_ib_gateway_link import notices
 
@@ -80,24 +80,26 @@ async def test_a_cut_behind_no_order_loses_the_next_one() -> None:
         assert outcomes(simulated) == [("lost", "lost", False)]
 
 
-async def test_what_is_sent_in_the_last_seconds_before_a_cut_is_lost() -> None:
-    async with gateway(**RICH) as simulated:
-        client = await Client(simulated).start()
-        await client.status(client.place("20", "before"), "Submitted")
-        simulated.control.do("stall_and_cut", seconds=0.2)
-        client.place("20", "lost")
-        client.send(4, 1, 1, "")
-        await client.status(2, "PendingSubmit")
-        assert notices(client) == [2104, 2106, 2158]
-        late = await Client(simulated).start(2)
-        assert notices(late) == [2104, 2106, 2158]
-        await client.until(lambda: client.link.ended and late.link.ended)
-        again = await Client(simulated).start()
-        assert again.of("9") == [["9", "1", "2"]], "the id of what was lost is issued again"
-        opened = await again.answers("53", 16, 1)
-        assert [(m[23], m[86]) for m in opened if m[0] == OPEN_ORDER] == [("before", "Submitted")]
-        assert placed(simulated) == ["before"]
-        await again.status(again.place("20", "after", order_id=2), "Submitted")
+@virtually(**RICH)
+async def test_what_is_sent_in_the_last_seconds_before_a_cut_is_lost(
+    simulated: SimulatedIbGateway,
+) -> None:
+    client = await Client(simulated).start()
+    await client.status(client.place("20", "before"), "Submitted")
+    simulated.control.do("stall_and_cut", seconds=0.2)
+    client.place("20", "lost")
+    client.send(4, 1, 1, "")
+    await client.status(2, "PendingSubmit")
+    assert notices(client) == [2104, 2106, 2158]
+    late = await Client(simulated).start(2)
+    assert notices(late) == [2104, 2106, 2158]
+    await client.until(lambda: client.link.ended and late.link.ended)
+    again = await Client(simulated).start()
+    assert again.of("9") == [["9", "1", "2"]], "the id of what was lost is issued again"
+    opened = await again.answers("53", 16, 1)
+    assert [(m[23], m[86]) for m in opened if m[0] == OPEN_ORDER] == [("before", "Submitted")]
+    assert placed(simulated) == ["before"]
+    await again.status(again.place("20", "after", order_id=2), "Submitted")
 
 
 async def test_a_restart_in_the_middle_of_a_stall_ends_it() -> None:
@@ -122,28 +124,30 @@ async def test_a_cut_that_never_came_does_not_hit_the_next_connection() -> None:
             await again.status(again.place("20", f"{n}"), "Submitted")
 
 
-async def test_lists_can_come_late_by_the_kind_of_their_request() -> None:
-    async with gateway() as simulated:
-        client = await Client(simulated).start()
-        add(simulated, "delay", times=0, match={"method": "reqAll*"}, delay_before_s=0.15)
-        began = time.monotonic()
-        assert await client.answers("49", 49, 1)
-        quick_s = time.monotonic() - began
-        assert [m[0] for m in await client.answers("53", 16, 1)] == ["53"]
-        assert time.monotonic() - began - quick_s >= 0.15
+@virtually()
+async def test_lists_can_come_late_by_the_kind_of_their_request(
+    simulated: SimulatedIbGateway,
+) -> None:
+    client = await Client(simulated).start()
+    add(simulated, "delay", times=0, match={"method": "reqAll*"}, delay_before_s=0.15)
+    began = asyncio.get_running_loop().time()
+    assert await client.answers("49", 49, 1)
+    quick_s = asyncio.get_running_loop().time() - began
+    assert [m[0] for m in await client.answers("53", 16, 1)] == ["53"]
+    assert asyncio.get_running_loop().time() - began - quick_s >= 0.15
 
 
-async def test_news_of_a_stall_are_known_after_it() -> None:
-    async with gateway() as simulated:
-        client = await Client(simulated).start()
-        await client.status(client.place("20", "rests"), "Submitted")
-        simulated.control.do("stall_and_cut", seconds=0.1)
-        simulated.control.fill("rests")
-        assert not client.of(EXECUTION)
-        await client.until(lambda: client.link.ended)
-        again = await Client(simulated).start()
-        executed = await again.answers("55", 7, 3, 90, *[""] * 7)
-        assert [m[26] for m in executed if m[0] == EXECUTION] == ["rests"]
+@virtually()
+async def test_news_of_a_stall_are_known_after_it(simulated: SimulatedIbGateway) -> None:
+    client = await Client(simulated).start()
+    await client.status(client.place("20", "rests"), "Submitted")
+    simulated.control.do("stall_and_cut", seconds=0.1)
+    simulated.control.fill("rests")
+    assert not client.of(EXECUTION)
+    await client.until(lambda: client.link.ended)
+    again = await Client(simulated).start()
+    executed = await again.answers("55", 7, 3, 90, *[""] * 7)
+    assert [m[26] for m in executed if m[0] == EXECUTION] == ["rests"]
 
 
 async def test_a_fault_can_let_some_pass_first() -> None:
@@ -158,22 +162,22 @@ async def test_a_fault_can_let_some_pass_first() -> None:
             add(simulated, "drop_request", after=-1)
 
 
-async def test_a_commission_can_come_late() -> None:
-    async with gateway() as simulated:
-        client = await Client(simulated).start()
-        add(
-            simulated,
-            "delay",
-            place="event",
-            match={"event": "commissionReport"},
-            delay_before_s=0.15,
-        )
-        client.place("8.5", "x")
-        await client.status(1, "Filled")
-        began = time.monotonic()
-        assert not client.of("59")
-        await client.until(lambda: client.of("59"))
-        assert time.monotonic() - began > 0.1
+@virtually()
+async def test_a_commission_can_come_late(simulated: SimulatedIbGateway) -> None:
+    client = await Client(simulated).start()
+    add(
+        simulated,
+        "delay",
+        place="event",
+        match={"event": "commissionReport"},
+        delay_before_s=0.15,
+    )
+    client.place("8.5", "x")
+    await client.status(1, "Filled")
+    began = asyncio.get_running_loop().time()
+    assert not client.of("59")
+    await client.until(lambda: client.of("59"))
+    assert asyncio.get_running_loop().time() - began > 0.1
 
 
 async def test_events_of_every_kind_can_be_lost_doubled_and_held() -> None:
@@ -214,32 +218,38 @@ async def held(simulated: SimulatedIbGateway, seconds: float) -> Client:
     return client
 
 
-async def test_the_gateway_can_sit_on_an_order_while_later_ones_go_on() -> None:
-    async with gateway(**RICH) as simulated:
-        client = await held(simulated, 0.2)
-        await client.status(client.place("20", "next"), "Submitted")
-        assert placed(simulated) == ["next"]
-        assert outcomes(simulated)[0] == ("held", "held", False)
-        await client.status(1, "Submitted")
-        assert placed(simulated) == ["next", "held"]
-        assert outcomes(simulated)[0] == ("held", "ok", True)
+@virtually(**RICH)
+async def test_the_gateway_can_sit_on_an_order_while_later_ones_go_on(
+    simulated: SimulatedIbGateway,
+) -> None:
+    client = await held(simulated, 0.2)
+    await client.status(client.place("20", "next"), "Submitted")
+    assert placed(simulated) == ["next"]
+    assert outcomes(simulated)[0] == ("held", "held", False)
+    await client.status(1, "Submitted")
+    assert placed(simulated) == ["next", "held"]
+    assert outcomes(simulated)[0] == ("held", "ok", True)
 
 
-async def test_an_order_that_was_sat_on_is_placed_though_its_client_is_gone() -> None:
-    async with gateway() as simulated:
-        client = await held(simulated, 0.1)
-        await client.until(lambda: outcomes(simulated))
-        client.session.lost()
-        await client.until(lambda: placed(simulated) == ["held"])
+@virtually()
+async def test_an_order_that_was_sat_on_is_placed_though_its_client_is_gone(
+    simulated: SimulatedIbGateway,
+) -> None:
+    client = await held(simulated, 0.1)
+    await client.until(lambda: outcomes(simulated))
+    client.session.lost()
+    await client.until(lambda: placed(simulated) == ["held"])
 
 
-async def test_a_restart_loses_the_orders_that_the_gateway_sits_on() -> None:
-    async with gateway() as simulated:
-        client = await held(simulated, 0.1)
-        await client.until(lambda: outcomes(simulated) and outcomes(simulated)[0][1] == "held")
-        assert simulated.control.do("restart", refuse_s=0)["lost"] == 1
-        await asyncio.sleep(0.2)
-        assert placed(simulated) == []
+@virtually()
+async def test_a_restart_loses_the_orders_that_the_gateway_sits_on(
+    simulated: SimulatedIbGateway,
+) -> None:
+    client = await held(simulated, 0.1)
+    await client.until(lambda: outcomes(simulated) and outcomes(simulated)[0][1] == "held")
+    assert simulated.control.do("restart", refuse_s=0)["lost"] == 1
+    await asyncio.sleep(0.2)
+    assert placed(simulated) == []
 
 
 async def test_a_modify_can_give_two_orders_under_one_id() -> None:

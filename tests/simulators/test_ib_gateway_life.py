@@ -23,6 +23,7 @@ from tests.simulators.gateways import (
     gateway,
     gateway_on_port,
 )
+from tests.simulators.in_virtual_time import virtually
 from tests.simulators.test_ib_gateway_link import notices
 from tests.simulators.test_ib_gateway_virtual_time import in_virtual_time
 
@@ -57,13 +58,13 @@ async def test_who_connects_before_the_login_is_greeted_after_it() -> None:
         assert [m[0] for m in client.messages[1:]] == ["15", "9", "4", "4", "4", "49"]
 
 
-async def test_a_login_wait_can_end_by_itself() -> None:
-    async with gateway() as simulated:
-        simulated.control.do("await_login", seconds=0.05)
-        client = waiting(simulated)
-        await pause()
-        assert not client.of("15")
-        await client.until(lambda: client.of("49"))
+@virtually()
+async def test_a_login_wait_can_end_by_itself(simulated: SimulatedIbGateway) -> None:
+    simulated.control.do("await_login", seconds=0.05)
+    client = waiting(simulated)
+    await pause()
+    assert not client.of("15")
+    await client.until(lambda: client.of("49"))
 
 
 async def test_ib_insync_waits_for_the_login_and_gives_up_before_it() -> None:
@@ -104,36 +105,38 @@ async def test_a_client_that_left_while_it_waited_leaves_its_id_free() -> None:
         assert (await Client(simulated).start(4)).of("15")
 
 
-async def test_a_restart_goes_through_refusal_silence_login_and_a_lost_link() -> None:
-    async with gateway() as simulated:
-        simulated.control.do(
-            "restart", refuse_s=0.1, silent_s=0.1, login_s=0.2, link_s=0.2, restored=1101
-        )
-        assert Client(simulated).link.ended == "reset"
-        await asyncio.sleep(0.11)
-        silent = waiting(simulated)
-        await asyncio.sleep(0.11)
-        client = waiting(simulated)
-        await pause()
-        assert (silent.link.data, len(client.messages)) == (b"", 1)
-        await client.until(lambda: client.of("15"))
-        assert notices(client) == [1100]
-        assert not simulated.gateway.uplink.is_up
-        client.place("8.5", "during")
-        await client.until(lambda: 1101 in notices(client))
-        await client.status(1, "Filled")
-        assert notices(client) == [1100, 1101]
+@virtually()
+async def test_a_restart_goes_through_refusal_silence_login_and_a_lost_link(
+    simulated: SimulatedIbGateway,
+) -> None:
+    simulated.control.do(
+        "restart", refuse_s=0.1, silent_s=0.1, login_s=0.2, link_s=0.2, restored=1101
+    )
+    assert Client(simulated).link.ended == "reset"
+    await asyncio.sleep(0.11)
+    silent = waiting(simulated)
+    await asyncio.sleep(0.11)
+    client = waiting(simulated)
+    await pause()
+    assert (silent.link.data, len(client.messages)) == (b"", 1)
+    await client.until(lambda: client.of("15"))
+    assert notices(client) == [1100]
+    assert not simulated.gateway.uplink.is_up
+    client.place("8.5", "during")
+    await client.until(lambda: 1101 in notices(client))
+    await client.status(1, "Filled")
+    assert notices(client) == [1100, 1101]
 
 
-async def test_a_second_restart_takes_the_first_ones_place() -> None:
-    async with gateway() as simulated:
-        simulated.control.do("restart", refuse_s=0, login_s=0.1)
-        simulated.control.do("restart", refuse_s=0, login_s=60)
-        client = waiting(simulated)
-        await asyncio.sleep(0.2)
-        assert not client.of("15")
-        simulated.control.do("login")
-        await client.until(lambda: client.of("15"))
+@virtually()
+async def test_a_second_restart_takes_the_first_ones_place(simulated: SimulatedIbGateway) -> None:
+    simulated.control.do("restart", refuse_s=0, login_s=0.1)
+    simulated.control.do("restart", refuse_s=0, login_s=60)
+    client = waiting(simulated)
+    await asyncio.sleep(0.2)
+    assert not client.of("15")
+    simulated.control.do("login")
+    await client.until(lambda: client.of("15"))
 
 
 async def test_orders_executions_and_ids_survive_a_restart() -> None:
@@ -187,19 +190,19 @@ async def one_night(simulated: SimulatedIbGateway, restarts_at: datetime) -> Non
     back.session.lost()
 
 
-async def test_each_night_it_restarts_by_itself() -> None:
-    async with gateway() as simulated:
-        told = simulated.control.do(
-            "restart_nightly", at="23:45", refuse_s=0.05, login_s=0.1, restored=1102, link_s=0.1
-        )
-        assert told == {"at": "23:45"}
-        for night in (4, 5):
-            await one_night(simulated, at(f"2024-11-0{night}T23:45:00"))
-        simulated.control.do("restart_nightly")
-        client = await Client(simulated).start(1)
-        simulated.control.set_clock(at("2024-11-06T23:50:00"))
-        await pause()
-        assert client.link.ended == ""
+@virtually()
+async def test_each_night_it_restarts_by_itself(simulated: SimulatedIbGateway) -> None:
+    told = simulated.control.do(
+        "restart_nightly", at="23:45", refuse_s=0.05, login_s=0.1, restored=1102, link_s=0.1
+    )
+    assert told == {"at": "23:45"}
+    for night in (4, 5):
+        await one_night(simulated, at(f"2024-11-0{night}T23:45:00"))
+    simulated.control.do("restart_nightly")
+    client = await Client(simulated).start(1)
+    simulated.control.set_clock(at("2024-11-06T23:50:00"))
+    await pause()
+    assert client.link.ended == ""
 
 
 async def nights_of_ib_insync(simulated: SimulatedIbGateway) -> list[tuple[float, list[int]]]:
