@@ -143,6 +143,9 @@ async def test_profit_and_loss_follow_quotes_and_fills_by_a_second() -> None:
         simulated.control.advance_clock(2)
         news = [m for m in client.messages[before:] if m[0] in ("94", "95")]
         assert news == [["94", "1", "49", "49", "0"], ["95", "2", "-1", "49", "49", "0", "-800"]]
+        simulated.control.set_quote(PUT, Decimal("7.90"), Decimal("8.10"))
+        simulated.control.advance_clock(2)
+        assert [m for m in client.messages[before:] if m[0] in ("94", "95")] == news
         bought = client.place(price="8.1", action="BUY")
         await client.status(bought, "Filled")
         simulated.control.advance_clock(2)

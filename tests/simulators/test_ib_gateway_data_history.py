@@ -8,6 +8,7 @@ import pytest
 from ib_insync import ComboLeg, Contract, Option, Stock
 
 from simulators.ib_gateway.contracts import con_id_of
+from simulators.ib_gateway.history_pacing import Ask, HistoryPacing
 from tests.simulators.gateways import PUT, Client, gateway
 from tests.simulators.test_ib_insync import connected, eventually, put
 
@@ -47,8 +48,11 @@ async def test_each_message_of_history_has_the_fields_of_its_version(version: in
         assert len(histogram) == 3 + 2 * int(histogram[2])
         await client.answers("17", *bars(5, keep=1))
         simulated.control.set_quote("SPY", Decimal(401), Decimal("401.02"))
-        (update,) = client.of("90")
-        assert update == ["90", "5", "1", "20241104 10:00:00 US/Eastern", *["401.01"] * 5, "100"]
+        for bid in (403, 402):
+            simulated.control.set_quote("SPY", Decimal(bid), Decimal(bid))
+        update = client.of("90")[-1]
+        assert update[:4] == ["90", "5", "3", "20241104 10:00:00 US/Eastern"]
+        assert update[4:] == ["401.01", "402", "403", "401.01", "402.003333", "300"]
         client.send(50, 3, 6, *contract, 5, "TRADES", 1, "")
         await client.answers("49", 49, 1)
         simulated.control.advance_clock(5)
@@ -106,6 +110,7 @@ async def test_bars_of_every_size_tell_the_same_story() -> None:
         ("20241101-14:30:00", "10:29:00-04:00"),
         ("20241101 14:30:00 UTC", "10:29:00-04:00"),
         ("20991231 00:00:00 UTC", "09:59:00-05:00"),
+        ("20241104 08:00:00", "15:59:00-04:00"),
     ],
 )
 async def test_the_end_is_read_in_each_form(end: str, last: str) -> None:
@@ -214,11 +219,17 @@ async def test_small_bars_are_paced_by_three_rules() -> None:
             client.send(*bars(number, **small, end=f"20241101 1{number}:00:00"))
         await client.failed(6, 162)
         await client.until(lambda: [m for m in client.of("17") if m[1] == "3"])
-        for number in range(10, 80):
-            symbol = ("SPY", "QQQ", "AAPL")[number % 3]
-            end = f"20241101 10:{number - 10:02d}:00" if number < 70 else ""
-            client.send(*bars(number, **small, symbol=symbol, end=end))
-        await client.failed(79, 162)
+
+
+def test_ten_minutes_hold_sixty_requests_and_those_for_two_prices_count_twice() -> None:
+    now_s = 0.0
+    pacing = HistoryPacing(lambda: now_s)
+    for number in range(30):
+        now_s += 3
+        assert pacing.admits(Ask(("SPY",), (str(number),), weight=2))
+    assert not pacing.admits(Ask(("QQQ",), ("one more",)))
+    now_s += 600
+    assert pacing.admits(Ask(("QQQ",), ("one more",)))
 
 
 async def test_bars_of_a_minute_are_not_paced_unless_that_is_set() -> None:
