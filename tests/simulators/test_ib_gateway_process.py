@@ -1,6 +1,8 @@
 """`python -m simulators.ib_gateway` as a program: ports, flags, signals."""
 
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -8,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 from click.testing import CliRunner
 
 from simulators.ib_gateway.__main__ import main
@@ -79,3 +82,25 @@ def test_flags_come_from_the_environment_and_quotes_from_a_file(
         running.control("POST", "/quotes", {"symbol": "KO", "bid": "62", "ask": "63"})
         order = {"symbol": "KO", "side": "buy", "qty": "1"}
         running.control("POST", "/orders/external", order, status=201)
+
+
+def calls_in_the_readme() -> list[list[str]]:
+    """The words of each curl command that the README shows."""
+    readme = (ROOT / "simulators/ib_gateway/README.md").read_text()
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", readme, re.DOTALL))
+    found = re.split(r"\n(?=curl)", re.sub(r"(?m)^(#.*|python .*)$", "", blocks))
+    return [shlex.split(call) for call in found if call.startswith("curl")]
+
+
+def test_every_call_that_the_readme_shows_makes_sense_to_the_control() -> None:
+    calls = calls_in_the_readme()
+    assert len(calls) >= 15
+    with running_gateway() as running:
+        for words in calls:
+            url = next(word for word in words if word.startswith("localhost"))
+            body = words[words.index("-d") + 1] if "-d" in words else None
+            method = words[words.index("-X") + 1] if "-X" in words else "POST" if body else "GET"
+            address = url.replace("localhost:4092", f"127.0.0.1:{running.ready['control_port']}")
+            answer = requests.request(method, f"http://{address}", data=body, timeout=5)
+            assert answer.ok or answer.status_code in (404, 409), (words, answer.text)
+            assert answer.text.startswith(("{", "[")), (words, answer.text)
