@@ -110,6 +110,9 @@ _EFFECTS: Final = {
     _K.LINK_KEPT: OrderEffect.NONE,
 }
 
+# An attribute is ignored, a price capped, a preset of the user's put in its place.
+_CHANGES_ORDER: Final = frozenset({2109, 2161, 10349})
+
 # Code 201 says only "rejected"; the text may say why. It chooses between reasons, no more.
 _REJECTION_TEXTS: Final = (
     (re.compile(r"margin|buying power|insufficient (funds|cash)|available funds", re.I),
@@ -150,6 +153,11 @@ class Said:
         if reason is _R.VENUE_REJECTED:
             reason = next((r for words, r in _REJECTION_TEXTS if words.search(self.text)), reason)
         return Cause(reason, self.text[:TEXT_LEN_MAX], str(self.code))
+
+    @property
+    def changes_order(self) -> bool:
+        """Whether IB works an order otherwise than was asked: the order shows how."""
+        return self.code in _CHANGES_ORDER
 
     @property
     def ends_request(self) -> bool:

@@ -55,9 +55,9 @@ def bag_of(combo: OptionCombo, legs: Iterable[Contract]) -> Contract:
 
 
 def ratios(contract: Contract | None) -> dict[int, int]:
-    """Contracts of each leg in a unit, by the leg's number."""
+    """Contracts of each leg in a unit, by the leg's number; legs without one are not told."""
     legs = () if contract is None else contract.comboLegs or ()
-    return {leg.conId: leg.ratio for leg in legs}
+    return {leg.conId: leg.ratio for leg in legs if leg.conId and leg.ratio > 0}
 
 
 def has_same_legs(one: Contract, other: Contract) -> bool:

@@ -145,7 +145,8 @@ class OrderNews:
             self._said_of_earlier(said)
             return
         client_id = spec.client_order_id
-        _log.info("said_of_order", client_id=client_id, code=said.code, text=said.text[:300])
+        say = _log.warning if said.changes_order else _log.info
+        say("said_of_order", client_id=client_id, code=said.code, text=said.text[:300])
         facts = self.evidence.of_order_id(said.ref_id)
         if said.effect in (OrderEffect.REJECTED, OrderEffect.CANCELED):
             self.evidence.dismissed(said.ref_id)

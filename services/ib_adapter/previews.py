@@ -52,16 +52,19 @@ class Previews:
         order = parcel.orders[0]
         order.whatIf, order.orderRef = True, PREVIEW_REF
         try:
-            wire = self._session.ready_wire()
+            self._session.ready_wire()
             contract = await self._packing.contract(spec)
-            order_id = wire.next_id()
-            self._ids.add(order_id)
-            # An order of a later process must not have this number.
-            await self._send_log.use(order_id)
+            state = await self._session.requests().what_if(contract, order, self._number)
         except Unavailable as error:
             raise ReadFailed(error.message, reason=error.reason) from error
-        state = await self._session.requests().what_if(order_id, contract, order)
         return _read(spec, state, self._venue)
+
+    async def _number(self) -> int:
+        """A number that no order has or will have, of this process or a later one."""
+        order_id = self._session.ready_wire().next_id()
+        self._ids.add(order_id)
+        await self._send_log.use(order_id)
+        return order_id
 
     def became_order(self, order_id: int) -> None:
         """The Gateway shows a preview as an order: cancel it, once on each connection."""

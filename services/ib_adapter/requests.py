@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -58,11 +59,17 @@ class Requests(DataRequests):
         )
         return words
 
-    async def what_if(self, order_id: int, contract: Contract, order: Order) -> OrderState:
-        """What an order would do to the account. RequestRefused if IB would not take it."""
+    async def what_if(
+        self, contract: Contract, order: Order, number: Callable[[], Awaitable[int]]
+    ) -> OrderState:
+        """What an order would do to the account. RequestRefused if IB would not take it.
+
+        `number` is asked last, as IB takes no number below one that was written before.
+        """
         await self._take(Priority.READ, self._terms.pace_s)
         within_s = bounded_s(self._terms.answer_s)
         with broker_span(BROKER, "whatIf", clock=self._clock):
+            order_id = await number()
             try:
                 rows = await self._answer(
                     order_id, lambda: self._wire.what_if(order_id, contract, order), within_s

@@ -179,3 +179,76 @@ async def test_a_log_of_an_earlier_release_is_read_and_written_on(
     assert await later.find("a~t~1.0") == SEND
     assert await later.begin(replace(SEND, placement_id="b~t~1.0", client_id=17)) is None
     later.close()
+
+
+EXIT = replace(SEND, placement_id="a~t~1.0..btp", order_id=8, content_hash="1:exit")
+
+
+async def test_an_order_and_its_exits_are_noted_together_or_not_at_all(
+    path: Path, pool: BlockingPool
+) -> None:
+    log = opened(path, pool)
+    assert await log.begin(SEND, EXIT) is None
+    assert (await log.find("a~t~1.0..btp"), log.high_water) == (EXIT, 8)
+    other = replace(SEND, placement_id="b~t~1.0", order_id=9)
+    assert await log.begin(other, replace(EXIT, order_id=10)) == EXIT
+    assert await log.find("b~t~1.0") is None
+    log.close()
+
+
+async def test_an_order_and_its_exits_are_taken_back_together(
+    path: Path, pool: BlockingPool
+) -> None:
+    log = opened(path, pool)
+    await log.begin(SEND, EXIT)
+    await log.withdraw("a~t~1.0", "a~t~1.0..btp")
+    assert await log.begin(replace(SEND, order_id=9), replace(EXIT, order_id=10)) is None
+    log.close()
+
+
+async def test_several_rows_cost_one_sync(path: Path, pool: BlockingPool) -> None:
+    vfs = RecordingVfs()
+    log = opened(path, pool, vfs=vfs.name)
+
+    async def syncs_of(*sends: Send) -> int:
+        before = [kind for kind, _ in vfs.log].count("sync")
+        await log.begin(*sends)
+        return [kind for kind, _ in vfs.log].count("sync") - before
+
+    single = await syncs_of(SEND)
+    again = [replace(send, placement_id=f"b{send.placement_id}") for send in (SEND, EXIT)]
+    assert await syncs_of(*again) == single > 0
+    log.close()
+
+
+async def test_a_number_that_is_used_for_no_order_is_no_later_orders(
+    path: Path, pool: BlockingPool
+) -> None:
+    log = opened(path, pool)
+    await log.use(41)
+    assert log.high_water == 41
+    log.close()
+    later = opened(path, pool)
+    assert later.high_water == 41
+    await later.use(5)
+    later.close()
+    assert opened_high_water(path, pool) == 41
+
+
+def opened_high_water(path: Path, pool: BlockingPool) -> int:
+    log = opened(path, pool)
+    log.close()
+    return log.high_water
+
+
+async def test_whether_an_order_had_exits_is_told_by_their_ids(
+    path: Path, pool: BlockingPool
+) -> None:
+    log = opened(path, pool)
+    await log.begin(SEND, EXIT)
+    await log.begin(replace(SEND, placement_id="a~t~1.00", order_id=9))
+    assert await log.has_any("a~t~1.0..")
+    assert not await log.has_any("a~t~1.00..")
+    await log.withdraw("a~t~1.0", "a~t~1.0..btp")
+    assert not await log.has_any("a~t~1.0.."), "what was not sent does not count"
+    log.close()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.common.domain.errors import Effect, Unavailable
+from services.ib_adapter.library import Contract, Order
 from services.ib_adapter.wire import NotConnected, Wire
 
 
@@ -32,6 +33,7 @@ class Transport:
         self.waiting = waiting
         self.closing = closing
         self.aborted = False
+        self.written: list[bytes] = []
 
     def get_write_buffer_size(self) -> int:
         return self.waiting
@@ -41,6 +43,9 @@ class Transport:
 
     def abort(self) -> None:
         self.aborted = True
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
 
 
 def wire_on(transport: Transport) -> tuple[Wire, Ears]:
@@ -61,6 +66,62 @@ async def test_a_connection_that_is_behind_or_closing_takes_none(transport: Tran
     with pytest.raises(Unavailable) as error:
         wire.require_writable()
     assert error.value.effect is Effect.NONE
+
+
+def ready_wire(transport: Transport) -> Wire:
+    """A wire that writes: with a server of the latest version behind it."""
+    wire, _ = wire_on(transport)
+    wire.client.connState = wire.client.CONNECTED
+    wire.client._serverVersion = 176
+    return wire
+
+
+async def test_orders_that_belong_together_are_one_write() -> None:
+    transport = Transport(0)
+    wire = ready_wire(transport)
+    contract = Contract(secType="STK", conId=1, symbol="SPY", exchange="SMART")
+    orders = [(7, Order(orderRef="a")), (8, Order(orderRef="a..btp")), (9, Order(orderRef="b"))]
+    wire.place_together(contract, orders)
+    [written] = transport.written
+    ids = [message.split(b"\0")[1] for message in frames(written)]
+    assert ids == [b"7", b"8", b"9"]
+    wire.cancel(7)
+    assert len(transport.written) == 2, "what follows is written by itself"
+
+
+async def test_none_is_written_if_one_of_them_can_not_be() -> None:
+    transport = Transport(0)
+    wire = ready_wire(transport)
+    broken = Order()
+    vars(broken)["softDollarTier"] = None
+    with pytest.raises(AttributeError):
+        wire.place_together(Contract(), [(7, Order()), (8, broken)])
+    assert transport.written == []
+    wire.cancel(7)
+    assert len(transport.written) == 1
+
+
+async def test_a_preview_carries_its_mark_and_nothing_else_passes_for_one() -> None:
+    transport = Transport(0)
+    wire = ready_wire(transport)
+    with pytest.raises(ValueError, match="in place of a preview"):
+        wire.what_if(7, Contract(), Order())
+    assert transport.written == []
+    wire.what_if(7, Contract(), Order(whatIf=True))
+    wire.place(8, Contract(), Order())
+    preview, order = [frames(data)[0].split(b"\0") for data in transport.written]
+    marks = [i for i, (one, two) in enumerate(zip(preview, order, strict=True)) if one != two]
+    assert [(preview[i], order[i]) for i in marks] == [(b"7", b"8"), (b"1", b"0")]
+
+
+def frames(data: bytes) -> list[bytes]:
+    """The messages in what was written."""
+    found = []
+    while data:
+        length = int.from_bytes(data[:4], "big")
+        found.append(data[4 : 4 + length])
+        data = data[4 + length :]
+    return found
 
 
 async def test_a_dropped_connection_throws_away_what_waits_and_says_so_once() -> None:
