@@ -147,7 +147,7 @@ class Translator:
             cum_qty=whose.cum_qty,
             source=source,
             times=self._times(word.venue_time),
-            exec_type=ExecType.CORRECT if corrects else ExecType.TRADE,
+            exec_type=_exec_type(word, corrects),
             exec_ref_id=corrects,
             fees=() if fee is None else (fee,),
         )
@@ -163,6 +163,13 @@ class Translator:
             received_time=self._now(),
             trading_date=figures.trading_date(venue_time or self._venue_now()),
         )
+
+
+def _exec_type(word: ExecutionWord, corrects: str) -> ExecType:
+    """What comes again with a quantity of nothing never was."""
+    if not corrects:
+        return ExecType.TRADE
+    return ExecType.CORRECT if word.last_qty else ExecType.BUST
 
 
 def _noted(facts: OrderFacts, signal: Signal) -> Cause | None:

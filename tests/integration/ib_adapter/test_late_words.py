@@ -113,6 +113,18 @@ async def test_a_correction_is_told_as_one_and_never_as_another_trade(
         assert len(built.sink.executions()) == 2
 
 
+async def test_an_execution_that_is_taken_back_is_told_as_that(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(crossing(), built.check)
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.FILLED)
+        [trade] = built.sink.executions()
+        simulated.control.do("bust_execution", exec_id=trade.exec_id)
+        await eventually(lambda: len(built.sink.executions()) >= 2)
+        bust = built.sink.executions()[1]
+        assert (bust.exec_type, bust.exec_ref_id) == (ExecType.BUST, trade.exec_id)
+
+
 async def test_fills_of_other_clients_are_told_when_the_lists_are_read_again(
     ib: Simulated, log: Path
 ) -> None:
