@@ -93,6 +93,9 @@ class OrderEntry:
         """See `VenueGateway.submit`."""
         self._session.ready_wire()
         self._send_log.require_working()
+        if self._send_log.revisions.find(spec.client_order_id) is not None:
+            text = f"{spec.client_order_id} was sent before, as a change of an order"
+            raise Refused(Reason.CLIENT_ORDER_ID_REUSED, text)
         parcel = self._packing.orders(spec, self._session.account)
         known = self._evidence.of_ref(spec.client_order_id)
         if known is not None:
@@ -213,7 +216,7 @@ class OrderEntry:
             raise OutcomeUnknown(text) from error
         if facts is None:
             raise OutcomeUnknown("it was sent before, and IB does not show it; it is never resent")
-        report = self._translator.report(facts)
+        report = self._translator.report(facts, spec.client_order_id)
         if not _is_same(spec, report, is_logged=earlier is not None):
             raise Refused(
                 Reason.CLIENT_ORDER_ID_REUSED,

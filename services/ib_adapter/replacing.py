@@ -60,6 +60,7 @@ class _Modify:
     """What is to be written, and the order as it was when that was made up."""
 
     facts: OrderFacts
+    shown: tuple[Contract, Order]
     contract: Contract
     order: Order
     row: Revision
@@ -220,7 +221,7 @@ class Replacing:
             session_id=self._session.session_id,
             sent_at=self._clock.now(),
         )
-        return _Modify(facts, contract, order, row)
+        return _Modify(facts, facts.whole, contract, order, row)
 
     # -- the write ---------------------------------------------------------------------------
 
@@ -253,7 +254,7 @@ class Replacing:
         if facts.is_ended:
             raise Refused(Reason.ORDER_ENDED, f"the order is {facts.raw_status} at IB")
         self._require_no_cancel(facts)
-        if Terms.of(facts) != modify.row.before:
+        if facts.whole is None or facts.whole[1] != modify.shown[1]:
             raise _in_progress("the order was changed by somebody else just now")
 
     async def _withdraw(self, row: Revision) -> None:

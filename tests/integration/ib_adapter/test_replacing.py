@@ -11,10 +11,17 @@ from pathlib import Path
 import pytest
 
 from services.common.adapter.port import ExecutionQuery, OrderQuery
+from services.common.adapter.revisions import find_revisions, revision_id
 from services.common.domain.errors import InvalidRequest, NotFound, Reason, Refused, Unavailable
 from services.common.domain.executions import Side
 from services.common.domain.order_status import OrderStatus, Signal
-from services.common.domain.order_terms import OrderChange, TimeInForce
+from services.common.domain.order_terms import (
+    OrderChange,
+    OrderClass,
+    StopLoss,
+    TakeProfit,
+    TimeInForce,
+)
 from services.common.domain.reports import Lookup, OrderReport
 from simulators.control.request_log import RequestEntry
 from simulators.ib_gateway.simulated import SimulatedIbGateway
@@ -33,6 +40,7 @@ from tests.integration.ib_adapter.rig import (
     rig,
     settings_for,
 )
+from tests.integration.ib_adapter.test_combos import spread
 
 Simulated = tuple[SimulatedIbGateway, int]
 
@@ -277,10 +285,85 @@ async def test_an_order_that_is_being_canceled_is_not_changed(ib: Simulated, log
     async with rig(settings_for(port), log) as built:
         await built.gateway.submit(resting(), built.check)
         fault(simulated, "ignore_cancel", method="cancelOrder")
-        canceling = asyncio.create_task(built.gateway.cancel(A, built.check))
+        canceling: asyncio.Task[OrderReport] = asyncio.create_task(
+            built.gateway.cancel(A, built.check)
+        )
         await eventually(lambda: any(e.method == "cancelOrder" for e in sent(simulated)))
         with pytest.raises(Refused) as error:
             await built.gateway.replace(A, A1, price("0.10"), built.check)
         assert error.value.reason is Reason.CHANGE_IN_PROGRESS
+        canceling.cancel()
         await asyncio.gather(canceling, return_exceptions=True)
         assert placed(simulated) == [A]
+
+
+async def test_an_id_of_a_change_is_no_id_of_an_order(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(resting(), built.check)
+        await built.gateway.replace(A, A1, price("0.10"), built.check)
+        with pytest.raises(Refused) as error:
+            await built.gateway.submit(resting(A1), built.check)
+        assert error.value.reason is Reason.CLIENT_ORDER_ID_REUSED
+        again = await built.gateway.submit(resting(), built.check)
+        assert (again.client_id, again.status) == (A, OrderStatus.REPLACED)
+        assert placed(simulated) == [A, A]
+
+
+async def test_a_client_follows_its_own_id_to_the_latest_revision(ib: Simulated, log: Path) -> None:
+    _, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(resting("mine"), built.check)
+        first, second = revision_id("mine", "r-1"), revision_id("mine", "r-2")
+        await built.gateway.replace("mine", first, price("0.10"), built.check)
+        await built.gateway.replace(first, second, price("0.15"), built.check)
+        chain = await find_revisions(built.gateway, "mine")
+        assert [r.client_id for r in chain] == ["mine", first, second]
+        assert chain[-1].limit_price == Decimal("0.15")
+
+
+async def test_the_price_of_an_exit_is_changed_and_its_quantity_is_not(
+    ib: Simulated, log: Path
+) -> None:
+    _, port = ib
+    async with rig(settings_for(port), log) as built:
+        spec = limit(A, Side.BUY, "300", qty="2", instrument=SPY)
+        spec = replace(
+            spec,
+            order_class=OrderClass.BRACKET,
+            take_profit=TakeProfit(Decimal(450)),
+            stop_loss=StopLoss(Decimal(250)),
+        )
+        await built.gateway.submit(spec, built.check)
+        exits = [r for r in await built.gateway.orders(OrderQuery()) if r.parent]
+        [stop] = [r for r in exits if r.stop_price is not None]
+        change = OrderChange(stop_price=Decimal(260))
+        new = await built.gateway.replace(stop.client_id, "new-stop", change, built.check)
+        assert (new.client_id, new.stop_price, new.order_qty) == ("new-stop", 260, 2)
+        assert new.parent == stop.parent
+        for client_id in (A, "new-stop"):
+            more = OrderChange(order_qty=Decimal(3))
+            with pytest.raises(Refused) as error:
+                await built.gateway.replace(client_id, "more", more, built.check)
+            assert error.value.reason is Reason.UNSUPPORTED_BY_VENUE
+        head = await built.gateway.replace(A, A1, price("301"), built.check)
+        assert (head.client_id, head.limit_price) == (A1, 301)
+
+
+async def test_the_net_price_of_a_multi_leg_order_is_changed(ib: Simulated, log: Path) -> None:
+    _, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(spread("-9.50", qty="2"), built.check)
+        more = OrderChange(order_qty=Decimal(3))
+        with pytest.raises(Refused) as error:
+            await built.gateway.replace(A, A1, more, built.check)
+        assert error.value.reason is Reason.UNSUPPORTED_BY_VENUE
+        new = await built.gateway.replace(A, A1, price("-3.40"), built.check)
+        assert (new.client_id, new.limit_price) == (A1, Decimal("-3.4"))
+        await eventually(lambda: built.sink.last_status(A1) is OrderStatus.FILLED)
+        assert built.sink.last_status(A) is OrderStatus.REPLACED
+        legs = {(e.instrument.key, e.client_id, e.cum_qty) for e in built.sink.executions()}
+        assert {client_id for _, client_id, _ in legs} == {A1}
+        assert len(legs) == len({e.exec_id for e in built.sink.executions()})
+        [filled] = [r for r in built.sink.reports(A1) if r.status is OrderStatus.FILLED]
+        assert filled.cum_qty == 2
