@@ -129,13 +129,17 @@ async def test_a_refusal_that_is_not_no_contract_is_not_taken_for_it(
         assert error.reason is Reason.READ_FAILED
 
 
-async def test_while_ib_is_out_of_reach_no_instrument_is_missing(ib: Simulated, log: Path) -> None:
+async def test_while_ib_is_out_of_reach_there_are_no_quotes_and_none_is_missing(
+    ib: Simulated, log: Path
+) -> None:
     simulated, port = ib
     async with rig(settings_for(port), log) as built:
+        await built.gateway.quotes([SPY])  # its contract is known from here on
         simulated.control.do("connectivity", code=1100)
         await eventually(lambda: not built.gateway.session_id)
-        error = await refused(built.gateway.quotes([UNLISTED]))
-        assert error.reason is Reason.VENUE_UNAVAILABLE
+        for instrument in (SPY, UNLISTED):
+            error = await refused(built.gateway.quotes([instrument]))
+            assert error.reason is Reason.VENUE_UNAVAILABLE
 
 
 async def test_a_callers_deadline_ends_the_wait_for_a_quote(ib: Simulated, log: Path) -> None:

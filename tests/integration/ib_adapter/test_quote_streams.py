@@ -158,17 +158,29 @@ async def test_while_the_link_is_lost_a_quote_is_frozen(ib: Simulated, log: Path
         assert asked(simulated, "reqMktData") == 2
 
 
-@pytest.mark.parametrize("code", [1101, 2103])
-async def test_a_line_is_asked_for_anew_when_its_data_were_lost(
-    code: int, ib: Simulated, log: Path
+async def test_a_line_is_asked_for_anew_when_its_data_were_lost(ib: Simulated, log: Path) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port), log) as built, reading(built, [SPY]) as read:
+        await read.until(is_of(REALTIME))
+        simulated.control.do("connectivity", code=1101)
+        await read.until(is_of(FROZEN))
+        again = await read.until(lambda streamed: streamed.after_gap)
+        assert again.quote.quality is REALTIME
+
+
+async def test_while_the_farm_of_its_data_is_broken_a_quote_is_frozen(
+    ib: Simulated, log: Path
 ) -> None:
     simulated, port = ib
     async with rig(settings_for(port), log) as built, reading(built, [SPY]) as read:
         await read.until(is_of(REALTIME))
-        simulated.control.do("connectivity", code=code)
+        simulated.control.do("connectivity", code=2103)
         await read.until(is_of(FROZEN))
-        again = await read.until(lambda streamed: streamed.after_gap)
-        assert again.quote.quality is REALTIME
+        move(simulated, "411.5")
+        simulated.control.do("connectivity", code=2104)
+        fresh = await read.until(bids("411.5"))
+        assert fresh.quote.quality is REALTIME
+        assert next(s for s in read.told if s.after_gap).quote.quality is REALTIME
 
 
 async def test_a_stream_goes_on_over_a_reconnect(ib: Simulated, log: Path) -> None:
