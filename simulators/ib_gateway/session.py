@@ -27,6 +27,9 @@ class Link(Protocol):
     def get_write_buffer_size(self) -> int:
         """How many bytes wait to be sent."""
 
+    def is_closing(self) -> bool:
+        """Whether it has ended, or is about to: nothing more arrives."""
+
     def close(self) -> None:
         """Ends the connection in order."""
 
@@ -145,7 +148,7 @@ class Session:
             self._captured.append(data)
         elif self._pauses:
             self._kept.append(data)
-        elif self.phase is Phase.OPEN and not self._is_hushed:
+        elif self.phase is Phase.OPEN and not self._is_hushed and not self._link.is_closing():
             self._link.write(data)
             if self._link.get_write_buffer_size() > _UNSENT_BYTES_MAX:
                 self.end(reset=True)

@@ -43,6 +43,9 @@ class MemoryLink:
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def is_closing(self) -> bool:
+        return bool(self.ended)
+
     def close(self) -> None:
         self.ended = self.ended or "close"
 

@@ -196,6 +196,9 @@ class _Nowhere:
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def is_closing(self) -> bool:
+        return False
+
     def close(self) -> None:
         """Nobody to tell."""
 
