@@ -254,7 +254,7 @@ class Replacing:
         if facts.is_ended:
             raise Refused(Reason.ORDER_ENDED, f"the order is {facts.raw_status} at IB")
         self._require_no_cancel(facts)
-        if facts.whole is None or facts.whole[1] != modify.shown[1]:
+        if facts.whole is None or vars(facts.whole[1]) != vars(modify.shown[1]):
             raise _in_progress("the order was changed by somebody else just now")
 
     async def _withdraw(self, row: Revision) -> None:
