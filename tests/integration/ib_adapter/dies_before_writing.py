@@ -1,6 +1,8 @@
 """A program that submits one order and is killed between the send log's sync and the bytes.
 
-python -m tests.integration.ib_adapter.dies_before_writing PORT SEND_LOG
+With a third argument it submits the order, and is killed so when it changes it.
+
+python -m tests.integration.ib_adapter.dies_before_writing PORT SEND_LOG [change]
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ import asyncio
 import os
 import signal
 import sys
+from decimal import Decimal
 from pathlib import Path
 
-from tests.integration.ib_adapter.rig import resting, rig, settings_for
+from services.common.domain.order_terms import OrderChange
+from tests.integration.ib_adapter.rig import A, resting, rig, settings_for
 
 
 def die() -> None:
@@ -21,7 +25,12 @@ def die() -> None:
 
 async def main() -> None:
     async with rig(settings_for(int(sys.argv[1])), Path(sys.argv[2])) as built:
-        await built.gateway.submit(resting(), die)
+        if len(sys.argv) == 3:
+            await built.gateway.submit(resting(), die)
+            return
+        await built.gateway.submit(resting(), built.check)
+        change = OrderChange(limit_price=Decimal("0.10"))
+        await built.gateway.replace(A, "a~sim~1.1", change, die)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,132 @@
+"""Changes of orders and the disk: what it has when they leave, and before anything is told."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.common.domain.errors import Reason, Refused, Unavailable
+from services.common.domain.executions import Side
+from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.order_terms import OrderChange
+from services.common.domain.reports import Lookup
+from services.ib_adapter.revision_rows import Fate
+from simulators.ib_gateway.simulated import SimulatedIbGateway
+from tests.integration.ib_adapter.rig import (
+    A,
+    eventually,
+    found,
+    limit,
+    placed,
+    resting,
+    rig,
+    settings_for,
+)
+from tests.unit.adapter.recording_vfs import RecordingVfs
+
+Simulated = tuple[SimulatedIbGateway, int]
+ROOT = Path(__file__).parents[3]
+A1 = "a~sim~1.1"
+CHANGE = OrderChange(limit_price=Decimal("0.10"))
+
+
+async def test_a_change_is_on_the_disk_before_the_first_byte_leaves(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    vfs = RecordingVfs()
+    at_check: list[list[tuple[str, str]]] = []
+    async with rig(settings_for(port), log, vfs=vfs.name) as built:
+        await built.gateway.submit(resting(), built.check)
+        before = len(vfs.log)
+
+        def check() -> None:
+            at_check.append(vfs.log[before:])
+            assert placed(simulated) == [A]
+
+        await built.gateway.replace(A, A1, CHANGE, check)
+        [done] = at_check
+        assert done[-1][0] == "sync", "written and not synced when the change left"
+        assert "write" in [what for what, _ in done[:-1]]
+    assert placed(simulated) == [A, A]
+
+
+async def test_a_change_of_a_process_that_was_killed_before_the_bytes_is_never_sent(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.integration.ib_adapter.dies_before_writing",
+        str(port),
+        str(log),
+        "change",
+        cwd=ROOT,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    assert await asyncio.wait_for(child.wait(), 30) == -signal.SIGKILL
+    assert placed(simulated) == [A]
+    async with rig(settings_for(port, settling_s=2.0), log) as later:
+        with pytest.raises(Refused) as error:
+            await later.gateway.replace(A, "a~sim~1.2", CHANGE, later.check)
+        assert error.value.reason is Reason.CHANGE_IN_PROGRESS
+        await found(later, A1, Lookup.ABSENT)
+        again = await later.gateway.replace(A, A1, CHANGE, later.check)
+        assert (again.client_id, again.signal) == (A, Signal.REPLACE_REJECTED)
+        assert placed(simulated) == [A]
+
+
+async def test_nothing_is_told_of_a_change_before_it_is_durable_whose_fills_are_whose(
+    ib: Simulated, log: Path
+) -> None:
+    simulated, port = ib
+    vfs = RecordingVfs()
+    async with rig(settings_for(port), log, vfs=vfs.name) as built:
+        await built.gateway.submit(limit(A, Side.BUY, "0.05", qty="3"), built.check)
+        replacing = asyncio.create_task(
+            built.gateway.replace(A, A1, CHANGE, vfs.disk_answers.clear)
+        )
+        await eventually(lambda: built.send_log.revisions.unsaved())
+        told = len(built.sink.events)
+        simulated.control.fill(A, Decimal(1), Decimal("0.10"))
+        await asyncio.sleep(0.3)
+        shown = [e for e in built.sink.events[told:] if hasattr(e, "client_id")]
+        assert shown == [], "told before it was durable"
+        vfs.disk_answers.set()
+        assert (await replacing).client_id == A1
+        await eventually(lambda: built.sink.executions())
+        await eventually(lambda: built.sink.last_status(A) is OrderStatus.REPLACED)
+        assert {e.client_id for e in built.sink.executions()} == {A1}
+
+
+async def test_a_log_that_fails_after_the_bytes_leaves_the_change_to_a_later_process(
+    ib: Simulated, log: Path
+) -> None:
+    _, port = ib
+    vfs = RecordingVfs()
+
+    def fail() -> None:
+        vfs.sync_fails = True
+
+    async with rig(settings_for(port), log, vfs=vfs.name) as built:
+        await built.gateway.submit(resting(), built.check)
+        replacing = asyncio.create_task(built.gateway.replace(A, A1, CHANGE, fail))
+        await eventually(lambda: built.send_log.failure)
+        assert built.sink.told(A1) == []
+        with pytest.raises(Unavailable):
+            await built.gateway.replace(A, "a~sim~1.2", CHANGE, built.check)
+        replacing.cancel()
+        await asyncio.gather(replacing, return_exceptions=True)
+        vfs.sync_fails = False
+    async with rig(settings_for(port), log) as later:
+        await eventually(lambda: later.sink.last_status(A1) is OrderStatus.ACCEPTED)
+        assert later.sink.last_status(A) is OrderStatus.REPLACED
+        known = later.send_log.revisions.find(A1)
+        assert known is not None
+        assert known.fate is Fate.TAKEN
