@@ -15,18 +15,18 @@ from services.common.adapter.port import EventSink
 from services.common.runtime.clock import Clock, VenueClock
 from services.ib_adapter import figures
 from services.ib_adapter.account_reads import AccountReads
-from services.ib_adapter.cancels import Cancels
 from services.ib_adapter.cancel_all import CancelAll
+from services.ib_adapter.cancels import Cancels
 from services.ib_adapter.contract_cache import ContractCache
 from services.ib_adapter.evidence import Evidence
 from services.ib_adapter.families import Families
 from services.ib_adapter.family_ends import FamilyEnds
+from services.ib_adapter.free_qty import FreeQty
 from services.ib_adapter.gateway import IbGateway, Parts
-from services.ib_adapter.market import build_market
+from services.ib_adapter.instructions import Instructions
+from services.ib_adapter.market_assembly import build_market
 from services.ib_adapter.order_entry import OrderEntry
 from services.ib_adapter.order_news import OrderNews
-from services.ib_adapter.free_qty import FreeQty
-from services.ib_adapter.instructions import Instructions
 from services.ib_adapter.parcels import Packing
 from services.ib_adapter.previews import Previews
 from services.ib_adapter.replacing import Replacing
