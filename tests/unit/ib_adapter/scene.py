@@ -133,6 +133,9 @@ class Told:
     def short(self) -> list[str]:
         return [_short(event) for event in self.events]
 
+    def executions(self) -> list[Execution]:
+        return [event for event in self.events if isinstance(event, Execution)]
+
     def reports(self) -> list[OrderReport]:
         return [event for event in self.events if isinstance(event, OrderReport)]
 
