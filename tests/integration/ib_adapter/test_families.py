@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from services.common.adapter.pacer import Priority
 from services.common.adapter.port import ExecutionQuery, OrderQuery
 from services.common.domain.errors import (
     OutcomeUnknown,
@@ -172,6 +173,23 @@ async def test_canceling_an_oco_ends_both(ib: Simulated, log: Path) -> None:
         await built.gateway.cancel(A, built.check)
         for ref in (A, f"{A}..osl"):
             await ended(built, ref, S.CANCELED)
+        methods = [entry.method for entry in ib[0].control.requests()]
+        assert methods.count("cancelOrder") == 2, "IB's rule for groups is not relied on"
+
+
+async def test_each_order_of_a_family_takes_its_share_of_the_budget(
+    ib: Simulated, log: Path
+) -> None:
+    async with rig(settings_for(ib[1]), log) as built:
+        taken: list[Priority] = []
+
+        class Counting:
+            async def take(self, priority: Priority, *, within_s: float) -> None:
+                taken.append(priority)
+
+        built.gateway._parts.entry._pacer = Counting()  # type: ignore[assignment]
+        await built.gateway.submit(bracket("300"), built.check)
+        assert taken == [Priority.SUBMIT] * 2, "who called has taken the first"
 
 
 async def test_an_exit_can_be_canceled_by_its_own_id(ib: Simulated, log: Path) -> None:
