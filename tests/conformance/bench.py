@@ -19,7 +19,6 @@ from services.common.contract.pb.broker_service_pb2_grpc import BrokerServiceStu
 from tests.conformance.answers import (
     Answer,
     amounts_of,
-    fence_words,
     found_words,
     is_at_market,
     is_replace_rejected,
@@ -31,8 +30,8 @@ from tests.conformance.answers import (
 from tests.conformance.card import Card
 from tests.conformance.control import VenueControl
 from tests.conformance.failures import read_failure
+from tests.conformance.fencing import Fencing
 from tests.conformance.hearing import PATIENCE_S, Hearing, eventually, has_ended, once
-from tests.conformance.requests import Requests
 from tests.conformance.scene import Prices, Scene, Ticket, instrument, spec
 from tests.conformance.server import Role, ServerProcess, Stand
 from tests.conformance.story import Story
@@ -42,7 +41,7 @@ _POLL_S: Final = 0.02
 _POLL_REAL_S: Final = 0.2  # each question costs a request of a real account's budget
 
 
-class Bench(Requests):
+class Bench(Fencing):
     """Calls of one server for one card. Made by `at`.
 
     Calls of a kind that has an own method are told to the story by themselves; others by `note`.
@@ -161,7 +160,7 @@ class Bench(Requests):
         """The client id by which the venue knows an order, as far as it can be foretold here."""
         if self.is_router:
             return f"{ticket.base}~{self.stand.venue_tag}~1.{ticket.changes}"
-        return ticket.current_id
+        return ticket.current_id if self.venue.renames else ticket.client_id
 
     async def submit(self, ticket: Ticket, **changed: Any) -> Answer:
         """Send an order; `changed` are fields of the request."""
@@ -242,31 +241,6 @@ class Bench(Requests):
         self.note(f"{name}: refused {failure.reason or failure.code.name}")
         return answer
 
-    async def fence_order(self, ticket: Ticket, **changed: Any) -> Answer:
-        """Fence a placement off, waiting as long as it is said to settle; tells the outcome."""
-        ends_at = time.monotonic() + PATIENCE_S.get()
-        while True:
-            answer = await self.try_fence_order(ticket, **changed)
-            settles = not answer.has_failed and answer.reply.HasField("retry_after_s")
-            if not settles or time.monotonic() > ends_at:
-                break
-            await asyncio.sleep(max(answer.reply.retry_after_s, self._poll_s))
-        self.note(f"fence order: {fence_words(answer)}")
-        return answer
-
-    async def try_fence_order(self, ticket: Ticket, **changed: Any) -> Answer:
-        """Ask once, without a step."""
-        fields = {
-            "account_id": self.account_id,
-            "placement_id": ticket.current_id,
-            "session_id": self.session_id,
-            "fence": self.fence(),
-            **changed,
-        }
-        request = adapter_pb.FenceOrderRequest(**fields)
-        request.attempted_at.GetCurrentTime()
-        return await self.call(self.adapter.FenceOrder, request)
-
     async def call(self, method: Callable[..., Awaitable[Any]], request: Any) -> Answer:
         """Make a call; what it came to."""
         try:
@@ -330,7 +304,7 @@ class Bench(Requests):
             account_id=self.account_id, client_order_id=ticket.client_id
         )
         listed = await self.broker.ListExecutions(request, timeout=CALL_S)
-        assert sorted(amounts_of(listed.executions)) == truth, f"listed {listed}, true {truth}"
+        assert sorted(amounts_of(once(list(listed.executions)))) == truth, f"{listed}: {truth}"
         assert told == truth, f"told {told}, true {truth}"
         self.note("books agree")
 

@@ -50,6 +50,16 @@ class Can(Enum):
     REFUSE_STREAM = "refuse the event stream"
     SHARED_EXEC_IDS = "give executions the same ids on the stream and in lists"
     DIVIDENDS = "pay a dividend"
+    CUT_AFTER = "take so many changes and lose the connection with the others in it"
+    SUSPEND = "suspend an order, and let it work again"
+    REFUSE_REPLACE = "refuse a change of an order at once"
+    NOTICE = "remark on an order that it takes"
+    CORRECT = "correct an execution, or take it back"
+    DOUBLE_REPLACE = "leave the order of before beside the changed one"
+    OWN_LINK = "lose the link that it has behind the connection"
+    RESTART = "restart, and issue its order numbers again"
+    RELOGIN = "be another account from one moment to the next"
+    DELAYED_DATA = "give delayed market data"
 
 
 class Sends(Enum):
@@ -118,6 +128,10 @@ class VenueControl(Protocol):
     @property
     def limits(self) -> Mapping[Can, str]:
         """What it can't do, and why."""
+
+    @property
+    def renames(self) -> bool:
+        """Whether a changed order has the client id of the change; else it keeps its first one."""
 
     # -- truth -------------------------------------------------------------------------------
 
@@ -231,6 +245,46 @@ class VenueControl(Protocol):
 
     async def odd_status(self, change: Sends, of: str = "") -> None:
         """The answer shows a status that nobody knows."""
+
+    async def cut_after(self, count: int) -> None:
+        """So many more changes arrive and are not answered; then the connection is lost, and with
+        it whatever else was written to it."""
+
+    async def suspend(self, order: str) -> None:
+        """An order that works is suspended: it is live, and trades only if it is resumed."""
+
+    async def resume(self, order: str) -> None:
+        """A suspended order works again."""
+
+    async def refuse_replace(self, of: str = "") -> None:
+        """A change of an order is refused at once."""
+
+    async def remark(self, of: str = "") -> None:
+        """Something is said of the next order; it is taken all the same."""
+
+    async def correct(self, exec_id: str, px: str) -> None:
+        """An execution was at another price."""
+
+    async def bust(self, exec_id: str) -> None:
+        """An execution never was."""
+
+    async def double_replace(self) -> None:
+        """The next change leaves the order of before live beside the changed one."""
+
+    async def lose_link(self) -> None:
+        """The venue's own link is lost; it says so."""
+
+    async def restore_link(self) -> None:
+        """The venue's own link is back; it says so."""
+
+    async def restart(self) -> None:
+        """It ends all connections, and issues order numbers again that it has issued before."""
+
+    async def become(self, account: str) -> None:
+        """From now on whoever connects finds that account."""
+
+    async def delay_data(self, *, delayed: bool) -> None:
+        """Whether market data come delayed, and say so."""
 
     # -- faults of events --------------------------------------------------------------------
 

@@ -115,8 +115,15 @@ def has_ended(order: orders_pb2.Order) -> bool:
 
 
 def once(executions: list[orders_pb2.Execution]) -> list[orders_pb2.Execution]:
-    """Each execution once: one is told again under its id when its fees are known."""
-    return list({execution.exec_id: execution for execution in executions}.values())
+    """Each execution once, as it stands: one is told again under its id when its fees are known,
+    a correction is in the place of what it corrects, and a bust leaves nothing."""
+    kept = {execution.exec_id: execution for execution in executions}
+    for execution in list(kept.values()):
+        if execution.exec_type in (orders_pb2.EXEC_TYPE_CORRECT, orders_pb2.EXEC_TYPE_BUST):
+            kept.pop(execution.exec_ref_id, None)
+        if execution.exec_type == orders_pb2.EXEC_TYPE_BUST:
+            kept.pop(execution.exec_id, None)
+    return list(kept.values())
 
 
 async def eventually(ask: Callable[[], T], what: str) -> T:

@@ -49,6 +49,8 @@ def _check_executions(ticket: Ticket, told: list[orders_pb2.Execution]) -> None:
         again = first is not execution
         assert not again or (execution.fees and not first.fees), f"told twice: {execution}"
         assert execution.exec_id, f"an execution without an id: {execution}"
+        if execution.exec_type == orders_pb2.EXEC_TYPE_BUST:
+            continue
         assert Decimal(execution.last_qty.value) > 0, f"a fill of nothing: {execution}"
         if not ticket.spec.legs:
             assert Decimal(execution.last_px.value) > 0, f"a fill for nothing: {execution}"

@@ -10,6 +10,8 @@ from tests.conformance.cards import (
     assignment,
     cancels,
     composed,
+    corrections,
+    delayed,
     duplicates,
     fences,
     identity,
@@ -30,6 +32,7 @@ from tests.conformance.cards import (
     terms,
     time_outs,
     venue,
+    venue_restarts,
 )
 
 DECKS: Final[tuple[Deck, ...]] = (
@@ -48,13 +51,16 @@ DECKS: Final[tuple[Deck, ...]] = (
     composed.DECK,
     lists.DECK,
     market.DECK,
+    delayed.DECK,
     positions.DECK,
     fences.DECK,
     lost_orders.DECK,
     duplicates.DECK,
+    corrections.DECK,
     time_outs.DECK,
     replay.DECK,
     restart.DECK,
+    venue_restarts.DECK,
     ambiguous_submit.DECK,
     ambiguous_cancel.DECK,
     ambiguous_replace.DECK,

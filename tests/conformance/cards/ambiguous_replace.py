@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from tests.conformance.acts import live_prices, resting
+from services.common.contract.pb import broker_service_pb2 as pb
+from tests.conformance.acts import listed, live_prices, resting
 from tests.conformance.bench import Bench
 from tests.conformance.card import Deck, Group, Mark
-from tests.conformance.control import Body, Can, Sends
+from tests.conformance.control import Body, Can, Sends, VenueOrder
 
 DECK = Deck(Group.AMBIGUOUS_REPLACE, given="an order rests")
 _REPLACE = ("type.limit", "rpc.ReplaceOrder")
 _DOUBT = (Mark.IN_DOUBT,)
+_LIVE = ("new", "accepted", "partially_filled")
 _FOUND = "replace: *ACCEPTED|UNKNOWN"  # in doubt, or looked up and found
 _UNKNOWN = "replace: refused OUTCOME_UNKNOWN, effect UNKNOWN"
 
@@ -41,7 +43,7 @@ async def error_after(b: Bench) -> None:
     expects=(
         "submit limit: ACCEPTED",
         _UNKNOWN,
-        "new: ABSENT",
+        "new: ABSENT|UNKNOWN",
         "look-up: FOUND ACCEPTED",
         "live: 239.95",
     ),
@@ -93,6 +95,7 @@ async def request_is_lost(b: Bench) -> None:
     ticket = await resting(b)
     await b.venue.lose_request(Sends.REPLACE, ticket.base)
     await b.replace(ticket, limit_price="241")
+    await b.ready()
     await b.cancel(ticket)
     await b.told(ticket, "CANCELED")
     b.note(f"live: {await live_prices(b, ticket)}")
@@ -161,7 +164,8 @@ async def fill_in_doubt(b: Bench) -> None:
     new_id = b.next_revision(ticket)
     await b.venue.error_after(Sends.REPLACE, ticket.base)
     await b.replace(ticket, limit_price="241")
-    await b.venue.fill(new_id if b.server.fenced else b.at_venue(ticket), "2", "241")
+    live = new_id if b.server.fenced and b.venue.renames else b.at_venue(ticket)
+    await b.venue.fill(live, "2", "241")
     await b.fills(ticket, "2")
     await b.told(ticket, "FILLED")
     filled = sum(fill.last_qty for fill in await b.venue.fills(ticket.base))
@@ -245,3 +249,40 @@ async def refused_later(b: Bench) -> None:
     await b.venue.fill(old_id, "1", "239.95")
     await b.fills(ticket, "1")
     await b.told(ticket, "FILLED")
+
+
+@DECK.card(
+    "ARP-011",
+    "A change that leaves the order of before beside it: both are found",
+    needs=(*_REPLACE, "rpc.ListOrders"),
+    control=(Can.DOUBLE_REPLACE, Can.TRUTH),
+    marks=(Mark.ADAPTER_ONLY,),
+    expects=(
+        "submit limit: ACCEPTED",
+        "replace: *",
+        "live at the venue: 2",
+        "listed: 2",
+    ),
+)
+async def both_are_live(b: Bench) -> None:
+    """Let a change make a second live order; list what is open."""
+    ticket = await resting(b)
+    await b.venue.double_replace()
+    await b.replace(ticket, limit_price="241")
+
+    async def live() -> list[VenueOrder]:
+        return [o for o in await b.venue.orders(ticket.base) if o.status in _LIVE]
+
+    async def two() -> bool:
+        return len(await live()) == 2
+
+    await b.eventually(two, "the second order")
+    b.note("live at the venue: 2")
+
+    async def both() -> bool:
+        shown = await listed(b, "ListOrders", "orders", filter=pb.ORDER_FILTER_OPEN)
+        own = {o.venue_order_id for o in shown if o.placement_id.startswith(f"{ticket.base}~")}
+        return len(own) == 2
+
+    await b.eventually(both, "both in the list")
+    b.note("listed: 2")

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.contract.pb import types_pb2
-from tests.conformance.acts import resting
+from tests.conformance.acts import listed, resting
 from tests.conformance.bench import CALL_S, Bench
 from tests.conformance.card import Deck, Group, Mark
 from tests.conformance.control import Can, Sends
@@ -226,3 +226,53 @@ async def _cancel_all(b: Bench, **given: Any) -> pb.CancelAllOrdersResponse:
     )
     reply: pb.CancelAllOrdersResponse = await b.broker.CancelAllOrders(request, timeout=CALL_S)
     return reply
+
+
+@DECK.card(
+    "CNL-010",
+    "A suspended order is live: it is listed as open, and ends when it is canceled",
+    needs=("type.limit", "rpc.CancelOrder", "rpc.ListOrders"),
+    control=(Can.SUSPEND, Can.TRUTH),
+    expects=(
+        "submit limit: ACCEPTED",
+        "told: SUSPENDED",
+        "listed as open",
+        "cancel: PENDING_CANCEL|CANCELED",
+        "told: CANCELED",
+    ),
+)
+async def suspended_is_live(b: Bench) -> None:
+    """Suspend a working order, list the open ones, then cancel it."""
+    ticket = await resting(b)
+    await b.venue.suspend(b.at_venue(ticket))
+    await b.told(ticket, "SUSPENDED")
+    open_now = await listed(b, "ListOrders", "orders", filter=pb.ORDER_FILTER_OPEN)
+    assert any(order.spec.client_order_id == ticket.client_id for order in open_now), open_now
+    b.note("listed as open")
+    await b.cancel(ticket)
+    await b.told(ticket, "CANCELED")
+
+
+@DECK.card(
+    "CNL-011",
+    "A suspended order that works again fills like any other",
+    needs=("type.limit",),
+    control=(Can.SUSPEND, Can.FILL, Can.TRUTH),
+    expects=(
+        "submit limit: ACCEPTED",
+        "told: SUSPENDED",
+        "told: FILLED",
+        "fills: 1",
+        "books agree",
+    ),
+)
+async def suspended_works_again(b: Bench) -> None:
+    """Suspend a working order, let it work again, and fill it."""
+    ticket = await resting(b)
+    await b.venue.suspend(b.at_venue(ticket))
+    await b.told(ticket, "SUSPENDED")
+    await b.venue.resume(b.at_venue(ticket))
+    await b.venue.fill(b.at_venue(ticket), "1", "239")
+    await b.told(ticket, "FILLED")
+    await b.fills(ticket, "1")
+    await b.agrees(ticket)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+
+from tests.conformance.acts import TUESDAY, clock
+from tests.conformance.answers import fence_words
 from tests.conformance.bench import Bench
 from tests.conformance.card import Deck, Group, Mark
 from tests.conformance.control import Can, Reads, Sends
@@ -129,7 +134,7 @@ async def filled_unfound(b: Bench) -> None:
     control=(Can.LOSE_REPLY, Can.FAIL_READS, Can.TRUTH),
     marks=(*_MARKS, Mark.ADAPTER_ONLY),
     expects=(
-        _UNKNOWN,
+        _LOST,
         "look-up: refused READ_FAILED|VENUE_UNAVAILABLE*",
         "look-up: refused READ_FAILED|VENUE_UNAVAILABLE*",
         "look-up: refused READ_FAILED|VENUE_UNAVAILABLE*",
@@ -143,6 +148,7 @@ async def failing_look_ups(b: Bench) -> None:
     for _ in range(3):
         await b.look_up(ticket)
     await b.venue.clear_faults()
+    await b.ready()
     await b.look_up(ticket)
 
 
@@ -189,3 +195,67 @@ async def next_placement(b: Bench) -> None:
     await b.submit(ticket)
     (order,) = await b.venue.orders(ticket.base)
     b.note(f"placed under {order.client_id.rpartition('~')[2]} alone")
+
+
+_WRITTEN = 60
+_ARRIVE = 20
+
+
+async def _proven(b: Bench, ticket: Ticket, session_id: str) -> str:
+    """What a fence makes of a placement, once it has settled."""
+
+    async def settled() -> str:
+        answer = await b.try_fence_order(ticket, session_id=session_id)
+        waits = not answer.has_failed and answer.reply.HasField("retry_after_s")
+        return "" if waits else fence_words(answer)
+
+    return str(await b.eventually(settled, f"the fence of {ticket.client_id}"))
+
+
+@DECK.card(
+    "LST-009",
+    "Sixty sent, the connection lost after twenty: twenty are found, forty proven absent",
+    needs=(*_LIMIT, "rpc.FenceOrder"),
+    control=(Can.CUT_AFTER, Can.TRUTH),
+    marks=(*_MARKS, Mark.ADAPTER_ONLY, Mark.SPOILS),
+    expects=("60 sent, none confirmed", "placed: 20", "20 FOUND, 40 FENCED", "placed: 20"),
+)
+async def lost_with_sixty_in_it(b: Bench) -> None:
+    """Send sixty orders at once; let the connection end when twenty have arrived."""
+    price = (await b.prices(b.scene.share)).low
+    tickets = [b.ticket(b.scene.share, BUY, LIMIT, limit_price=price) for _ in range(_WRITTEN)]
+    await b.venue.cut_after(_ARRIVE)
+    answers = await asyncio.gather(
+        *(b.call(b.broker.SubmitOrder, b.submit_request(ticket)) for ticket in tickets)
+    )
+    confirmed = [answer.order for answer in answers if not answer.has_failed]
+    b.note(f"{len(answers)} sent, {len(confirmed) or 'none'} confirmed")
+    session_id = b.session_id
+    await b.ready()
+    b.note(f"placed: {len(await b.venue.orders(b.key('')))}")
+    proven = Counter([await _proven(b, ticket, session_id) for ticket in tickets])
+    words = sorted(proven.items(), key=lambda item: item[1])
+    b.note(", ".join(f"{count} {word}" for word, count in words))
+    b.note(f"placed: {len(await b.venue.orders(b.key('')))}")
+
+
+@DECK.card(
+    "LST-010",
+    "Of yesterday's lost order nobody says that it never was: lists reach back a day",
+    needs=(*_LIMIT, "rpc.FenceOrder", "lists_reach_a_day"),
+    control=(Can.LOSE_REQUEST, Can.CLOCK, Can.TRUTH),
+    marks=(*_MARKS, Mark.ADAPTER_ONLY, Mark.SPOILS),
+    expects=(_UNKNOWN, "look-up: UNKNOWN", "UNKNOWN", "placed: 0"),
+)
+async def unknown_the_next_day(b: Bench) -> None:
+    """Lose an order on its way; ask for it on the next trading day."""
+    price = (await b.prices(b.scene.share)).low
+    ticket = b.ticket(b.scene.share, BUY, LIMIT, limit_price=price)
+    await b.venue.lose_request(Sends.SUBMIT, ticket.base, hang=True)
+    await b.submit(ticket)
+    session_id = b.session_id
+    await clock(b, TUESDAY, 10)
+    await b.look_up(ticket)
+    answer = await b.try_fence_order(ticket, session_id=session_id)
+    b.note(fence_words(answer))
+    b.note(f"placed: {len(await b.venue.orders(ticket.base))}")

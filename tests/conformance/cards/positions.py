@@ -200,7 +200,7 @@ async def preview(b: Bench) -> None:
 @DECK.card(
     "POS-010",
     "Open exits hold what they sell: a close takes what is left",
-    needs=(*_CLOSE, "type.limit"),
+    needs=(*_CLOSE, "type.limit", "positions_less_exits"),
     control=(Can.TRUTH,),
     marks=(*_ALONE, Mark.ADAPTER_ONLY),
     given="three shares are held",

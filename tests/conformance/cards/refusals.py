@@ -74,7 +74,7 @@ async def not_listed(b: Bench) -> None:
     "A price off the venue's tick is refused, never rounded",
     needs=(*_LIMIT, "refuses_off_tick_prices"),
     control=(Can.TRUTH,),
-    expects=("submit limit: REJECTED INVALID_PRICE", "placed: 0"),
+    expects=("submit limit: *INVALID_PRICE*", "placed: 0"),
 )
 async def off_tick(b: Bench) -> None:
     """Bid with a tenth of a cent."""
@@ -342,3 +342,20 @@ async def odd_status(b: Bench) -> None:
     reply = await b.broker.ListOrders(pb.ListOrdersRequest(account_id=b.account_id), timeout=20)
     assert any(order.placement_id == ticket.client_id for order in reply.orders), reply
     b.note("listed")
+
+
+@DECK.card(
+    "REF-018",
+    "What the venue only remarks on is no refusal",
+    needs=("type.limit",),
+    control=(Can.NOTICE, Can.TRUTH),
+    expects=("submit limit: ACCEPTED", "look-up: FOUND ACCEPTED", "placed: 1"),
+)
+async def remark_is_no_refusal(b: Bench) -> None:
+    """Let the venue say something of an order that it takes."""
+    price = (await b.prices(b.scene.share)).low
+    ticket = b.ticket(b.scene.share, BUY, LIMIT, limit_price=price)
+    await b.venue.remark(ticket.base)
+    await b.works(ticket)
+    await b.look_up(ticket)
+    b.note(f"placed: {len(await b.venue.orders(ticket.base))}")

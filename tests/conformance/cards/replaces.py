@@ -105,7 +105,7 @@ async def ended_order(b: Bench) -> None:
 @DECK.card(
     "RPL-005",
     "An order that nobody knows can't be replaced",
-    needs=_REPLACE,
+    needs=(*_REPLACE, "proves_absence"),
     marks=(Mark.PAPER,),
     given="an account without orders",
     expects=("replace: refused ORDER_NOT_FOUND, effect NONE",),
@@ -202,3 +202,28 @@ async def new_terms_fill(b: Bench) -> None:
     await b.replace(ticket, limit_price=prices.takes_bid)
     await b.fills(ticket, "1")
     await b.told(ticket, "FILLED")
+
+
+@DECK.card(
+    "RPL-010",
+    "A change that the venue refuses leaves the order as it was, and live",
+    needs=(*_REPLACE, "rpc.CancelOrder"),
+    control=(Can.REFUSE_REPLACE, Can.TRUTH),
+    expects=(
+        "submit limit: ACCEPTED",
+        "replace: *NONE|rejected",
+        "look-up: FOUND ACCEPTED",
+        "live: 239.95",
+        "cancel: PENDING_CANCEL|CANCELED",
+        "told: CANCELED",
+    ),
+)
+async def refused_by_the_venue(b: Bench) -> None:
+    """Let the venue refuse a change at once; then cancel the order."""
+    ticket = await resting(b)
+    await b.venue.refuse_replace(ticket.base)
+    await b.replace(ticket, limit_price="241")
+    await b.look_up(ticket)
+    b.note(f"live: {await live_prices(b, ticket)}")
+    await b.cancel(ticket)
+    await b.told(ticket, "CANCELED")

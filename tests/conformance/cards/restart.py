@@ -11,7 +11,7 @@ from tests.conformance.answers import Answer
 from tests.conformance.bench import CALL_S, Bench
 from tests.conformance.card import Deck, Group, Mark
 from tests.conformance.control import Can, Sends
-from tests.conformance.scene import BUY, LIMIT, MARKET
+from tests.conformance.scene import BUY, LIMIT, MARKET, symbol_of
 
 DECK = Deck(Group.RESTART, given="the market is open")
 _LIMIT = ("type.limit", "tif.day")
@@ -330,6 +330,7 @@ async def position_stays(b: Bench) -> None:
     before = len(await b.venue.orders())
     await _killed(b)
     await _back(b)
-    (position,) = await listed(b, "ListPositions", "positions")
+    told = await listed(b, "ListPositions", "positions")
+    (position,) = [p for p in told if symbol_of(p.instrument) == b.scene.share]
     b.note(f"held: {position.qty.value}")
     b.note(f"orders at the venue: {len(await b.venue.orders()) - before + 1}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import grpc
+
 from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.contract.pb import types_pb2
 from tests.conformance.bench import CALL_S, Bench
@@ -173,3 +175,53 @@ async def request_limit_is_told(b: Bench) -> None:
     assert told.HasField("requests_remaining"), told
     assert 0 <= told.requests_remaining < told.requests_limit
     b.note("limit and remainder are told")
+
+
+@DECK.card(
+    "VEN-010",
+    "While the venue's own link is lost nothing is sent, and after it orders are again",
+    needs=("type.limit",),
+    control=(Can.OWN_LINK, Can.TRUTH),
+    marks=(Mark.ADAPTER_ONLY,),
+    expects=("submit limit: refused *, effect NONE", "sent: 0", "submit limit: ACCEPTED"),
+)
+async def link_is_lost(b: Bench) -> None:
+    """Let the venue lose its link, send an order; let it come back, send another."""
+    price = (await b.prices(b.scene.share)).low
+    await b.venue.lose_link()
+
+    async def is_down() -> bool:
+        status = await b.broker.GetStatus(pb.GetStatusRequest(account_id=b.account_id))
+        return not status.venues[0].ready
+
+    await b.eventually(is_down, "the word of the lost link")
+    ticket = b.ticket(b.scene.share, BUY, LIMIT, limit_price=price)
+    await b.submit(ticket)
+    b.note(f"sent: {await b.venue.sends(ticket.base)}")
+    await b.venue.restore_link()
+    await b.ready()
+    await b.submit(b.ticket(b.scene.share, BUY, LIMIT, limit_price=price))
+
+
+@DECK.card(
+    "VEN-011",
+    "A live account where there was a paper one: nothing is sent any more, and the server ends",
+    needs=("type.limit",),
+    control=(Can.RELOGIN, Can.TRUTH),
+    marks=(Mark.ADAPTER_ONLY, Mark.SPOILS),
+    expects=("refused", "sent: 0"),
+)
+async def live_where_paper_was(b: Bench) -> None:
+    """Let the venue be logged in to a live account from one moment to the next; send an order."""
+    price = (await b.prices(b.scene.share)).low
+    await b.venue.become("U7654321")
+    ticket = b.ticket(b.scene.share, BUY, LIMIT, limit_price=price)
+
+    async def is_refused() -> bool:
+        answer = await b.call(b.broker.SubmitOrder, b.submit_request(ticket))
+        assert answer.has_failed, f"a live account was sent an order: {answer.reply}"
+        return answer.failure.code is grpc.StatusCode.UNAVAILABLE and not answer.failure.reason
+
+    await b.eventually(is_refused, "the end of the server")
+    b.note("refused")
+    b.note(f"sent: {await b.venue.sends(ticket.base)}")

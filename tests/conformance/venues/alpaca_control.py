@@ -26,6 +26,17 @@ _READS: Final = {
     Reads.QUOTES: ("/v2/stocks/*", "/v1beta1/options/*"),
     Reads.CONTRACTS: ("/v2/options/contracts*",),
 }
+_LIMITS: Final = {
+    Can.CUT_AFTER: "each order of Alpaca's is a request with an answer of its own",
+    Can.SUSPEND: "Alpaca suspends no order on request, and its simulator none at all",
+    Can.NOTICE: "an answer of Alpaca's is an order or an error, without remarks",
+    Can.CORRECT: "Alpaca's activities are final; its simulator corrects no execution",
+    Can.DOUBLE_REPLACE: "a replace at Alpaca is another order, linked to the one that it ends",
+    Can.OWN_LINK: "Alpaca tells of no link that it has behind its API",
+    Can.RESTART: "ids of Alpaca's are random and never issued again, whatever restarts there",
+    Can.RELOGIN: "keys of Alpaca's belong to one account for good",
+    Can.DELAYED_DATA: "at Alpaca the adapter asks for a feed by name, and gets that or an error",
+}
 _REFUSED_LATER: Final = {
     Sends.SUBMIT: "reject_order",
     Sends.REPLACE: "reject_replace",
@@ -38,8 +49,13 @@ class AlpacaControl(ControlApi):
 
     @property
     def limits(self) -> Mapping[Can, str]:
-        """Everything can be done here that the simulated Alpaca has verbs for."""
-        return {}
+        """What Alpaca has no such thing as."""
+        return _LIMITS
+
+    @property
+    def renames(self) -> bool:
+        """A change is an order of its own."""
+        return True
 
     async def sends(self, of: str, change: Sends = Sends.SUBMIT) -> int:
         """How often this change of such orders was asked for."""
@@ -122,6 +138,10 @@ class AlpacaControl(ControlApi):
     async def refuse_later(self, change: Sends, of: str = "") -> None:
         """A submit, replace or cancel is confirmed, and refused a moment later."""
         await self._spoil(change, _REFUSED_LATER[change], of)
+
+    async def refuse_replace(self, of: str = "") -> None:
+        """A change is answered with 422."""
+        await self._spoil(Sends.REPLACE, "status", of, status=422, when="before")
 
     async def stall(self, of: str = "") -> None:
         """A submit is taken, and the order never comes to market by itself."""

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from tests.conformance.control import Can, VenueFill, VenueOrder
+from tests.conformance.control import VenueFill, VenueOrder
+from tests.conformance.venues.rarities import Rarities
 
 _DEADLINE_S: Final = 20.0
 _TIDY_S: Final = 10.0
@@ -19,14 +20,7 @@ _POLL_S: Final = 0.01
 _ENDED: Final = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 
 
-class Beyond(Exception):
-    """The control was asked for what it can't do; a card that asks must say so beside."""
-
-    def __init__(self, what: Can) -> None:
-        super().__init__(f"this venue can't {what.value}")
-
-
-class ControlApi:
+class ControlApi(Rarities):
     """The control API at `address` (host:port). Everything that no broker does its own way."""
 
     def __init__(self, address: str) -> None:
