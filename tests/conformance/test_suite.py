@@ -15,6 +15,7 @@ import pytest
 from services.common.contract.pb import types_pb2
 from tests.conformance.card import FAULT_GROUPS, Card, Mark
 from tests.conformance.catalog import all_cards, chosen
+from tests.conformance.control import Can
 from tests.conformance.hearing import PATIENCE_S
 from tests.conformance.matrix.claims import BrokersRule, Claimed, Later, why_not
 from tests.conformance.report import Outcome, Result, table, write_report
@@ -25,6 +26,7 @@ from tests.conformance.venues.alpaca_control import AlpacaControl
 from tests.conformance.venues.ib_control import IbControl
 from tests.conformance.venues.known import MATRICES
 from tests.conformance.venues.programs import running_stand
+from tests.conformance.venues.rarities import Rarities
 
 CARDS = all_cards()
 
@@ -117,9 +119,28 @@ def test_a_skip_on_a_real_account_says_what_it_can_not_be_made_to_do() -> None:
         assert not (card.is_marked(Mark.PAPER) and reason), f"{card.card_id}: {reason}"
 
 
-def test_a_control_that_can_not_do_something_says_why() -> None:
-    assert dict(AlpacaControl("nowhere").limits) == {}
-    assert all(len(reason) > 10 for reason in IbControl("nowhere").limits.values())
+_RARE = {
+    Can.CUT_AFTER: "cut_after",
+    Can.SUSPEND: "suspend",
+    Can.NOTICE: "remark",
+    Can.CORRECT: "correct",
+    Can.DOUBLE_REPLACE: "double_replace",
+    Can.OWN_LINK: "lose_link",
+    Can.RESTART: "restart",
+    Can.RELOGIN: "become",
+    Can.DELAYED_DATA: "delay_data",
+}
+
+
+@pytest.mark.parametrize("control", [AlpacaControl("nowhere"), IbControl("nowhere")])
+def test_a_control_that_can_not_do_something_says_why(control: AlpacaControl | IbControl) -> None:
+    left = {
+        can
+        for can, name in _RARE.items()
+        if getattr(type(control), name) is getattr(Rarities, name)
+    }
+    assert set(control.limits) & set(_RARE) == left
+    assert all(len(reason) > 10 for reason in control.limits.values())
 
 
 def test_an_unknown_need_is_no_skip_but_an_error() -> None:
