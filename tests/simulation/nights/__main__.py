@@ -19,6 +19,8 @@ from typing import Any
 
 from tests.simulation.nights.night import Result, night, total
 
+_SUMMED = ("orders", "doubled", "executions", "writes", "in_doubt", "fenced", "gaps", "lives")
+
 
 def main() -> int:
     """Parse the arguments and act."""
@@ -71,7 +73,7 @@ def _report(results: list[Result], seconds: float) -> dict[str, Any]:
     answers: Counter[str] = Counter()
     for result in results:
         answers.update(result.counts.get("answers", {}))
-        for name in ("orders", "executions", "writes", "in_doubt", "fenced", "gaps", "lives"):
+        for name in _SUMMED:
             sums[name] += result.counts.get(name, 0)
     return {
         "nights": len(results),

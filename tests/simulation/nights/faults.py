@@ -108,6 +108,7 @@ def _stand(s: Strike) -> Stand:
 
 NEW_DAY: Final = "new day"
 RESTART: Final = "restart"
+ID_IN_USE: Final = "client id in use (326)"
 TWO_PERM_IDS: Final = "a change gives two permIds"
 LIVE_LOGIN: Final = "logged in to a live account"
 
@@ -117,7 +118,7 @@ KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     "link lost, data kept (1100, 1102)": at_ib.KINDS["ib.link_lost_kept"],
     "link lost, data lost (1100, 1101)": at_ib.KINDS["ib.link_lost_reset"],
     "link broken (2110)": at_ib.KINDS["ib.link_broken"],
-    "client id in use (326)": at_ib.KINDS["ib.client_id_in_use"],
+    ID_IN_USE: at_ib.KINDS["ib.client_id_in_use"],
     "ids issued again": _roll_back,
     "order dropped without a word": _silent_drop,
     "cut after so many orders": _cut_after,
@@ -148,13 +149,35 @@ KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     "adapter killed at its disk": _killed_at_disk,
 }
 
+# The longest for which the other program keeps the id.
+_ID_IN_USE_MAX_S: Final = 21.0
+
+# What has to be sent for them to strike.
+PLACES, REPLACES, CANCELS = "place", "replace", "cancel"
+AIMED_AT: Final = {
+    "half a frame": PLACES,
+    "answer lost": PLACES,
+    "order dropped without a word": PLACES,
+    "cut after so many orders": PLACES,
+    "stalled, then cut": PLACES,
+    "late effect": PLACES,
+    "error before effect": PLACES,
+    "error after effect": PLACES,
+    "executions lost": PLACES,
+    "statuses lost": PLACES,
+    "cancel lost": CANCELS,
+    TWO_PERM_IDS: REPLACES,
+    "adapter killed between two steps": REPLACES,
+    "adapter killed at its disk": PLACES,
+}
+
 # Those that strike when they are let loose; the others lie in wait.
 CERTAIN: Final = frozenset(
     {
         "link lost, data kept (1100, 1102)",
         "link lost, data lost (1100, 1101)",
         "link broken (2110)",
-        "client id in use (326)",
+        ID_IN_USE,
         "ids issued again",
         "connection cut",
         "half-dead connection",
@@ -176,6 +199,7 @@ class Troubles:
         self._now = now
         self._world: Any = SimpleNamespace(venues={VENUE: stand.venue}, stand=stand)
         self._strikes: list[tuple[str, Strike]] = []
+        self.id_in_use_until_s = 0.0
         self.story: list[str] = []
 
     def strike(self, kind: str) -> None:
@@ -184,6 +208,8 @@ class Troubles:
         strike = Strike(self._world, planned)
         self._strikes.append((kind, strike))
         self.story.append(f"{self._now():10.3f} fault: {kind}")
+        if kind == ID_IN_USE:
+            self.id_in_use_until_s = self._now() + _ID_IN_USE_MAX_S
         KINDS[kind](strike)
 
     def heal(self) -> None:

@@ -26,10 +26,14 @@ from tests.simulation.adapter_process import ACCOUNT_ID
 from tests.simulation.checkers.finding import Finding, Kind
 from tests.simulation.nights.compare import Truth, compare
 from tests.simulation.nights.faults import (
+    AIMED_AT,
+    CANCELS,
     CERTAIN,
     KINDS,
     LIVE_LOGIN,
     NEW_DAY,
+    PLACES,
+    REPLACES,
     RESTART,
     TWO_PERM_IDS,
     Troubles,
@@ -170,23 +174,23 @@ class Night:
         lasts_s = rng.uniform(20.0, 45.0)
         names = [name for name in KINDS if name not in _ALWAYS]
         certain = [name for name in names if name in CERTAIN]
-        planned: list[tuple[float, Callable[[], None]]] = [
-            (rng.uniform(0, lasts_s), self._wake),
-            (rng.uniform(4, lasts_s * 0.7), lambda: self._troubles.strike(RESTART)),
-            *((rng.uniform(0, lasts_s), self._fault(rng.choice(certain))) for _ in range(2)),
-        ]
-        for _ in range(rng.randint(1, 4)):
-            planned.append((rng.uniform(0, lasts_s), self._fault(rng.choice(names))))
-        for _ in range(rng.randint(1, 3)):
-            planned.append((rng.uniform(0, lasts_s), self._trader.replace_one))
-        for _ in range(rng.randint(1, 2)):
-            planned.append((rng.uniform(0, lasts_s), self._trader.cancel_one))
-        for _ in range(rng.randint(1, 5)):
-            planned.append((rng.uniform(0, lasts_s), self._place_any))
-        for _ in range(rng.randint(0, 3)):
-            planned.append((rng.uniform(0, lasts_s), self._move))
+        planned = _Planned(rng, lasts_s)
+        planned.add(self._wake)
+        planned.at(rng.uniform(4, lasts_s * 0.7), lambda: self._troubles.strike(RESTART))
+        for kind in (*rng.choices(certain, k=2), *rng.choices(names, k=rng.randint(1, 4))):
+            self._plan(planned, kind)
+        if rng.random() < 0.15:
+            self._plan(planned, TWO_PERM_IDS)
+        for act, few, many in (
+            (self._trader.replace_one, 1, 3),
+            (self._trader.cancel_one, 1, 2),
+            (self._place_any, 1, 5),
+            (self._move, 0, 3),
+        ):
+            for _ in range(rng.randint(few, many)):
+                planned.add(act)
         began_s = self._now()
-        for at_s, act in sorted(planned, key=lambda plan: plan[0]):
+        for at_s, act in planned.in_order():
             await asyncio.sleep(max(began_s + at_s - self._now(), 0.0))
             self._do(act)
 
@@ -195,7 +199,10 @@ class Night:
         for _ in range(4):
             await asyncio.sleep(self._rng.uniform(1.0, 8.0))
             self._move()
-        await asyncio.sleep(SETTLING_S)
+        settled_s = SETTLING_S + _HEARD_S
+        await self._until(
+            lambda: self._weather.in_sync_for_s >= settled_s, _SYNC_MAX_S, "never in sync for long"
+        )
         self._trader.stop()
         await self._until(self._is_quiet, _SYNC_MAX_S, "not in sync")
 
@@ -204,8 +211,16 @@ class Night:
         assert self._stand is not None
         self._stand.trader.run(act)
 
-    def _fault(self, kind: str) -> Callable[[], None]:
-        return lambda: self._troubles.strike(kind)
+    def _plan(self, planned: _Planned, kind: str) -> None:
+        """A fault, and what it is to strike right after it."""
+        at_s = planned.add(lambda: self._troubles.strike(kind))
+        aimed: dict[str, Callable[[], None]] = {
+            PLACES: self._place_any,
+            REPLACES: self._trader.replace_one,
+            CANCELS: self._trader.cancel_one,
+        }
+        if kind in AIMED_AT:
+            planned.at(at_s + self._rng.uniform(0.01, 0.5), aimed[AIMED_AT[kind]])
 
     def _wake(self) -> None:
         """In half of the nights it is the next day by then."""
@@ -318,6 +333,7 @@ class Night:
             "in_doubt": sum(p.is_in_doubt for p in trader.placements.values()),
             "fenced": sum(p.is_fenced for p in trader.placements.values()),
             "gaps": len(result.gaps),
+            "doubled": len(ledger["orders"]) - len(_named(ledger)),
             "lives": len(self._stand.adapter.exits) + 1,
             "sessions": self._weather.sessions,
             "ready_after_s": round(self._weather.slowest_s, 3),
@@ -330,6 +346,34 @@ class Night:
 
     def _found(self, kind: Kind, text: str) -> None:
         self._result.findings.append(Finding(kind, text, self._now()))
+
+
+class _Planned:
+    """What is to happen, and when."""
+
+    def __init__(self, rng: random.Random, lasts_s: float) -> None:
+        self._rng = rng
+        self._lasts_s = lasts_s
+        self._acts: list[tuple[float, Callable[[], None]]] = []
+
+    def add(self, act: Callable[[], None]) -> float:
+        """At any time; which that is."""
+        at_s = self._rng.uniform(0, self._lasts_s)
+        self.at(at_s, act)
+        return at_s
+
+    def at(self, at_s: float, act: Callable[[], None]) -> None:
+        """At that time."""
+        self._acts.append((at_s, act))
+
+    def in_order(self) -> list[tuple[float, Callable[[], None]]]:
+        """All of it, in the order of time."""
+        return sorted(self._acts, key=lambda act: act[0])
+
+
+def _named(ledger: dict[str, Any]) -> set[str]:
+    """The ids that orders have."""
+    return {order["client_order_id"] for order in ledger["orders"]}
 
 
 def total(results: list[Result]) -> Counter[str]:

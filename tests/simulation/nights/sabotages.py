@@ -59,16 +59,12 @@ def ends_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("services.ib_adapter.requests.Requests.completed_orders", nothing)
 
 
-def absence_believed_at_once(patch: pytest.MonkeyPatch) -> None:
-    """What no list shows is not there."""
+def absence_not_proven(patch: pytest.MonkeyPatch) -> None:
+    """A tombstone is enough: nobody asks the venue."""
 
     async def prove(self: Any, placement_id: str, _: Any) -> Proof:
-        found = await self._gateway.find_order(client_id=placement_id)
-        report = found.report
-        if report is not None:
-            return Proof(Outcome.FOUND, "the venue shows it", report)
-        await self._store.bury(placement_id, "not seen")
-        return Proof(Outcome.FENCED, "not seen")
+        await self._store.bury(placement_id, "it was not answered")
+        return Proof(Outcome.FENCED, "it was not answered")
 
     patch.setattr(Absence, "prove", prove)
 
@@ -85,7 +81,7 @@ ALL: Final[dict[str, Sabotage]] = {
         missed_executions_dropped,
         orders_known_by_number,
         ends_forgotten,
-        absence_believed_at_once,
+        absence_not_proven,
         reconnects_when_it_likes,
         *ib_sabotages.ALL,
     )

@@ -21,6 +21,7 @@ from services.common.domain.errors import TandemError
 from services.common.domain.order_spec import OrderSpec, PlacementId
 from services.common.domain.order_terms import OrderChange
 from tests.simulation.nights.orders import Wanted
+from tests.simulation.nights.stand import SETTLING_S
 from tests.simulation.soak.client import Answer, Client, Proof
 from tests.simulation.soak.stand import TAG
 from tests.simulation.soak.view import ToldOrder, View
@@ -74,7 +75,7 @@ class Trader:
         self._rng = rng
         self._numbers = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._stopped = False
+        self._stopped_at: float | None = None
         self.placements: dict[str, Placement] = {}
         self.counts: Counter[str] = Counter()
         self.noise: list[str] = []
@@ -85,8 +86,18 @@ class Trader:
         return not self._tasks
 
     def stop(self) -> None:
-        """Send nothing new; what is open is looked up once more."""
-        self._stopped = True
+        """Send nothing new; what is open is asked for as long as it may take to be settled."""
+        self._stopped_at = asyncio.get_running_loop().time()
+
+    @property
+    def _stopped(self) -> bool:
+        return self._stopped_at is not None
+
+    @property
+    def _has_given_up(self) -> bool:
+        """Whether what can be proven would have been by now."""
+        now = asyncio.get_running_loop().time()
+        return self._stopped_at is not None and now > self._stopped_at + 2 * SETTLING_S
 
     def place(self, wanted: Wanted) -> None:
         """Send an order, and see it through."""
@@ -141,7 +152,7 @@ class Trader:
         """Ask until it is found (TAKEN) or fenced off (NO_EFFECT), or the night is over."""
         while True:
             await asyncio.sleep(self._rng.uniform(*_PAUSE_S))
-            was_stopped = self._stopped
+            is_last = self._has_given_up
             try:
                 proof = await self._ask(placement)
             except TandemError as error:
@@ -149,7 +160,7 @@ class Trader:
                 proof = Proof.NOTHING
             if proof is not Proof.NOTHING:
                 placement.is_in_doubt = False
-            if proof is not Proof.NOTHING or was_stopped:
+            if proof is not Proof.NOTHING or is_last:
                 return proof
 
     async def _ask(self, placement: Placement) -> Proof:

@@ -29,6 +29,8 @@ class Weather:
         self._fair_since: float | None = None
         self._struck = 0
         self._was_ready = False
+        self._lost_s = 0.0
+        self._session: tuple[str, float] = ("", 0.0)
         self._seen: tuple[int, str] = (0, "")
         self._seen_since = 0.0
         self.late: list[str] = []
@@ -46,6 +48,12 @@ class Weather:
         if (entries, session_id) != self._seen:
             self._seen, self._seen_since = (entries, session_id), self._now()
         return self._now() - self._seen_since
+
+    @property
+    def in_sync_for_s(self) -> float:
+        """How long the adapter has been in the session in which it is; 0 if it is in none."""
+        session_id, since_s = self._session
+        return self._now() - since_s if session_id else 0.0
 
     def _look(self) -> None:
         now, writes = self._now(), self._stand.writes
@@ -66,15 +74,20 @@ class Weather:
         simulated = self._stand.simulated
         is_open = simulated.frontend.doors.closure is None and simulated.gateway.login.is_in
         is_ours = simulated.gateway.account_id == SIMULATED_ACCOUNT
-        return link_up and is_open and is_ours and self._stand.adapter.is_up
+        is_free = self._now() > self._troubles.id_in_use_until_s
+        return link_up and is_open and is_ours and is_free and self._stand.adapter.is_up
 
     def _look_at_session(self, now: float) -> None:
+        if self._stand.session_id != self._session[0]:
+            self._session = (self._stand.session_id, now)
         is_ready = bool(self._stand.session_id)
-        since = now if self._fair_since is None else self._fair_since
+        if self._was_ready and not is_ready:
+            self._lost_s = now
+        since = now if self._fair_since is None else max(self._fair_since, self._lost_s)
         if is_ready and not self._was_ready:
             self.sessions += 1
             self.slowest_s = max(self.slowest_s, now - since)
         if not is_ready and now - since > READY_WITHIN_S:
             self.late.append(f"not ready although the Gateway has been up since {since:.3f} s")
-            self._fair_since = now  # told once
+            self._lost_s = now  # told once
         self._was_ready = is_ready

@@ -45,7 +45,7 @@ class Writes:
         missing = _LISTS - self._listed
         if missing:
             self._found(f"{order_ref} is written before {', '.join(sorted(missing))} was read")
-        lost_s = self.link_lost_s
+        lost_s = self.link_lost_s if self.simulated.gateway.uplink.lost_by else None
         if lost_s is not None and self.now() - lost_s > _ON_THE_WAY_S:
             self._found(f"{order_ref} is written while the link has been lost since {lost_s:.3f}")
 
