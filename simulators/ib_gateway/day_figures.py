@@ -16,6 +16,7 @@ from simulators.venue.tape import Minute
 _CENT = Decimal("0.01")
 _DAY = Frame(Unit.DAY)
 _KEPT_MAX = 4096
+_YEARS_KEPT_MAX = 64
 _YEAR = timedelta(days=365)
 _VOLATILITY_DAYS = 30
 _TRADING_DAYS = 252
@@ -92,7 +93,8 @@ class DayBook:
         today = calendar.trading_date(now)
         key = (symbol, today, self._market.tape.revision)
         if key not in self._years:
-            self._years.clear()
+            if len(self._years) >= _YEARS_KEPT_MAX:
+                self._years.clear()
             before = datetime.combine(today, datetime.min.time(), calendar.NEW_YORK)
             bars = self._market.bars.between(
                 symbol, _DAY, before - _YEAR, before - timedelta(seconds=1), now
