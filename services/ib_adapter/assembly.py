@@ -15,6 +15,7 @@ from services.common.adapter.port import EventSink
 from services.common.runtime.clock import Clock, VenueClock
 from services.ib_adapter import figures
 from services.ib_adapter.account_reads import AccountReads
+from services.ib_adapter.activities import Activities, ActivityTerms
 from services.ib_adapter.cancel_all import CancelAll
 from services.ib_adapter.cancels import Cancels
 from services.ib_adapter.contract_cache import ContractCache
@@ -114,6 +115,7 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
             revision_reads,
             core.changes,
             account,
+            _activities(settings, around, core),
             FreeQty(core.session, core.evidence, core.cache, core.translator, around.clock),
             entry,
             _replacing(settings, around, core, reads, revision_reads),
@@ -146,6 +148,22 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
         account_id=settings.account_id,
         mode=settings.account_mode,
     )
+
+
+def _activities(settings: IbSettings, around: Surroundings, core: _Core) -> Activities:
+    made = Activities(
+        core.session,
+        around.send_log.activities,
+        around.sink,
+        around.clock,
+        ActivityTerms(settings.orders.positions_s, settings.settling_s),
+        venue=settings.venue,
+        account_id=settings.account_id,
+    )
+    made.on_unexplained = lambda word: core.news.on_execution(word, is_live=False)
+    core.news.activities = made
+    core.session.call_while_connected(made.run)
+    return made
 
 
 def _core(settings: IbSettings, around: Surroundings) -> _Core:

@@ -98,5 +98,4 @@ def _capabilities(settings: IbSettings, gateway: IbGateway) -> Capabilities:
         enforces_unique_ids=False,
         fractional_quantities=False,
         entitlements=(f"market_data={settings.data.kind}", *gateway.entitlements),
-        not_offered=("ListActivities",),
     )

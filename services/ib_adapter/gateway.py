@@ -11,11 +11,13 @@ from typing import Final
 import structlog
 
 from services.common.adapter.port import (
+    ActivityQuery,
     EventSink,
     ExecutionQuery,
     LastCheck,
     OrderQuery,
 )
+from services.common.domain.activities import Activity
 from services.common.domain.errors import (
     NotFound,
     OutcomeUnknown,
@@ -41,6 +43,7 @@ from services.common.domain.reports import (
 from services.common.runtime.clock import Clock
 from services.common.runtime.tasks import TaskOwner
 from services.ib_adapter.account_reads import AccountReads
+from services.ib_adapter.activities import Activities
 from services.ib_adapter.cancel_all import CancelAll
 from services.ib_adapter.cancels import Cancels
 from services.ib_adapter.codes import OrderEffect, Said
@@ -88,6 +91,7 @@ class Parts:
     revision_reads: RevisionReads
     changes: RevisionNews
     account: AccountReads
+    activities: Activities
     free_qty: FreeQty
     entry: OrderEntry
     replacing: Replacing
@@ -241,6 +245,10 @@ class IbGateway(MarketGateway):
     async def orders(self, query: OrderQuery) -> Sequence[OrderReport]:
         """All orders that IB lists and that fit, newest first."""
         return await self._parts.reads.orders(query)
+
+    async def activities(self, query: ActivityQuery) -> Sequence[Activity]:
+        """All activities that were derived and fit, newest first; see `activities`."""
+        return self._parts.activities.listed(query)
 
     async def executions(self, query: ExecutionQuery) -> Sequence[Execution]:
         """All executions that IB lists and that fit, newest first."""

@@ -50,6 +50,9 @@ class News(Protocol):
     def on_accounts_named(self, accounts: Sequence[str]) -> None:
         """The Gateway named its accounts after it had let us in: it may be another login."""
 
+    def on_positions_moved(self) -> None:
+        """A position has changed."""
+
     def on_lost_message(self, reason: str, *, is_framing: bool) -> None:
         """A message about orders could not be read; with `is_framing`, nor what follows it."""
 
@@ -67,6 +70,10 @@ class Hearing(DataHearing):
         # the zone in which to give them.
         self.ib = SimpleNamespace(TimezoneTWS=figures.NEW_YORK.key)
         self.defaultTimezone = UTC
+
+    def positions_moved(self) -> None:
+        """See `DataHearing`."""
+        self._news.on_positions_moved()
 
     # -- what went wrong ---------------------------------------------------------------------
 

@@ -21,7 +21,12 @@ class DataHearing:
 
     # -- account, contracts, time ------------------------------------------------------------
 
+    def positions_moved(self) -> None:
+        """A position was told that nobody has asked for now: it has changed."""
+
     def position(self, account: str, contract: Any, posSize: float, avgCost: float) -> None:
+        if Named.POSITIONS not in self._pending:
+            self.positions_moved()
         self._pending.row(Named.POSITIONS, (account, contract, posSize, avgCost))
 
     def positionEnd(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -25,6 +25,17 @@ from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
 _log = structlog.stdlib.get_logger(__name__)
 
 LEFT_OUT_MAX: Final = 20_000
+
+
+class HearsActivities(Protocol):
+    """Who takes what changes positions without a trade; see `Activities`."""
+
+    def hears(self, word: ExecutionWord) -> bool:
+        """Take an execution; True if it is one of these and no trade."""
+
+    def soon(self) -> None:
+        """A position has changed."""
+
 
 OnRefused = Callable[[OrderSpec, Said], None]
 
@@ -58,11 +69,17 @@ class OrderNews:
         self._client_id = client_id
         self._left_out: OrderedDict[str, None] = OrderedDict()
         self.account = ""
+        self.activities: HearsActivities | None = None
         self.on_late_refusal: OnRefused | None = None
         self.on_late_word: Callable[[Said], None] = _unheard
         self.on_refused: OnRefused | None = None
         self.previews = PreviewIds(client_id)
         self.on_preview_worked: Callable[[int], None] | None = None
+
+    def on_positions_moved(self) -> None:
+        """See `News`."""
+        if self.activities is not None:
+            self.activities.soon()
 
     def on_order(self, word: OrderWord) -> None:
         """See `News`."""
@@ -89,6 +106,8 @@ class OrderNews:
     def on_execution(self, word: ExecutionWord, *, is_live: bool) -> None:
         """See `News`. Raises Unreadable for one of our orders that has no name here."""
         if not self._is_ours(word.account):
+            return
+        if self.activities is not None and self.activities.hears(word):
             return
         self._watch_previews(word)
         source = ExecSource.STREAM if is_live else ExecSource.QUERY

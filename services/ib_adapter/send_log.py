@@ -25,7 +25,8 @@ from services.common.adapter.synced_file import FileKind, FileUnusable
 from services.common.domain.errors import OutcomeUnknown, Unavailable
 from services.common.runtime.blocking import RunBlocking
 from services.common.runtime.clock import Clock
-from services.ib_adapter import revision_rows
+from services.ib_adapter import activity_log, revision_rows
+from services.ib_adapter.activity_log import ActivityLog
 from services.ib_adapter.revision_log import RevisionLog
 
 ORDER_ID_MAX: Final = 2**31 - 2
@@ -104,7 +105,7 @@ class Send:
 
 class SendLog:
     """The log of one account and client id; made by `open`, one process alone has it. What was sent
-    to change orders is in `revisions`.
+    to change orders is in `revisions`, what changed positions without a trade in `activities`.
 
     Everything in it is durable before it is told. Used on the event loop's thread only.
     """
@@ -114,6 +115,7 @@ class SendLog:
         self._writer = writer
         self._created = synced_file.created(connection)
         self.revisions = RevisionLog(connection, writer)
+        self.activities = ActivityLog(connection, writer)
         self._high_water = int(connection.execute("SELECT order_id FROM high_water").get)
         self._account: str = connection.execute("SELECT number FROM account").get or ""
 
@@ -303,7 +305,7 @@ class SendLog:
 
 def _add(connection: apsw.Connection) -> None:
     """What a file of an earlier release does not have yet."""
-    connection.execute(_ADDED + revision_rows.ADDED)
+    connection.execute(_ADDED + revision_rows.ADDED + activity_log.ADDED)
     known = {row[1] for row in connection.execute("PRAGMA table_info(send)")}
     for name, kind in _ADDED_COLUMNS.items():
         if name not in known:

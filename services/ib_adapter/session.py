@@ -7,7 +7,7 @@ Everything that could hide an event ends it. Orders need it, cancels only a conn
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -95,6 +95,10 @@ class Session:
         """Call this, with the reason, when what was subscribed on the connection is gone: after
         1101, and with the connection. It must be asked for anew, once in sync again."""
         self._standing.on_data_lost.append(on_data_lost)
+
+    def call_while_connected(self, run: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Run this in a task of its own on each connection, until that is gone."""
+        self._sync.beside.append(run)
 
     # -- what others ask ---------------------------------------------------------------------
 

@@ -42,6 +42,10 @@ class SessionNews:
         if self.on_accounts is not None:
             self.on_accounts(accounts)
 
+    def on_positions_moved(self) -> None:
+        """See `News`."""
+        self._orders.on_positions_moved()
+
     def on_order(self, word: OrderWord) -> None:
         """See `News`."""
         self._orders.on_order(word)

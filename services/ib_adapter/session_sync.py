@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 import structlog
@@ -49,6 +49,7 @@ class Sync:
         self._orders = orders
         self._send_log = send_log
         self._held = held
+        self.beside: list[Callable[[], Coroutine[None, None, None]]] = []
         self._clock = clock
         self._venue_clock = venue_clock
         self._account = account
@@ -62,6 +63,7 @@ class Sync:
                 tasks.create_task(self._held.run(), name="ib.held"),
                 tasks.create_task(self._orders.telling.run(self._standing.gap), name="ib.telling"),
             ]
+            others += [tasks.create_task(run(), name="ib.beside") for run in self.beside]
             was_in_sync = await self._keep()
             for task in others:
                 task.cancel()

@@ -104,6 +104,11 @@ class OrderSettings(SettingsTable):
         gt=0,
         description="How long a filled quantity may be without its executions, in seconds.",
     )
+    positions_s: float = setting(
+        default=60.0,
+        gt=0,
+        description="Time between looks at positions for options that ended, in seconds.",
+    )
     silence_s: float = setting(
         default=60.0,
         gt=0,

@@ -207,6 +207,10 @@ class Telling:
         reports = [waiting.report for waiting in self._waiting.values()]
         return [r for r in reports if r.cum_qty > self._heard_qty(r.venue_order_id)]
 
+    def was_told(self, exec_id: str) -> bool:
+        """Whether this execution was told, or will be."""
+        return exec_id in self._told_exec_ids or exec_id in self._held
+
     def fee_of(self, exec_id: str) -> Fee | None:
         """The commission of an execution, if it was told."""
         return self._fees.get(exec_id)

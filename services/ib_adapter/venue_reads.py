@@ -18,6 +18,7 @@ from services.common.runtime.clock import Clock
 from services.ib_adapter import brackets, contracts, figures
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.figures import Unreadable
+from services.ib_adapter.option_ends import is_orderless
 from services.ib_adapter.revision_news import RevisionNews
 from services.ib_adapter.send_log import Send, SendLog
 from services.ib_adapter.session import Session
@@ -193,7 +194,9 @@ class VenueReads:
         ours = [
             word
             for word in words
-            if word.account in ("", self._session.account) and contracts.is_ours(word.contract)
+            if word.account in ("", self._session.account)
+            and contracts.is_ours(word.contract)
+            and (not is_orderless(word) or self._telling.was_told(word.exec_id))
         ]
         await self._changes.saved()
         await self._clock.sleep(self._telling.executions_due_in_s())
