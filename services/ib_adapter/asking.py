@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from services.common.adapter.pacer import Pacer, Priority
@@ -18,6 +19,7 @@ from services.common.domain.errors import ReadFailed, Unavailable
 from services.common.runtime.broker_calls import broker_span
 from services.common.runtime.clock import Clock
 from services.common.runtime.deadlines import no_deadline, remaining_s
+from services.ib_adapter.given_back import GivenBack
 from services.ib_adapter.pending import Named, Pending
 from services.ib_adapter.wire import Wire
 
@@ -47,6 +49,7 @@ class Asking:
         self._clock = clock
         self._terms = terms
         self._serial = {named: _Serial() for named in Named}
+        self._given_back = GivenBack(wire, pacer, clock)
 
     async def _read(self, named: Named, send: Callable[[], None]) -> Any:
         async def ask() -> Any:
@@ -88,8 +91,8 @@ class Asking:
                 text = f"the Gateway did not answer {name} within {limit_s:g} s"
                 raise ReadFailed(text) from error
             finally:
-                if cancel is not None and not is_answered and self._wire.is_open:
-                    cancel(number)
+                if cancel is not None and not is_answered:
+                    self._given_back.put(partial(cancel, number))
             return rows
 
     async def _answer(self, key: Hashable, send: Callable[[], None], within_s: float) -> Any:

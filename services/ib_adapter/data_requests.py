@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from services.common.adapter.pacer import Priority
+from services.common.domain.errors import ReadFailed, Reason
 from services.common.runtime.broker_calls import broker_span
 from services.ib_adapter.account_words import AccountWord, Holding, PortfolioWord
 from services.ib_adapter.asking import BROKER, Asking, bounded_s
@@ -55,6 +56,8 @@ class DataRequests(Asking):
         client = self._wire.client
 
         async def ask() -> Any:
+            # Two messages: that it may begin, and that it may end.
+            await self._take(Priority.READ, self._terms.pace_s)
             await self._take(Priority.READ, self._terms.pace_s)
             try:
                 return await self._named(
@@ -151,7 +154,7 @@ class DataRequests(Asking):
             elif timer is None and need.will_do(line.ticks):
                 timer = loop.call_later(need.then_s, partial(line.finish, by_gateway=False))
 
-        await self._take(Priority.READ, self._terms.pace_s)
+        await self._take_line()
         limit_s = bounded_s(within_s)
         with broker_span(BROKER, "reqMktData", clock=self._clock):
             async with self._line(contract, TickLine(look), is_snapshot=True) as line:
@@ -171,9 +174,18 @@ class DataRequests(Asking):
     ) -> AsyncIterator[TickLine]:
         """Subscribe to the ticks of a contract while the block lasts; `done` of the line raises
         RequestRefused if the Gateway refuses, and ReadFailed once ticks may be missing."""
-        await self._take(Priority.READ, self._terms.pace_s)
+        await self._take_line()
         async with self._line(contract, TickLine(on_tick), is_snapshot=False) as line:
             yield line
+
+    async def _take_line(self) -> None:
+        """Wait until one may be asked for, and those before it are given back."""
+        try:
+            await self._given_back.settled(bounded_s(self._terms.answer_s))
+        except TimeoutError as error:
+            text = "market data lines are still being given back"
+            raise ReadFailed(text, reason=Reason.RATE_LIMITED, retry_after_s=1.0) from error
+        await self._take(Priority.READ, self._terms.pace_s)
 
     @asynccontextmanager
     async def _line(
@@ -194,8 +206,8 @@ class DataRequests(Asking):
         finally:
             self._pending.give_up(number)
             # One that the Gateway itself has ended or refused is not there to be canceled.
-            if self._wire.is_open and not _ended_by_gateway(line):
-                self._wire.client.cancelMktData(number)
+            if not _ended_by_gateway(line):
+                self._given_back.put(partial(self._wire.client.cancelMktData, number))
 
 
 def _ended_by_gateway(line: TickLine) -> bool:

@@ -21,6 +21,7 @@ from services.ib_adapter.requests import Requests
 from services.ib_adapter.ticks import Side, TickLine, Ticks
 
 LONG_S = 20.0
+PLENTY = BudgetTerms(1_000, 1.0)
 NEVER = Need(lambda _: False, lambda _: False)
 WHOLE = Need(lambda ticks: ticks.is_quote_whole, lambda _: False)
 
@@ -59,14 +60,14 @@ class News:
 
 
 class Scene:
-    def __init__(self) -> None:
+    def __init__(self, budget: BudgetTerms = PLENTY) -> None:
         clock = SystemClock()
         self.wire, self.news, pending = Wire(), News(), Pending()
         self.hears = Hearing(pending, self.news)  # type: ignore[arg-type]
         self.requests = Requests(
             self.wire,  # type: ignore[arg-type]
             pending,
-            Pacer(clock, BudgetTerms(1_000, 1.0)),
+            Pacer(clock, budget),
             clock,
             RequestTerms(LONG_S, LONG_S, LONG_S),
         )
@@ -76,6 +77,12 @@ class Scene:
         async with asyncio.timeout(LONG_S):
             while len(self.wire.asked) < count:
                 await asyncio.sleep(0)
+
+    async def written(self) -> list[tuple[Any, ...]]:
+        """What was asked once all that is given back is written."""
+        for _ in range(50):
+            await asyncio.sleep(0)
+        return self.wire.asked
 
     def snapshot(
         self, need: Need = WHOLE, within_s: float = LONG_S
@@ -96,7 +103,7 @@ async def test_a_snapshot_that_is_whole_is_given_back() -> None:
     ticks, is_all = await reading
     assert is_all
     assert ticks.is_quote_whole
-    assert scene.wire.asked == [("data", 1, True), ("cancel data", 1)]
+    assert await scene.written() == [("data", 1, True), ("cancel data", 1)]
 
 
 async def test_a_snapshot_that_the_gateway_ends_is_not_there_to_be_canceled() -> None:
@@ -107,7 +114,7 @@ async def test_a_snapshot_that_the_gateway_ends_is_not_there_to_be_canceled() ->
     scene.hears.tickSnapshotEnd(1)
     ticks, is_all = await reading
     assert (is_all, ticks.are_both_sides_told) == (True, False)
-    assert scene.wire.asked == [("data", 1, True)]
+    assert await scene.written() == [("data", 1, True)]
 
 
 async def test_what_will_do_is_waited_for_a_while_longer_and_no_more() -> None:
@@ -126,7 +133,7 @@ async def test_a_snapshot_out_of_time_has_what_came() -> None:
     scene.quote()
     ticks, is_all = await reading
     assert (is_all, ticks.are_both_sides_told) == (False, True)
-    assert scene.wire.asked[-1] == ("cancel data", 1)
+    assert (await scene.written())[-1] == ("cancel data", 1)
 
 
 async def test_late_ticks_of_one_request_are_not_those_of_the_next() -> None:
@@ -150,7 +157,7 @@ async def test_a_refused_snapshot_raises_the_gateways_word() -> None:
     with pytest.raises(RequestRefused) as error:
         await reading
     assert error.value.reason is Reason.NOT_PERMITTED
-    assert scene.wire.asked == [("data", 1, True)]
+    assert await scene.written() == [("data", 1, True)]
     assert scene.news.said == []
 
 
@@ -168,7 +175,7 @@ async def test_ticks_end_where_some_may_be_missing(code: int, stops: bool) -> No
         if stops:
             assert isinstance(line.done.exception(), ReadFailed)
     # The Gateway may have kept it all the same.
-    assert scene.wire.asked[-1] == ("cancel data", 1)
+    assert (await scene.written())[-1] == ("cancel data", 1)
     assert [said.code for said in scene.news.said] == [code]
 
 
@@ -204,7 +211,7 @@ async def test_a_reader_that_leaves_gives_its_line_back() -> None:
     await scene.asked()
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
-    assert scene.wire.asked == [("data", 1, False), ("cancel data", 1)]
+    assert await scene.written() == [("data", 1, False), ("cancel data", 1)]
 
 
 async def test_each_tick_is_told_to_its_line() -> None:
@@ -227,7 +234,7 @@ async def test_history_out_of_time_is_canceled_and_an_error() -> None:
     scene = Scene()
     with pytest.raises(ReadFailed, match="reqHistoricalData"):
         await scene.requests.history(ask(), 0.01)
-    assert scene.wire.asked == [("history", 1), ("cancel history", 1)]
+    assert await scene.written() == [("history", 1), ("cancel history", 1)]
     scene.hears.error(1, 162, "API historical data query cancelled: 1")
     assert [said.code for said in scene.news.said] == [162]
 
@@ -252,7 +259,7 @@ async def test_a_refused_request_for_history_is_not_canceled() -> None:
     scene.hears.error(1, 162, "HMDS query returned no data")
     with pytest.raises(RequestRefused):
         await reading
-    assert scene.wire.asked == [("history", 1)]
+    assert await scene.written() == [("history", 1)]
 
 
 async def test_too_many_messages_are_told_though_a_request_ends_by_it() -> None:
@@ -264,3 +271,31 @@ async def test_too_many_messages_are_told_though_a_request_ends_by_it() -> None:
         await reading
     assert error.value.reason is Reason.RATE_LIMITED
     assert [said.code for said in scene.news.said] == [100]
+
+
+async def test_lines_are_given_back_no_quicker_than_messages_may_go() -> None:
+    scene = Scene(BudgetTerms(10, 0.2, share=1.0, cancel_reserve=0))
+    began = asyncio.get_running_loop().time()
+    for _ in range(12):
+        async with scene.requests.stream(Contract(), lambda _: None):
+            pass
+    await scene.asked(24)
+    assert asyncio.get_running_loop().time() - began >= 0.4
+
+
+async def test_a_line_waits_until_those_before_it_are_back() -> None:
+    scene = Scene(BudgetTerms(4, 0.1, share=1.0, cancel_reserve=0))
+    readings = [scene.snapshot(NEVER, 0.0) for _ in range(4)]
+    await asyncio.gather(*readings)
+    reading = scene.snapshot()
+    await scene.asked(9)
+    assert [entry[0] for entry in scene.wire.asked] == ["data"] * 4 + ["cancel data"] * 4 + ["data"]
+    scene.quote(5)
+    await reading
+
+
+async def test_a_connection_that_is_gone_is_given_nothing_back() -> None:
+    scene = Scene()
+    async with scene.requests.stream(Contract(), lambda _: None):
+        scene.wire.is_open = False
+    assert await scene.written() == [("data", 1, False)]
