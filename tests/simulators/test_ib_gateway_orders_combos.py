@@ -96,6 +96,16 @@ async def test_a_combination_closes_what_is_held() -> None:
         assert not [p for p in profits[2:] if "E" in p]
 
 
+async def test_what_a_combination_closes_needs_no_money() -> None:
+    async with gateway(cash=Decimal(5000)) as simulated:
+        t = await trader(simulated)
+        await t.status(t.place("BUY", "8", "LMT", lmt="4.2", legs=DEBIT), "Filled")
+        await t.client.until(lambda: held(simulated) == {LOW: "-8", PUT: "8"})
+        closing = t.place("BUY", "8", "LMT", lmt="-3.4", legs=CREDIT)
+        await t.status(closing, "Filled")
+        assert held(simulated) == {}
+
+
 async def test_filters_find_the_combination_and_its_legs() -> None:
     async with gateway() as simulated:
         t = await trader(simulated)

@@ -1,11 +1,13 @@
 """Brackets and groups: held until transmitted, held until the parent fills, one cancels all."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from ib_insync import LimitOrder
 
+from simulators.ib_gateway.settings import IB_VENUE
 from tests.simulators.gateways import OPEN_ORDER, ORDER_STATUS, Client, gateway
 from tests.simulators.ib_orders import Trader
 from tests.simulators.test_ib_insync import charged, connected, eventually
@@ -219,10 +221,10 @@ async def test_one_of_a_group_that_is_canceled_ends_the_others_of_all_clients() 
 async def test_two_exits_of_one_group_need_the_holding_only_once() -> None:
     async with gateway() as simulated:
         t = await trader(simulated)
-        await t.status(t.place("BUY", "2", "LMT", lmt="9.5"), "Filled")
+        await t.status(t.place("BUY", "3", "LMT", lmt="9.5"), "Filled")
         group = {"oca": "exits", "ocaType": 1, "tif": "GTC"}
-        profit = t.place("SELL", "2", "LMT", lmt="20", **group)
-        loss = t.place("SELL", "2", "STP", aux="5", **group)
+        profit = t.place("SELL", "3", "LMT", lmt="20", **group)
+        loss = t.place("SELL", "3", "STP", aux="5", **group)
         await t.status(profit, "Submitted")
         await t.status(loss, "PreSubmitted")
         assert t.client.errors() == []
@@ -239,6 +241,39 @@ async def test_what_waits_outlives_its_connection_and_is_told_of_over_the_next()
         again.place("SELL", "10", "STP", 3, aux="210", **more)
         await again.client.until(lambda: all(again.client.statuses(order) for order in (1, 2, 3)))
         assert again.last(OPEN_ORDER, 3)[17] == "210"
+
+
+async def test_what_waited_and_is_refused_is_told_of_over_the_next_connection() -> None:
+    async with gateway() as simulated:
+        t = await trader(simulated)
+        bracket(t, qty="100000", last=0)
+        await t.client.answers("53", 16, 1)
+        t.client.session.lost()
+        again = await trader(simulated)
+        again.place("SELL", "1", "LMT", 4, lmt="230", symbol="AAPL", parentId=1)
+        for order in (1, 2, 3, 4):
+            await again.client.failed(order, 201)
+
+
+async def test_exits_close_what_the_entry_has_opened_and_need_no_means() -> None:
+    async with gateway() as simulated:
+        t = await trader(simulated)
+        entry = t.place("BUY", "2", "LMT", lmt="9.5", transmit=0)
+        exits = t.place("SELL", "2", "LMT", lmt="20", parentId=entry)
+        await t.status(exits, "Submitted")
+        assert simulated.venue.means("DU1000001").held_for_orders == 0
+
+
+async def test_a_child_that_is_being_canceled_does_not_trade_before_its_parent() -> None:
+    async with gateway(venue=replace(IB_VENUE, cancel_delay_s=60)) as simulated:
+        t = await trader(simulated)
+        entry, profit, _ = bracket(t, parent="200")
+        await t.status(entry, "Submitted")
+        t.cancel(profit)
+        await t.status(profit, "PendingCancel")
+        quote(simulated, "231", "231.1")
+        await t.client.answers("53", 16, 1)
+        assert t.client.statuses(profit)[-1] == "PendingCancel"
 
 
 async def test_a_restart_of_the_gateway_loses_what_was_not_transmitted() -> None:

@@ -1,12 +1,16 @@
 """placeOrder with the id of a live order: one permId, refusals that leave the original live."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from simulators.ib_gateway.settings import IB_VENUE
 from tests.simulators.gateways import EXECUTION, OPEN_ORDER, ORDER_STATUS, PUT, Client, gateway
 from tests.simulators.ib_orders import Trader
+
+SLOW = replace(IB_VENUE, replace_delay_s=60)
 
 
 async def resting(simulated: Any, qty: str = "1", **more: Any) -> tuple[Trader, int]:
@@ -110,13 +114,39 @@ async def test_what_has_ended_is_not_modified() -> None:
 
 
 async def test_an_order_that_fills_first_is_not_modified_any_more() -> None:
-    async with gateway() as simulated:
+    async with gateway(venue=SLOW) as simulated:
         t, order = await resting(simulated)
         t.place("SELL", "2", "LMT", order, lmt="19", ref="first")
+        await t.client.answers("49", 49, 1)
         simulated.control.fill("first")
+        await t.status(order, "Filled")
+        assert t.client.errors() == []
+        simulated.control.advance_clock(61)
         await t.client.failed(order, 104)
         assert t.client.statuses(order)[-1] == "Filled"
         assert len({m[25] for m in t.client.of(OPEN_ORDER)}) == 1
+
+
+async def test_a_modify_whose_money_is_gone_by_then_leaves_the_original_live() -> None:
+    async with gateway(venue=SLOW) as simulated:
+        t, order = await resting(simulated)
+        t.place("SELL", "2", "LMT", order, lmt="19", ref="first")
+        other = t.place("SELL", "1", "LMT", lmt="30")
+        await t.at_market(other)
+        assert t.client.errors() == []
+        simulated.control.advance_clock(61)
+        await t.client.failed(order, 201)
+        assert t.last(OPEN_ORDER, order)[14] == "1"
+
+
+async def test_a_stop_that_was_reached_waits_again_if_it_is_moved() -> None:
+    async with gateway() as simulated:
+        t = Trader(await Client(simulated).start())
+        order = t.place("BUY", "10", "STP LMT", symbol="AAPL", aux="222", lmt="221")
+        await t.status(order, "Submitted")
+        t.place("BUY", "10", "STP LMT", order, symbol="AAPL", aux="225", lmt="226")
+        await t.status(order, "PreSubmitted")
+        assert t.last(ORDER_STATUS, order)[10] == "trigger"
 
 
 async def test_while_a_cancel_is_pending_nothing_is_modified() -> None:
