@@ -11,15 +11,15 @@ from dataclasses import replace
 import click
 
 from stack.children import StackFailed
+from tests.conformance.paper_check.accounts import ACCOUNT_ID, PAPER_VENUES, PaperVenue
 from tests.conformance.paper_check.check import (
-    ACCOUNT_ID,
     Checked,
     check,
     paper_cards,
     paper_stand,
     require_open,
 )
-from tests.conformance.paper_check.guard import NotHere, require_paper
+from tests.conformance.paper_check.guard import NotHere
 from tests.conformance.paper_check.recording import differences
 from tests.conformance.report import Outcome, Result, has_failed
 from tests.conformance.server import Stand
@@ -27,8 +27,10 @@ from tests.conformance.venues.programs import running_stand
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--venue", type=click.Choice(["alpaca"]), default="alpaca", help="Which broker.")
-@click.option("--simulator", default="", help="URL of a simulated one in its place.")
+@click.option(
+    "--venue", type=click.Choice(sorted(PAPER_VENUES)), default="alpaca", help="Which broker."
+)
+@click.option("--simulator", default="", help="Where a simulated one is, in its place.")
 @click.option("--card", "chosen", multiple=True, help="Only cards whose ids begin so.")
 def main(venue: str, simulator: str, chosen: tuple[str, ...]) -> None:
     """Trade one put for a moment on a paper account and act the cards marked `paper`.
@@ -36,10 +38,10 @@ def main(venue: str, simulator: str, chosen: tuple[str, ...]) -> None:
     Prints what the account did otherwise than the simulator. Exit code 1 if a card failed, 2 if
     it must not run here.
     """
-    del venue
+    at = PAPER_VENUES[venue]
     try:
-        settings = require_paper(os.environ, simulator)
-        paper, simulated = asyncio.run(_both(settings, chosen))
+        settings = at.require(os.environ, simulator)
+        paper, simulated = asyncio.run(_both(at, settings, chosen))
     except NotHere as refusal:
         print(f"paper-check: {refusal}", file=sys.stderr)
         sys.exit(2)
@@ -50,16 +52,18 @@ def main(venue: str, simulator: str, chosen: tuple[str, ...]) -> None:
     sys.exit(1 if has_failed(paper.results) else 0)
 
 
-async def _both(settings: dict[str, str], chosen: tuple[str, ...]) -> tuple[Checked, Checked]:
+async def _both(
+    venue: PaperVenue, settings: dict[str, str], chosen: tuple[str, ...]
+) -> tuple[Checked, Checked]:
     cards = [card for card in paper_cards() if not chosen or card.card_id.startswith(chosen)]
     run = f"p{secrets.token_hex(4)}"
-    async with paper_stand(settings) as stand:
+    async with paper_stand(venue, settings) as stand:
         await require_open(stand)
         print(f"{len(cards)} cards on the paper account", flush=True)
-        paper = await check(stand, cards, run, _show)
-    async with running_stand("alpaca", alone=True) as made:
+        paper = await check(stand, venue.matrix, cards, run, _show)
+    async with running_stand(venue.name, alone=True) as made:
         print("the same at a simulator", flush=True)
-        simulated = await check(_uncontrolled(made), cards, run, _show)
+        simulated = await check(_uncontrolled(made), venue.matrix, cards, run, _show)
     return paper, simulated
 
 

@@ -17,7 +17,8 @@ from stack.children import Program
 from tests.conformance.bench import CALL_S, Bench
 from tests.conformance.card import Card, Mark
 from tests.conformance.catalog import all_cards
-from tests.conformance.matrix.alpaca import ALPACA
+from tests.conformance.matrix.claims import Matrix
+from tests.conformance.paper_check.accounts import ACCOUNT_ID, PaperVenue
 from tests.conformance.paper_check.guard import NotHere
 from tests.conformance.paper_check.recording import Seen, seen
 from tests.conformance.paper_check.round_trip import ROUND_TRIP
@@ -28,7 +29,6 @@ from tests.conformance.server import Role, Server, Stand
 from tests.integration.system.parts import Part, scrubbed
 from tests.ports import free_port
 
-ACCOUNT_ID: Final = "paper"
 _REQUESTS_OF_A_CARD: Final = 60
 _WINDOW_S: Final = 61.0
 
@@ -47,13 +47,17 @@ def paper_cards() -> list[Card]:
 
 
 async def check(
-    stand: Stand, cards: Sequence[Card], run: str, show: Callable[[Result], None]
+    stand: Stand,
+    matrix: Matrix,
+    cards: Sequence[Card],
+    run: str,
+    show: Callable[[Result], None],
 ) -> Checked:
     """Act the cards on an account that can't be controlled; leave it as it was."""
     results: list[Result] = []
     recorded: dict[str, Seen] = {}
     for card in cards:
-        if reason := skip_reason(card, stand, ALPACA):
+        if reason := skip_reason(card, stand, matrix):
             result = Result(card, Outcome.SKIPPED, 0.0, reason)
             results.append(result)
             continue
@@ -80,25 +84,16 @@ async def _budget(stand: Stand) -> None:
 
 
 @asynccontextmanager
-async def paper_stand(settings: Mapping[str, str]) -> AsyncIterator[Stand]:
+async def paper_stand(venue: PaperVenue, settings: Mapping[str, str]) -> AsyncIterator[Stand]:
     """An adapter of the paper account, standing alone, on loopback."""
     folder = Path(tempfile.mkdtemp(prefix="tandem-paper-"))
     address = f"127.0.0.1:{free_port()}"
-    own = {
-        "TANDEM_ALPACA_LISTEN": address,
-        "TANDEM_ALPACA_ACCOUNT_ID": ACCOUNT_ID,
-        "TANDEM_ALPACA_ACCOUNT_TAG": "paper",
-        "TANDEM_ALPACA_STAND_ALONE": "true",
-        "TANDEM_ALPACA_FENCE_STORE_PATH": str(folder / "fence.sqlite"),
-        "TANDEM_ALPACA_DRAIN_S": "0",
-    }
-    program = Program(
-        "paper adapter", "services.alpaca_adapter", (), {**scrubbed(), **settings, **own}
-    )
+    environment = {**scrubbed(), **settings, **venue.own(address, folder)}
+    program = Program("paper adapter", venue.module, (), environment)
     part = Part(program, folder / "logs", lambda line: line.get("event") == "ready")
     try:
         await part.start()
-        yield Stand(Server(address, ACCOUNT_ID, Role.ADAPTER, fenced=False), "alpaca")
+        yield Stand(Server(address, ACCOUNT_ID, Role.ADAPTER, fenced=False), venue.name)
     finally:
         await part.end()
         shutil.rmtree(folder, ignore_errors=True)
