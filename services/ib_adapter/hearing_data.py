@@ -95,6 +95,10 @@ class DataHearing:
 
     # -- ticks -------------------------------------------------------------------------------
 
+    def tickReqParams(self, reqId: int, *_params: Any) -> None:
+        """The first word on a request, though no price may be there yet."""
+        self._pending.tick(reqId, lambda _ticks: None)
+
     def priceSizeTick(self, reqId: int, tickType: int, price: float, size: float) -> None:
         self._pending.tick(reqId, lambda ticks: ticks.take_price(tickType, price, size))
 

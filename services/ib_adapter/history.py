@@ -152,10 +152,11 @@ class History:
             except RequestRefused as error:
                 rows = _rows_of(error)
                 self._link.require_up()
-        answer = _Answer(rows, asked_at, self._clock.monotonic() + _KEPT_S)
-        self._kept[key] = answer
-        self._kept.move_to_end(key)
-        while len(self._kept) > _KEPT_MAX:
+        now = self._clock.monotonic()
+        answer = _Answer(rows, asked_at, now + _KEPT_S)
+        self._kept.pop(key, None)
+        self._kept[key] = answer  # the oldest is the first
+        while len(self._kept) > _KEPT_MAX or next(iter(self._kept.values())).kept_until < now:
             self._kept.popitem(last=False)
         return answer
 

@@ -7,6 +7,7 @@ refused: that no session is known is not that there is none.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,6 +18,7 @@ from services.common.domain.errors import InvalidRequest, ReadFailed, Reason, Re
 from services.common.domain.instruments import Equity
 from services.common.domain.market import MarketClock, MarketDay
 from services.ib_adapter import figures
+from services.ib_adapter.asked_once import AskedOnce
 from services.ib_adapter.contract_cache import ContractCache
 from services.ib_adapter.data_requests import HistoryAsk
 from services.ib_adapter.figures import Unreadable
@@ -31,6 +33,7 @@ _ZONES: Final = {"EST": "America/New_York", "EST5EDT": "America/New_York"}
 _CLOSED_MAX: Final = timedelta(days=10)
 _SCHEDULE_DAYS_MAX: Final = 365
 _DAY: Final = timedelta(days=1)
+_PARTS_KEPT_MAX: Final = 50
 
 Hours = list[tuple[datetime, datetime]]
 
@@ -62,6 +65,8 @@ class TradingDays:
         self._share = Equity(symbol)
         self._answer_s = answer_s
         self._all_s = all_s
+        self._asked: AskedOnce[dict[date, MarketDay]] = AskedOnce()
+        self._known: OrderedDict[tuple[date, date], dict[date, MarketDay]] = OrderedDict()
 
     async def market_clock(self) -> MarketClock:
         """See `VenueGateway.market_clock`: IB's own time, and the hours of a share."""
@@ -106,12 +111,25 @@ class TradingDays:
         until = end
         while until >= start:
             begin = max(start, until - timedelta(days=_SCHEDULE_DAYS_MAX - _CLOSED_MAX.days - 1))
-            part = await self._part(begin, until)
-            if not part or min(part) > begin:
-                why = f"IB's schedule does not reach back to {begin}"
-                raise InvalidRequest("start_date", why, reason=Reason.UNSUPPORTED_BY_VENUE)
+            part = await self._known_part(begin, until)
             found.update((day, hours) for day, hours in part.items() if begin <= day <= until)
             until = begin - _DAY
+        return found
+
+    async def _known_part(self, start: date, end: date) -> dict[date, MarketDay]:
+        """What was read before: days gone by don't change."""
+        key = (start, end)
+        known = self._known.get(key)
+        if known is not None:
+            self._known.move_to_end(key)
+            return known
+        found = await self._asked.run(key, lambda: self._part(start, end))
+        if not found or min(found) > start:
+            why = f"IB's schedule does not reach back to {start}"
+            raise InvalidRequest("start_date", why, reason=Reason.UNSUPPORTED_BY_VENUE)
+        self._known[key] = found
+        while len(self._known) > _PARTS_KEPT_MAX:
+            self._known.popitem(last=False)
         return found
 
     async def _part(self, start: date, end: date) -> dict[date, MarketDay]:

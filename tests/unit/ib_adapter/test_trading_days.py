@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
@@ -66,8 +67,8 @@ class Ib:
         ]
         return "US/Eastern", sessions
 
-    async def days(self, start: date, end: date) -> list[date]:
-        room = TradingDays(
+    def room(self) -> TradingDays:
+        return TradingDays(
             self,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
@@ -75,6 +76,9 @@ class Ib:
             answer_s=5.0,
             all_s=10.0,
         )
+
+    async def days(self, start: date, end: date) -> list[date]:
+        room = self.room()
         return [found.day for found in await room.days(start, end)]
 
 
@@ -90,6 +94,14 @@ async def test_days_ahead_need_no_request() -> None:
 async def test_days_gone_by_are_joined_without_one_twice() -> None:
     found = await Ib().days(date(2024, 10, 30), date(2024, 11, 4))
     assert [day.day for day in found] == [30, 31, 1, 4]
+
+
+async def test_days_gone_by_are_asked_for_once() -> None:
+    ib = Ib()
+    room, asked = ib.room(), (date(2024, 10, 1), date(2024, 10, 31))
+    first, second = await asyncio.gather(room.days(*asked), room.days(*asked))
+    assert first == second == await room.days(*asked)
+    assert len(ib.asked) == 1
 
 
 async def test_a_long_time_is_asked_for_in_parts_that_meet() -> None:
