@@ -31,6 +31,7 @@ from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.parcels import Packing
 from services.ib_adapter.previews import Previews
 from services.ib_adapter.replacing import Replacing
+from services.ib_adapter.replacing_outcomes import ReplacingOutcomes
 from services.ib_adapter.requests import RequestTerms
 from services.ib_adapter.revision_news import RevisionNews
 from services.ib_adapter.revision_reads import RevisionReads
@@ -247,15 +248,18 @@ def _replacing(
     reads: VenueReads,
     revision_reads: RevisionReads,
 ) -> Replacing:
+    outcomes = ReplacingOutcomes(
+        core.evidence, reads, revision_reads, core.changes, core.translator, around.clock
+    )
     return Replacing(
         core.session,
         core.evidence,
         core.waiters,
         reads,
         revision_reads,
+        outcomes,
         core.changes,
         core.telling,
-        core.translator,
         around.send_log,
         around.clock,
         client_id=settings.client_id,

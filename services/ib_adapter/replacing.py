@@ -11,24 +11,22 @@ is in doubt until the lists settle it (`revision_reads`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import NoReturn
+from dataclasses import dataclass
+from typing import Final, NoReturn
 
 import structlog
 
 from services.common.adapter.port import LastCheck
 from services.common.domain.amounts import sub
 from services.common.domain.errors import (
-    Cause,
     NotFound,
-    OutcomeUnknown,
     ReadFailed,
     Reason,
     Refused,
     TandemError,
     Unavailable,
 )
-from services.common.domain.order_status import OrderStatus, Signal
+from services.common.domain.order_status import OrderStatus
 from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import OrderReport
 from services.common.runtime.broker_calls import broker_span
@@ -37,22 +35,25 @@ from services.ib_adapter import brackets
 from services.ib_adapter.codes import Kind, OrderEffect, Said
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.library import Contract, Order
+from services.ib_adapter.replacing_outcomes import ReplacingOutcomes
 from services.ib_adapter.replacing_terms import changed_order, changed_terms, check_kind
 from services.ib_adapter.requests import BROKER
 from services.ib_adapter.revision_news import RevisionNews
 from services.ib_adapter.revision_reads import RevisionReads
 from services.ib_adapter.revision_rows import Fate, Revision
-from services.ib_adapter.revision_terms import Terms, shows
+from services.ib_adapter.revision_terms import Terms
 from services.ib_adapter.revisions import Part
 from services.ib_adapter.send_log import SendLog
 from services.ib_adapter.session import Session
 from services.ib_adapter.telling import Telling
-from services.ib_adapter.translate import Translator
 from services.ib_adapter.venue_reads import VenueReads
 from services.ib_adapter.waiters import Lost, Purpose, Waiters, Word
 from services.ib_adapter.wire import Wire
 
 _log = structlog.stdlib.get_logger(__name__)
+
+# What a code has left open may be shown a moment later.
+_LOOK_AGAIN_S: Final = (0.1, 0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,9 @@ class Replacing:
         waiters: Waiters,
         reads: VenueReads,
         revision_reads: RevisionReads,
+        outcomes: ReplacingOutcomes,
         news: RevisionNews,
         telling: Telling,
-        translator: Translator,
         send_log: SendLog,
         clock: Clock,
         *,
@@ -94,10 +95,10 @@ class Replacing:
         self._waiters = waiters
         self._reads = reads
         self._revision_reads = revision_reads
+        self._outcomes = outcomes
         self._news = news
         self._revisions = news.revisions
         self._telling = telling
-        self._translator = translator
         self._send_log = send_log
         self._clock = clock
         self._client_id = client_id
@@ -137,7 +138,7 @@ class Replacing:
         if row is None:
             return
         try:
-            report = await self._refused(row, said.cause)
+            report = await self._outcomes.refused(row, said.cause)
         except TandemError as error:
             _log.info("refusal_not_believed", client_id=row.revision_id, error=error.message)
             return
@@ -272,63 +273,13 @@ class Replacing:
             text = f"change sent, and the connection was lost: {word.reason}"
         elif isinstance(word, Said):
             if _is_refusal(word):
-                return await self._refused(row, word.cause)
-            text = f"change sent; {word}"
+                return await self._outcomes.refused(row, word.cause)
+            return await self._outcomes.found(row, f"change sent; {word}", _LOOK_AGAIN_S)
         elif word is None:
             text = f"change sent, and IB said nothing for {self._ack_timeout_s:g} s"
         else:
             text = "change sent, and the order has ended"
-        return await self._found(row, text)
-
-    async def _found(self, row: Revision, text: str) -> OrderReport:
-        """The revision if it is in force by now, or what refutes it; else in doubt."""
-        known = self._revisions.log.find(row.revision_id)
-        try:
-            if known is None or known.fate is Fate.SENT:
-                await self._look(row)
-            else:
-                await self._news.saved()
-        except ReadFailed as error:
-            raise OutcomeUnknown(f"{text}; not read back: {error.message}") from error
-        return self._answer(row, text)
-
-    async def _refused(self, row: Revision, cause: Cause) -> OrderReport:
-        """IB's word that it did not take the change: believed once the order shows that."""
-        try:
-            facts = await self._look(row)
-            known = self._revisions.log.find(row.revision_id)
-            is_open = known is not None and known.fate is Fate.SENT
-            shown = None if facts is None else Terms.of(facts)
-            if is_open and shown is not None and shows(shown, row.before, row.after) is False:
-                self._revisions.refuse(row.revision_id, cause)
-                await self._news.saved()
-        except ReadFailed as error:
-            text = f"change sent; IB said {cause.message}; not read back: {error.message}"
-            raise OutcomeUnknown(text) from error
-        return self._answer(row, f"change sent; IB said {cause.venue_code}: {cause.message}")
-
-    async def _look(self, row: Revision) -> OrderFacts | None:
-        """Read the lists; what they show of the change is decided by that."""
-        facts, _ = await self._reads.look_up(row.order_ref, row.perm_id)
-        if facts is not None:
-            await self._revision_reads.part(facts, row.revision_id)
-        return facts
-
-    def _answer(self, row: Revision, text: str) -> OrderReport:
-        known = self._revisions.log.find(row.revision_id)
-        facts = None
-        if known is not None:
-            facts = self._evidence.of_perm(known.taken_by or known.perm_id)
-        if known is None or known.fate is Fate.SENT or facts is None:
-            raise OutcomeUnknown(text)
-        if known.fate is Fate.TAKEN:
-            return self._translator.report(facts, known.revision_id)
-        if known.fate is Fate.SPENT:
-            raise Refused(Reason.ORDER_ENDED, "all of the new quantity was filled before")
-        if facts.is_ended:
-            raise Refused(Reason.ORDER_ENDED, f"the order is {facts.raw_status} at IB")
-        cause = known.cause or Cause(Reason.VENUE_REJECTED, "IB did not take the change")
-        return replace(self._translator.report(facts), signal=Signal.REPLACE_REJECTED, cause=cause)
+        return await self._outcomes.found(row, text)
 
     async def _answer_earlier(
         self, earlier: Revision, order_ref: str, change: OrderChange
@@ -336,7 +287,7 @@ class Replacing:
         """The change under an id that may have been sent before: what became of it."""
         if (earlier.order_ref, earlier.content) != (order_ref, repr(change)):
             raise _reused(f"{earlier.revision_id} was another change")
-        return await self._found(earlier, "it was sent before; it is never sent again")
+        return await self._outcomes.found(earlier, "it was sent before; it is never sent again")
 
 
 def _is_refusal(said: Said) -> bool:
