@@ -96,7 +96,8 @@ class OrderNews:
         if not self.previews.has(word.client_id, word.order_id, order_ref):
             return
         if self.on_preview_worked is not None:
-            self.on_preview_worked(word.order_id)
+            # Another client's number may be that of an order of ours.
+            self.on_preview_worked(word.order_id if word.client_id == self._client_id else 0)
 
     def on_status(self, word: StatusWord) -> None:
         """See `News`."""

@@ -67,7 +67,8 @@ class Previews:
         return order_id
 
     def became_order(self, order_id: int) -> None:
-        """The Gateway shows a preview as an order: cancel it, once on each connection."""
+        """The Gateway shows a preview as an order: cancel it, once on each connection; 0 is one
+        that can't be canceled from here."""
         try:
             wire = self._session.wire()
         except Unavailable as error:

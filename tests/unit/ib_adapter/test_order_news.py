@@ -14,6 +14,7 @@ from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.library import Contract
 from services.ib_adapter.order_news import OrderNews
+from services.ib_adapter.preview_ids import PREVIEW_REF
 from services.ib_adapter.telling import Telling, TellingTerms
 from services.ib_adapter.translate_account import read_positions
 from services.ib_adapter.waiters import Lost, Purpose, Waiter, Waiters
@@ -219,3 +220,47 @@ async def test_of_two_orders_under_one_id_neither_has_ended_before_both_have() -
     assert scene.told.short() == ["ACCEPTED 0", "ACCEPTED 0", "CANCELED 0", "CANCELED 0"]
     ended = {event.venue_order_id for event in scene.told.events[2:]}  # type: ignore[union-attr]
     assert ended == {"900", "901"}
+
+
+def previews_seen(scene: Scene) -> list[int]:
+    seen: list[int] = []
+    scene.news.on_preview_worked = seen.append
+    scene.news.previews.add(8)
+    return seen
+
+
+async def test_a_preview_that_is_shown_as_an_order_is_known_by_its_number() -> None:
+    scene = Scene()
+    seen = previews_seen(scene)
+    scene.news.on_status(status_word("Submitted", perm_id=901, order_id=8))
+    scene.news.on_execution(execution_word(perm_id=901, order_id=8), is_live=True)
+    scene.news.on_order(order_word("Submitted"))
+    assert seen == [8, 8]
+
+
+async def test_after_a_restart_it_is_known_by_its_reference() -> None:
+    scene = Scene()
+    seen = previews_seen(scene)
+    scene.news.on_order(order_word("Submitted", perm_id=901, order_id=7, order_ref=PREVIEW_REF))
+    assert seen == [7]
+
+
+async def test_another_clients_preview_costs_no_order_of_ours() -> None:
+    """Its number may be that of an order of this client."""
+    scene = Scene()
+    seen = previews_seen(scene)
+    stray = order_word("Submitted", perm_id=901, client_id=99, order_ref=PREVIEW_REF)
+    scene.news.on_order(stray)
+    scene.news.on_status(status_word("Submitted", perm_id=901, client_id=99, order_id=8))
+    assert seen == [0]
+
+
+async def test_what_is_said_of_a_family_is_passed_on_unless_the_order_was_accepted() -> None:
+    scene = Scene()
+    refused: list[str] = []
+    scene.news.on_refused = lambda spec, _said: refused.append(spec.client_order_id)
+    scene.news.on_said(Said(5, 201, "no"))
+    assert refused == [A]
+    scene.news.on_order(order_word("Submitted"))
+    scene.news.on_said(Said(5, 201, "a change of it was refused"))
+    assert refused == [A]
