@@ -38,6 +38,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 _MOVES_MAX: Final = 50_000
 _CLOSE_HOUR: Final = 16
+_APART_S: Final = 1.0  # between looks, however much happens
 _ZERO: Final = Decimal(0)
 
 
@@ -99,7 +100,10 @@ class Activities:
         except (Unreadable, KeyError):
             return False
         if not is_orderless(word):
-            keep(self._trades, split_exec_id(word.exec_id)[0], move, _MOVES_MAX)
+            stem = split_exec_id(word.exec_id)[0]
+            if stem not in self._trades:
+                self.soon()
+            keep(self._trades, stem, move, _MOVES_MAX)
             return False
         if word.exec_id not in self._log and word.exec_id not in self._waiting:
             waiting = _Waiting(move, word, self._clock.monotonic())
@@ -117,7 +121,8 @@ class Activities:
         return [activity for activity in reversed(told) if _fits(activity, query)]
 
     async def run(self) -> None:
-        """Look when something has changed and at intervals, until canceled."""
+        """Look at once, when something has changed, and at intervals; until canceled."""
+        self.soon()
         while True:
             wait_s = self._terms.interval_s
             if self._waiting or self._noticed:
@@ -130,6 +135,9 @@ class Activities:
             self._asked.clear()
             if self._session.session_id:
                 await self._look()
+            else:
+                self.soon()
+            await self._clock.sleep(min(_APART_S, self._terms.settling_s / 4))
 
     # -- what it comes to --------------------------------------------------------------------
 

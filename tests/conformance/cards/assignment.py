@@ -123,7 +123,7 @@ async def halves_are_listed(b: Bench) -> None:
 @DECK.card(
     "ASG-004",
     "On paper the activities come a day later: the positions tell at once",
-    needs=_ACTIVITIES,
+    needs=(*_ACTIVITIES, "activities_a_day_later"),
     control=(*_EVENTS, Can.CLOCK),
     marks=(Mark.SPOILS, Mark.ADAPTER_ONLY),
     given="one put is short",
