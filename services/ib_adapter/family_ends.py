@@ -42,7 +42,7 @@ class FamilyEnds:
         _log.error("exit_refused", client_id=exit_.head, exit=str(exit_), said=str(said))
         head = self._evidence.of_ref(exit_.head)
         if _is_last(exit_) and (head is None or not head.is_proven):
-            self._cancel([exit_.head])
+            self._cancel([exit_.head, *brackets.exit_refs(exit_.head)])
 
     def _cancel(self, client_ids: Iterable[str]) -> None:
         for client_id in client_ids:
