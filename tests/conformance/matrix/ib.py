@@ -56,6 +56,7 @@ IB: Final[Matrix] = {
         "refuses_off_tick_prices",
         "refuses_fractions_of_contracts",
         "lists_reach_a_day",
+        "positions_less_exits",
         "sends_once",
     ),
     **later("fees are estimated by the costs issue", "rpc.EstimateCost"),
@@ -105,11 +106,6 @@ IB: Final[Matrix] = {
         "the average cost of a position has commission and multiplier in it",
         "TWS API, EWrapper.updatePortfolio, averageCost",
         "entry_price_as_paid",
-    ),
-    **rule(
-        "a position is told without what open orders would take of it",
-        "TWS API, EWrapper.position",
-        "positions_less_exits",
     ),
     **rule(
         "assignments come as executions without an order, on the day itself",
