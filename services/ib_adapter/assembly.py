@@ -125,6 +125,7 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
             Previews(
                 core.session,
                 Packing(core.cache),
+                account,
                 around.send_log,
                 core.news.previews,
                 settings.venue,

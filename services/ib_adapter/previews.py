@@ -20,6 +20,7 @@ from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OptionCombo
 from services.common.domain.reports import Preview
 from services.ib_adapter import figures
+from services.ib_adapter.account_reads import AccountReads
 from services.ib_adapter.library import OrderState
 from services.ib_adapter.parcels import Packing
 from services.ib_adapter.preview_ids import PREVIEW_REF, PreviewIds
@@ -36,10 +37,18 @@ class Previews:
     """Asks what orders would cost. Nothing of it is transmitted as an order."""
 
     def __init__(
-        self, session: Session, packing: Packing, send_log: SendLog, ids: PreviewIds, venue: str
+        self,
+        session: Session,
+        packing: Packing,
+        account: AccountReads,
+        send_log: SendLog,
+        ids: PreviewIds,
+        venue: str,
     ) -> None:
         self._session = session
         self._packing = packing
+        self._account = account
+        self._base_currency = ""
         self._send_log = send_log
         self._ids = ids
         self._venue = venue
@@ -54,10 +63,19 @@ class Previews:
         try:
             self._session.ready_wire()
             contract = await self._packing.contract(spec)
+            base_currency = await self._currency()
             state = await self._session.requests().what_if(contract, order, self._number)
         except Unavailable as error:
             raise ReadFailed(error.message, reason=error.reason) from error
-        return _read(spec, state, self._venue)
+        return _read(spec, state, self._venue, base_currency)
+
+    async def _currency(self) -> str:
+        """The account's own currency, in which margins are; IB does not name it with them. It stays
+        what it is, so it is asked for once. "" if IB does not name it at all."""
+        if not self._base_currency:
+            equity = (await self._account.balance()).equity
+            self._base_currency = "" if equity is None else equity.currency
+        return self._base_currency
 
     async def _number(self) -> int:
         """A number that no order has or will have, of this process or a later one."""
@@ -82,7 +100,7 @@ class Previews:
             wire.cancel(order_id)
 
 
-def _read(spec: OrderSpec, state: OrderState, venue: str) -> Preview:
+def _read(spec: OrderSpec, state: OrderState, venue: str, base_currency: str) -> Preview:
     """IB's answer in our words; figures that it did not give are None."""
     currency = state.commissionCurrency or "USD"
     warnings = [text for text in (state.warningText,) if text]
@@ -94,8 +112,8 @@ def _read(spec: OrderSpec, state: OrderState, venue: str) -> Preview:
         estimated=False,  # IB's own; the change of cash is only the order's price times quantity
         cash_effect=_cash_effect(spec),
         fees=fees,
-        initial_margin_change=_money(state.initMarginChange),
-        maintenance_margin_change=_money(state.maintMarginChange),
+        initial_margin_change=_money(state.initMarginChange, base_currency),
+        maintenance_margin_change=_money(state.maintMarginChange, base_currency),
         buying_power_after=None,
         warnings=(*warnings, *range_text),
     )
@@ -131,7 +149,6 @@ def _multiplier(instrument: Equity | OptionContract) -> Decimal:
     return instrument.multiplier if isinstance(instrument, OptionContract) else Decimal(1)
 
 
-def _money(text: Any) -> Money | None:
-    """A margin, in the account's currency, which IB does not name with it: US dollars."""
+def _money(text: Any, currency: str) -> Money | None:
     amount = figures.text_decimal(str(text))
-    return None if amount is None else Money(amount, "USD")
+    return None if amount is None or not currency else Money(amount, currency)
