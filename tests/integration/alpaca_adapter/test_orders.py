@@ -108,11 +108,14 @@ async def test_a_look_up_finds_by_either_id_and_absent_is_the_venues_own_word(
 ) -> None:
     async with rig(settings_for(alpaca.url)) as it:
         report = await it.gateway.submit(limit(A, Side.SELL, "20"), it.check)
-        for ids in ({"client_id": A}, {"venue_order_id": report.venue_order_id}):
-            found = await it.gateway.find_order(**ids)
+        venue_order_id = report.venue_order_id
+        for found in (
+            await it.gateway.find_order(client_id=A),
+            await it.gateway.find_order(venue_order_id=venue_order_id),
+        ):
             assert found.lookup is Lookup.FOUND
             assert found.report is not None
-            assert found.report.venue_order_id == report.venue_order_id
+            assert found.report.venue_order_id == venue_order_id
         absent = await it.gateway.find_order(client_id="never~sim~1.0")
         assert (absent.lookup, absent.report) == (Lookup.ABSENT, None)
         unknown = "00000000-0000-0000-0000-000000000001"

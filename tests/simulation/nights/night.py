@@ -177,10 +177,9 @@ class Night:
         planned = _Planned(rng, lasts_s)
         planned.add(self._wake)
         planned.at(rng.uniform(4, lasts_s * 0.7), lambda: self._troubles.strike(RESTART))
-        for kind in (*rng.choices(certain, k=2), *rng.choices(names, k=rng.randint(1, 4))):
+        kinds = [*rng.choices(certain, k=2), *rng.choices(names, k=rng.randint(0, 2))]
+        for kind in (*kinds, *rng.choices(sorted(AIMED_AT), k=rng.randint(1, 3))):
             self._plan(planned, kind)
-        if rng.random() < 0.15:
-            self._plan(planned, TWO_PERM_IDS)
         for act, few, many in (
             (self._trader.replace_one, 1, 3),
             (self._trader.cancel_one, 1, 2),

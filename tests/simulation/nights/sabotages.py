@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
 from services.common.adapter.absence import Absence, Outcome, Proof
 from services.common.domain.executions import ExecSource
-from services.ib_adapter.evidence import Evidence
 from services.ib_adapter.session import Session
-from services.ib_adapter.session_state import Standing
 from services.ib_adapter.telling import Telling
 from tests.simulation import ib_sabotages
 
 Sabotage = Callable[[pytest.MonkeyPatch], None]
 
 
-def sent_while_not_ready(patch: pytest.MonkeyPatch) -> None:
+def ready_before_it_has_read(patch: pytest.MonkeyPatch) -> None:
     """A connection is enough for an order."""
-    patch.setattr(Standing, "ready_wire", lambda self: self.wire())
+
+    async def read_nothing(*_: Any) -> None:
+        return None
+
+    patch.setattr("services.ib_adapter.session_sync.read_missed", read_nothing)
 
 
 def missed_executions_dropped(patch: pytest.MonkeyPatch) -> None:
@@ -36,18 +39,17 @@ def missed_executions_dropped(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Telling, "hear_execution", deaf)
 
 
-def orders_known_by_number(patch: pytest.MonkeyPatch) -> None:
-    """An order is what its number says, whoever gave it out."""
-    take = Evidence.take_execution
+def fills_given_to_the_order_before(patch: pytest.MonkeyPatch) -> None:
+    """An execution is one of the order that filled last."""
+    hear, last = Telling.hear_execution, {"perm_id": 0, "order_ref": ""}
 
-    def mistaken(self: Any, word: Any) -> Any:
-        spec = self._sent.get(word.order_id)
-        facts = take(self, word)
-        if facts is not None and spec is not None:
-            self._name(facts, spec.client_order_id)
-        return facts
+    def mistaken(self: Telling, word: Any, source: ExecSource) -> bool:
+        known = last["perm_id"]
+        shown = replace(word, **last) if known else word
+        last.update(perm_id=word.perm_id, order_ref=word.order_ref)
+        return hear(self, shown, source)
 
-    patch.setattr(Evidence, "take_execution", mistaken)
+    patch.setattr(Telling, "hear_execution", mistaken)
 
 
 def ends_forgotten(patch: pytest.MonkeyPatch) -> None:
@@ -77,9 +79,9 @@ def reconnects_when_it_likes(patch: pytest.MonkeyPatch) -> None:
 ALL: Final[dict[str, Sabotage]] = {
     sabotage.__name__: sabotage
     for sabotage in (
-        sent_while_not_ready,
+        ready_before_it_has_read,
         missed_executions_dropped,
-        orders_known_by_number,
+        fills_given_to_the_order_before,
         ends_forgotten,
         absence_not_proven,
         reconnects_when_it_likes,
