@@ -233,7 +233,10 @@ async def lost_with_sixty_in_it(b: Bench) -> None:
     session_id = b.session_id
     await b.ready()
     b.note(f"placed: {len(await b.venue.orders(b.key('')))}")
-    proven = Counter([await _proven(b, ticket, session_id) for ticket in tickets])
+    outcomes = [await _proven(b, ticket, session_id) for ticket in tickets]
+    for outcome, answer in zip(outcomes, answers, strict=True):
+        assert outcome != "FOUND" or answer.failure.effect == "UNKNOWN", answer.failure
+    proven = Counter(outcomes)
     words = sorted(proven.items(), key=lambda item: item[1])
     b.note(", ".join(f"{count} {word}" for word, count in words))
     b.note(f"placed: {len(await b.venue.orders(b.key('')))}")

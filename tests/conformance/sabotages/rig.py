@@ -82,7 +82,7 @@ async def sabotaged_stand(sabotage: Sabotage, alone: bool) -> AsyncIterator[Stan
         owned.callback(shutil.rmtree, folder, ignore_errors=True)
         owned.enter_context(sabotage.patch())
         port, control_port = await _simulator(owned)
-        adapter = InProcess(sabotage, folder, f"http://127.0.0.1:{port}")
+        adapter = InProcess(sabotage, folder, f"127.0.0.1:{port}")
         await adapter.start()
         owned.push_async_callback(adapter.kill)
         control = AlpacaControl(f"127.0.0.1:{control_port}")
@@ -101,14 +101,15 @@ async def _simulator(owned: AsyncExitStack) -> tuple[int, int]:
 
 
 class InProcess:
-    """Implements `ServerProcess` for the adapter in this process. Killed, it is only closed: what
-    it had made durable is what it has afterwards."""
+    """Implements `ServerProcess` for the adapter in this process, that of Alpaca unless a subclass
+    makes another one. Killed, it is only closed: what it had made durable is what it has
+    afterwards. `venue` is where its simulator is, host:port."""
 
-    def __init__(self, sabotage: Sabotage, folder: Path, url: str) -> None:
+    def __init__(self, sabotage: Sabotage, folder: Path, venue: str) -> None:
         self.address = f"127.0.0.1:{free_port()}"
         self._sabotage = sabotage
         self._folder = folder
-        self._url = url
+        self._venue = venue
         self._starts = 0
         self._lifecycle: Lifecycle | None = None
 
@@ -132,7 +133,7 @@ class InProcess:
             AdapterMeters(NoOpMeter("sabotages"), settings.venue),
         )
         gateway = self._sabotage.gateway(self._gateway(host, settings))
-        await serve(host, gateway, _capabilities, probe_interval_s=30.0)
+        await serve(host, gateway, self._capabilities, probe_interval_s=30.0)
 
     async def kill(self) -> None:
         """End it."""
@@ -149,26 +150,39 @@ class InProcess:
         await asyncio.to_thread(shutil.rmtree, self._folder)
         self._folder.mkdir()
 
-    def _settings(self) -> AlpacaSettings:
-        forgets = self._starts if self._sabotage.forgets else 0
+    @property
+    def _forgotten(self) -> int:
+        """How often its files were forgotten."""
+        return self._starts if self._sabotage.forgets else 0
+
+    def _settings(self) -> Any:
         return AlpacaSettings(
             listen=self.address,
             account_id="main",
             account_tag=_TAG,
-            fence_store_path=self._folder / f"fence{forgets}.sqlite",
+            fence_store_path=self._folder / f"fence{self._forgotten}.sqlite",
             api_key=SIMULATED_KEY,  # type: ignore[arg-type]
             secret_key=SIMULATED_SECRET,  # type: ignore[arg-type]
-            base_url=self._url,
+            base_url=f"http://{self._venue}",
             **_QUICK,
         )
 
-    def _store(self, lifecycle: Lifecycle, settings: AlpacaSettings) -> FenceStore:
+    def _capabilities(self) -> Capabilities:
+        return Capabilities(
+            order_types=tuple(OrderType),
+            times_in_force=tuple(TimeInForce),
+            order_classes=tuple(OrderClass),
+            enforces_unique_ids=True,
+            fractional_quantities=True,
+        )
+
+    def _store(self, lifecycle: Lifecycle, settings: Any) -> FenceStore:
         pool = open_store_pool(lifecycle, "fence store", settings.fence_write_timeout_s)
         store = FenceStore.open(settings.fence_store_path, lifecycle.clock, pool.run, routed=True)
         lifecycle.on_close("fence store", awaitable(store.close))
         return store
 
-    def _gateway(self, host: Host, settings: AlpacaSettings) -> Any:
+    def _gateway(self, host: Host, settings: Any) -> Any:
         rest, clock = settings.rest, host.lifecycle.clock
         pool = BlockingPool(rest.slots, slot_wait_s=rest.slot_wait_s, name="sabotaged")
         host.lifecycle.on_close("requests", partial(pool.close, rest.total_timeout_s))
@@ -186,13 +200,3 @@ class InProcess:
         )
         host.lifecycle.on_close("gateway", gateway.close)
         return gateway
-
-
-def _capabilities() -> Capabilities:
-    return Capabilities(
-        order_types=tuple(OrderType),
-        times_in_force=tuple(TimeInForce),
-        order_classes=tuple(OrderClass),
-        enforces_unique_ids=True,
-        fractional_quantities=True,
-    )

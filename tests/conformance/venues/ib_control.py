@@ -222,7 +222,7 @@ class IbControl(ControlApi):
 
     async def restart(self) -> None:
         """A restart after which ids are issued again that were used."""
-        await self.call("POST", "/do/restart", {"roll_back_ids": 2})
+        await self.call("POST", "/do/restart", {"roll_back_ids": 2, "refuse_s": 0.3})
 
     async def become(self, account: str) -> None:
         """A login at another account."""
