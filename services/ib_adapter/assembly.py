@@ -106,7 +106,13 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
     market = build_market(settings.data, core.session, core.cache, around.clock, settings.venue)
     entry = _entry(settings, around, core, reads)
     revision_reads = RevisionReads(
-        core.session, core.evidence, reads, core.changes, core.translator, around.clock
+        core.session,
+        core.evidence,
+        reads,
+        core.changes,
+        around.send_log,
+        core.translator,
+        around.clock,
     )
     return IbGateway(
         Parts(

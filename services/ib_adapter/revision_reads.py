@@ -6,16 +6,19 @@ the lists show after the settling time, in one session in sync all the while.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from services.common.domain.errors import InvalidRequest
+from services.common.domain.errors import InvalidRequest, ReadFailed, Unavailable
+from services.common.domain.order_spec import PlacementId
 from services.common.domain.reports import Lookup, LookupResult
 from services.common.runtime.clock import Clock
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.revision_news import RevisionNews
 from services.ib_adapter.revision_rows import Fate, Revision
 from services.ib_adapter.revisions import Part
+from services.ib_adapter.send_log import SendLog
 from services.ib_adapter.session import Session
 from services.ib_adapter.translate import Translator
 from services.ib_adapter.venue_reads import VenueReads
@@ -32,6 +35,7 @@ class RevisionReads:
         evidence: Evidence,
         reads: VenueReads,
         news: RevisionNews,
+        send_log: SendLog,
         translator: Translator,
         clock: Clock,
     ) -> None:
@@ -40,6 +44,7 @@ class RevisionReads:
         self._reads = reads
         self._news = news
         self._revisions = news.revisions
+        self._send_log = send_log
         self._translator = translator
         self._clock = clock
 
@@ -53,9 +58,22 @@ class RevisionReads:
             part, why = await self.part(facts, client_id, venue_order_id)
             if part is not None:
                 return LookupResult(Lookup.FOUND, self._translator.part(part))
-        if why:
+        if why and not await self._was_never_sent(client_id):
             return LookupResult(Lookup.UNKNOWN, reason=why)
         return LookupResult(Lookup.ABSENT)
+
+    async def _was_never_sent(self, client_id: str) -> bool:
+        """Whether it is the id of a change that is not in the log, of an order that is: then the
+        log is older than the order, and so than any change of it. Raises ReadFailed."""
+        order_ref = first_id(client_id)
+        if not order_ref or self._revisions.log.find(client_id) is not None:
+            return False
+        try:
+            if await self._send_log.find(client_id) is not None:
+                return False
+            return await self._send_log.find(order_ref) is not None
+        except Unavailable as error:
+            raise ReadFailed(error.message, reason=error.reason) from error
 
     async def part(
         self, facts: OrderFacts, client_id: str, venue_order_id: str = ""
@@ -92,6 +110,14 @@ class RevisionReads:
         if seen_at - since < self._reads.settling_s:
             return f"it was sent, and may still be taken within {self._reads.settling_s:g} s"
         return ""
+
+
+def first_id(client_id: str) -> str:
+    """The id of the order that an id of this form is a change of, "" if it is none of a change."""
+    placement = PlacementId.parse(client_id)
+    if placement is None:  # a client's own, as `adapter.revisions` makes it
+        return client_id.rpartition("~")[0]
+    return str(replace(placement, revision=0)) if placement.revision else ""
 
 
 def perm_id_of(venue_order_id: str) -> int:
