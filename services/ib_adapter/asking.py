@@ -19,6 +19,7 @@ from services.common.domain.errors import ReadFailed, Unavailable
 from services.common.runtime.broker_calls import broker_span
 from services.common.runtime.clock import Clock
 from services.common.runtime.deadlines import no_deadline, remaining_s
+from services.ib_adapter.data_pace import DataPace
 from services.ib_adapter.given_back import GivenBack
 from services.ib_adapter.pending import Named, Pending
 from services.ib_adapter.wire import Wire
@@ -30,11 +31,13 @@ _MARGIN_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class RequestTerms:
-    """Seconds: the longest wait for an answer, for one about the time, and for the pacer."""
+    """Seconds: the longest wait for an answer, for one about the time, and for the pacer.
+    `data_per_s`: so many messages a second are for market data."""
 
     answer_s: float
     round_trip_s: float
     pace_s: float
+    data_per_s: float = 25.0
 
 
 class Asking:
@@ -49,7 +52,8 @@ class Asking:
         self._clock = clock
         self._terms = terms
         self._serial = {named: _Serial() for named in Named}
-        self._given_back = GivenBack(wire, pacer, clock)
+        self._data_pace = DataPace(clock, terms.data_per_s)
+        self._given_back = GivenBack(wire, pacer, self._data_pace, clock)
 
     async def _read(self, named: Named, send: Callable[[], None]) -> Any:
         async def ask() -> Any:
@@ -74,10 +78,14 @@ class Asking:
         *,
         within_s: float | None = None,
         cancel: Callable[[int], None] | None = None,
+        is_data: bool = False,
     ) -> Any:
         """The rows of an answer. Nobody waits longer than its caller does; what is given up is
-        canceled, if IB has a way to."""
-        await self._take(Priority.READ, self._terms.pace_s)
+        canceled, if IB has a way to. `is_data`: it is for nobody's order."""
+        if is_data:
+            await self._take_data()
+        else:
+            await self._take(Priority.READ, self._terms.pace_s)
         limit_s = bounded_s(self._terms.answer_s if within_s is None else within_s)
         with broker_span(BROKER, name, clock=self._clock):
             number, is_answered = self._begin(), False
@@ -112,6 +120,10 @@ class Asking:
     def _require_open(self) -> None:
         if not self._wire.is_open:
             raise ReadFailed("there is no connection with the Gateway")
+
+    async def _take_data(self) -> None:
+        await self._data_pace.take(within_s=bounded_s(self._terms.pace_s))
+        await self._take(Priority.READ, self._terms.pace_s)
 
     async def _take(self, priority: Priority, within_s: float) -> None:
         try:

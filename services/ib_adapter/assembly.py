@@ -305,6 +305,7 @@ def _session_terms(settings: IbSettings) -> SessionTerms:
                 answer_s=connection.answer_timeout_s,
                 round_trip_s=connection.round_trip_s,
                 pace_s=settings.pacing.wait_max_s,
+                data_per_s=settings.data.messages_per_s,
             ),
         ),
         sync=SyncTerms(heartbeat_s=connection.heartbeat_s, silence_s=settings.orders.silence_s),

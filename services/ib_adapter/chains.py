@@ -107,7 +107,7 @@ class Chains:
         if known is not None and known[0] == today:
             return known[1]
         try:
-            details = await self._cache.details(Equity(symbol))
+            details = await self._cache.details(Equity(symbol), is_data=True)
         except Refused as error:
             if error.reason is not Reason.INSTRUMENT_NOT_FOUND:
                 raise
@@ -122,7 +122,7 @@ class Chains:
     async def _index(self, symbol: str) -> ContractDetails:
         asked = Contract(secType=INDEX, symbol=symbol, currency="USD")
         try:
-            found = await self._link.requests().contract_details(asked)
+            found = await self._link.requests().contract_details(asked, is_data=True)
         except RequestRefused as error:
             if error.reason is not Reason.INSTRUMENT_NOT_FOUND:
                 raise
@@ -162,7 +162,7 @@ class Chains:
 
     async def _ask(self, wanted: _Expiry, today: date) -> tuple[ListedOption, ...]:
         try:
-            rows = await self._link.requests().contract_details(_contract_of(wanted))
+            rows = await self._link.requests().contract_details(_contract_of(wanted), is_data=True)
         except RequestRefused as error:
             if error.reason is not Reason.INSTRUMENT_NOT_FOUND:
                 raise

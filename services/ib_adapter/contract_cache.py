@@ -36,9 +36,9 @@ class ContractCache:
         self._known: OrderedDict[str, tuple[date | None, ContractDetails]] = OrderedDict()
         self._asked: AskedOnce[ContractDetails] = AskedOnce()
 
-    async def contract(self, instrument: Instrument) -> Contract:
+    async def contract(self, instrument: Instrument, *, is_data: bool = False) -> Contract:
         """The contract, with its conId, routed SMART. Raises as `details` does."""
-        details = await self.details(instrument)
+        details = await self.details(instrument, is_data=is_data)
         found = details.contract
         assert found is not None  # `details` gives none without
         return Contract(
@@ -55,8 +55,8 @@ class ContractCache:
             tradingClass=found.tradingClass,
         )
 
-    async def details(self, instrument: Instrument) -> ContractDetails:
-        """What IB tells of the contract, as of today.
+    async def details(self, instrument: Instrument, *, is_data: bool = False) -> ContractDetails:
+        """What IB tells of the contract, as of today; `is_data` if no order waits for it.
 
         Raises Refused INSTRUMENT_NOT_FOUND if IB knows none, or more than one, that fits exactly,
         and ReadFailed.
@@ -66,11 +66,11 @@ class ContractCache:
         if kept is not None and kept[0] == self._today():
             self._known.move_to_end(key)
             return kept[1]
-        return await self._asked.run(key, lambda: self._find(instrument))
+        return await self._asked.run(key, lambda: self._find(instrument, is_data=is_data))
 
-    async def _find(self, instrument: Instrument) -> ContractDetails:
+    async def _find(self, instrument: Instrument, *, is_data: bool) -> ContractDetails:
         day = self._today()  # that of the question: the answer may come on the next
-        found = self._one(instrument, await self._ask(instrument))
+        found = self._one(instrument, await self._ask(instrument, is_data=is_data))
         self.learn(instrument, found, day)
         return found
 
@@ -81,16 +81,16 @@ class ContractCache:
         while len(self._known) > self._len_max:
             self._known.popitem(last=False)
 
-    async def _ask(self, instrument: Instrument) -> list[ContractDetails]:
-        found = await self._ask_for(contracts.contract_of(instrument))
+    async def _ask(self, instrument: Instrument, *, is_data: bool) -> list[ContractDetails]:
+        found = await self._ask_for(contracts.contract_of(instrument), is_data=is_data)
         if not found and isinstance(instrument, OptionContract):
             # Its last trade date may be another than the one in its symbol.
-            found = await self._ask_for(contracts.local_contract_of(instrument))
+            found = await self._ask_for(contracts.local_contract_of(instrument), is_data=is_data)
         return found
 
-    async def _ask_for(self, contract: Contract) -> list[ContractDetails]:
+    async def _ask_for(self, contract: Contract, *, is_data: bool) -> list[ContractDetails]:
         try:
-            return await self._requests().contract_details(contract)
+            return await self._requests().contract_details(contract, is_data=is_data)
         except RequestRefused as error:
             if error.reason is Reason.INSTRUMENT_NOT_FOUND:
                 return []

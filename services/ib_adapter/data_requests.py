@@ -78,11 +78,15 @@ class DataRequests(Asking):
 
     # -- contracts ---------------------------------------------------------------------------
 
-    async def contract_details(self, contract: Contract) -> list[ContractDetails]:
-        """All contracts that fit. RequestRefused 200 if there is none."""
+    async def contract_details(
+        self, contract: Contract, *, is_data: bool = False
+    ) -> list[ContractDetails]:
+        """All contracts that fit. RequestRefused 200 if there is none. `is_data`: they are wanted
+        for a list, and not for an order."""
         found: list[ContractDetails] = await self._numbered(
             "reqContractDetails",
             lambda number: self._wire.client.reqContractDetails(number, contract),
+            is_data=is_data,
         )
         return found
 
@@ -95,6 +99,7 @@ class DataRequests(Asking):
             lambda number: self._wire.client.reqSecDefOptParams(
                 number, symbol, "", sec_type, con_id
             ),
+            is_data=True,
         )
         return found
 
@@ -129,7 +134,7 @@ class DataRequests(Asking):
             )
 
         return await self._numbered(
-            name, send, within_s=within_s, cancel=client.cancelHistoricalData
+            name, send, within_s=within_s, cancel=client.cancelHistoricalData, is_data=True
         )
 
     # -- the present -------------------------------------------------------------------------
@@ -185,7 +190,7 @@ class DataRequests(Asking):
         except TimeoutError as error:
             text = "market data lines are still being given back"
             raise ReadFailed(text, reason=Reason.RATE_LIMITED, retry_after_s=1.0) from error
-        await self._take(Priority.READ, self._terms.pace_s)
+        await self._take_data()
 
     @asynccontextmanager
     async def _line(

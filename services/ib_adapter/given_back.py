@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Final
 
 from services.common.adapter.pacer import Pacer, Priority
-from services.common.domain.errors import Unavailable
+from services.common.domain.errors import ReadFailed, Unavailable
 from services.common.runtime.clock import Clock
 from services.common.runtime.deadlines import no_deadline
+from services.ib_adapter.data_pace import DataPace
 from services.ib_adapter.wire import Wire
 
 _WAIT_S: Final = 5.0
@@ -29,9 +30,10 @@ class GivenBack:
     event loop's thread only.
     """
 
-    def __init__(self, wire: Wire, pacer: Pacer, clock: Clock) -> None:
+    def __init__(self, wire: Wire, pacer: Pacer, pace: DataPace, clock: Clock) -> None:
         self._wire = wire
         self._pacer = pacer
+        self._pace = pace
         self._clock = clock
         self._waiting: deque[Callable[[], None]] = deque()
         self._writing: asyncio.Task[None] | None = None
@@ -52,8 +54,9 @@ class GivenBack:
     async def _write(self) -> None:
         while self._waiting and self._wire.is_open:
             try:
+                await self._pace.take(within_s=_WAIT_S)
                 await self._pacer.take(Priority.READ, within_s=_WAIT_S)
-            except Unavailable as error:
+            except (ReadFailed, Unavailable) as error:
                 await self._clock.sleep(error.retry_after_s or _AGAIN_S)
                 continue
             if self._wire.is_open:

@@ -94,8 +94,10 @@ class History:
             end = now if query.end is None else min(query.end, now)
             if end <= query.start:
                 return Bars(FEED, ())  # what has not begun has no bars
-            details = await self._cache.details(query.instrument)
-            subject = self._subject(details, await self._cache.contract(query.instrument), size)
+            details = await self._cache.details(query.instrument, is_data=True)
+            subject = self._subject(
+                details, await self._cache.contract(query.instrument, is_data=True), size
+            )
             parts = parts_of(size, query.start, end, subject.zone)
             free = asyncio.Semaphore(_AT_ONCE)
             found = await ask_each(parts, lambda part: self._part(subject, part), free)

@@ -33,7 +33,7 @@ class HistoryTerms:
     small_window_s: float = 602.0
     identical_s: float = 15.5
     contract_max: int = 5
-    contract_window_s: float = 2.2
+    contract_window_s: float = 2.5
     open_max: int = 50
 
 

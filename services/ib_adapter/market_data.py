@@ -97,7 +97,7 @@ class MarketData:
     async def _ticks(self, instrument: Instrument, need: Need) -> Ticks | None:
         """None for what IB does not know. What it does not tell in time is an error."""
         try:
-            contract = await self._cache.contract(instrument)
+            contract = await self._cache.contract(instrument, is_data=True)
             requests = self._link.requests()
             ticks, is_whole = await requests.snapshot(contract, need, self._terms.one_s)
         except (Refused, RequestRefused) as error:

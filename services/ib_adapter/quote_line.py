@@ -121,7 +121,7 @@ class QuoteLine:
     async def _subscribed(self) -> None:
         """Have the line open; returns only by an error."""
         self._heard, self._whole, self._sides_due = asyncio.Event(), asyncio.Event(), False
-        contract = await self._cache.contract(self._instrument)
+        contract = await self._cache.contract(self._instrument, is_data=True)
         async with AsyncExitStack() as stack:
             async with self._asking:
                 requests = self._link.requests()

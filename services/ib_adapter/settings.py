@@ -133,6 +133,11 @@ class DataSettings(SettingsTable):
         gt=0,
         description="Quotes that are read at once; each takes a market data line while it is.",
     )
+    messages_per_s: float = setting(
+        default=25.0,
+        gt=0,
+        description="Messages a second, of `pacing.limit`, that may be about market data.",
+    )
     lines_max: int = setting(
         default=100,
         gt=0,

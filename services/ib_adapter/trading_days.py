@@ -97,7 +97,7 @@ class TradingDays:
 
     async def _listed(self) -> HoursListed:
         try:
-            details = await self._cache.details(self._share)
+            details = await self._cache.details(self._share, is_data=True)
         except Refused as error:
             raise ReadFailed(f"the market's hours are not known: {error.message}") from error
         try:
@@ -133,7 +133,7 @@ class TradingDays:
         return found
 
     async def _part(self, start: date, end: date) -> dict[date, MarketDay]:
-        contract = await self._cache.contract(self._share)
+        contract = await self._cache.contract(self._share, is_data=True)
         after = datetime.combine(end + _DAY, time(), figures.NEW_YORK).astimezone(UTC)
         length = (end - start) + _CLOSED_MAX + _DAY
         ask = HistoryAsk(

@@ -31,10 +31,8 @@ def utc(text: str) -> datetime:
 
 @pytest.fixture
 async def afternoon() -> AsyncIterator[Simulated]:
-    """A Gateway on Monday, half past one in New York, that holds to its pacing for all bars."""
-    async with gateway_on_port(
-        start=utc("2024-11-04T18:30:00"), history_pacing="all_bars"
-    ) as running:
+    """A Gateway on Monday, half past one in New York."""
+    async with gateway_on_port(start=utc("2024-11-04T18:30:00")) as running:
         yield running
 
 

@@ -41,10 +41,10 @@ class Ib:
     async def round_trip(self) -> None:
         """The time is known."""
 
-    async def details(self, _share: Any) -> ContractDetails:
+    async def details(self, _share: Any, *, is_data: bool) -> ContractDetails:
         return ContractDetails(liquidHours=self.listed, timeZoneId="US/Eastern")
 
-    async def contract(self, _share: Any) -> Contract:
+    async def contract(self, _share: Any, *, is_data: bool) -> Contract:
         return Contract(conId=1)
 
     @asynccontextmanager
