@@ -26,15 +26,25 @@ def counts(placements: Sequence[Placement], placement: Placement) -> bool:
     if placement.is_held:
         return False
     replaced = find(placements, placement.replaces)
-    return replaced is None or replaced.status is OrderStatus.REPLACED
+    if replaced is None:
+        return True
+    return replaced.status is OrderStatus.REPLACED and not _is_passed_over(placements, placement)
+
+
+def _is_passed_over(placements: Sequence[Placement], placement: Placement) -> bool:
+    """Whether another revision has taken the place that it was to take, or may have: should that
+    one be refused as well, this is asked again."""
+    others = (p for p in placements if p is not placement and p.replaces == placement.replaces)
+    return any(other.status not in REFUSED for other in others)
 
 
 def is_called_in_question(placements: Sequence[Placement], placement: Placement) -> bool:
-    """Whether it is a revision that was called "not sent", and its order has been replaced."""
+    """Whether it is a revision that was called "not sent", and its order has been replaced, and by
+    no other revision."""
     replaced = find(placements, placement.replaces)
     if replaced is None or placement.status is not OrderStatus.UNPLACED:
         return False
-    return replaced.status is OrderStatus.REPLACED
+    return replaced.status is OrderStatus.REPLACED and not _is_passed_over(placements, placement)
 
 
 def chains(placements: Sequence[Placement]) -> list[list[Placement]]:

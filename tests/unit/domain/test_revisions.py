@@ -73,3 +73,19 @@ def test_refused_revision_of_a_replaced_order_is_in_doubt(
     assert order.status is OrderStatus.IN_DOUBT
     assert order.is_open
     assert order.leaves_qty == 10
+
+
+def test_refused_revision_is_not_doubted_when_a_later_one_takes_over() -> None:
+    order = revised((NEW, Signal.NOT_SENT))
+    later = Placement("o-1~al~1.2", "alpaca", Decimal(10), NOW, replaces=OLD)
+    order, _ = order.apply(PlacementPlanned(later))
+    order, _ = order.apply(PlacementSignaled(OLD, Signal.REPLACED))
+    assert [p.status for p in order.placements][1:] == [
+        OrderStatus.UNPLACED,
+        OrderStatus.PENDING_NEW,
+    ]
+    refused, _ = order.apply(PlacementSignaled("o-1~al~1.2", Signal.NOT_SENT))
+    assert {p.status for p in refused.placements[1:]} == {OrderStatus.IN_DOUBT}, "one of them"
+    taken, _ = order.apply(PlacementSignaled("o-1~al~1.2", Signal.ACKNOWLEDGED))
+    assert taken.status is OrderStatus.ACCEPTED
+    assert not taken.counts(taken.placements[1])
