@@ -367,3 +367,12 @@ async def test_the_net_price_of_a_multi_leg_order_is_changed(ib: Simulated, log:
         assert len(legs) == len({e.exec_id for e in built.sink.executions()})
         [filled] = [r for r in built.sink.reports(A1) if r.status is OrderStatus.FILLED]
         assert filled.cum_qty == 2
+
+
+async def test_a_change_that_never_got_here_is_absent_at_once(ib: Simulated, log: Path) -> None:
+    _, port = ib
+    async with rig(settings_for(port), log) as built:
+        await built.gateway.submit(resting(), built.check)
+        assert (await built.gateway.find_order(client_id=A1)).lookup is Lookup.ABSENT
+        never = "never~sim~1.1"
+        assert (await built.gateway.find_order(client_id=never)).lookup is Lookup.UNKNOWN
