@@ -153,16 +153,15 @@ async def test_duplicated_messages_are_told_once(ib: Simulated, log: Path) -> No
         assert (told.count("execution"), told.count("FILLED")) == (1, 1)
 
 
-async def test_a_fill_whose_execution_was_lost_ends_the_session_and_is_read(
-    ib: Simulated, log: Path
-) -> None:
+async def test_a_fill_whose_execution_was_lost_is_read(ib: Simulated, log: Path) -> None:
+    """By a look at the positions, or else by a new session."""
     simulated, port = ib
     fault(simulated, "drop", event="execDetails")
     async with rig(settings_for(port), log) as built:
         await built.gateway.submit(crossing(), built.check)
         await eventually(lambda: built.sink.last_status(A) is OrderStatus.FILLED)
         assert built.sink.told(A)[-2:] == ["execution", "FILLED"]
-        assert built.sink.sessions() == ["session-1", "", "session-2"]
+        assert built.sink.sessions() in (["session-1"], ["session-1", "", "session-2"])
 
 
 @asynccontextmanager

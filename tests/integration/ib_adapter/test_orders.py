@@ -93,7 +93,8 @@ async def test_the_order_of_the_gateways_messages_does_not_matter(
 async def test_a_fill_without_a_commission_is_told_after_a_moment(ib: Simulated, log: Path) -> None:
     simulated, port = ib
     fault(simulated, "drop", event="commissionReport")
-    async with rig(settings_for(port), log) as built:
+    # No moment at all: a look at the positions may fetch the commission that was lost.
+    async with rig(settings_for(port, orders={"commission_wait_s": 0.0}), log) as built:
         await built.gateway.submit(crossing(), built.check)
         await eventually(lambda: built.sink.executions())
         assert built.sink.executions()[0].fees == ()
