@@ -109,8 +109,9 @@ def check_settlement(
     """All that does not agree.
 
     `multipliers` gives each symbol's shares per unit. The venues in `without_expiry` call an order
-    that has expired canceled. Of the orders in `without_place`, by venue and id there, the books
-    do not tell after which quantity a fill came.
+    that has expired canceled, and one that was rejected later if nobody listened then. Of the
+    orders in `without_place`, by venue and id there, the books do not tell after which quantity a
+    fill came.
     """
     return [
         *_check_fills(ledgers, account, without_place),
@@ -258,10 +259,16 @@ def _check_orders(
         for placed in booked.placements:
             order = there.pop((placed.venue, placed.placement_id), None)
             ended = _ENDED | ({"expired": "CANCELED"} if placed.venue in without_expiry else {})
+            if (placed.venue in without_expiry) and _is_rejected_unheard(placed, order):
+                continue
             yield from _check_placement(booked, placed, order, ended)
     for (venue, placement_id), order in there.items():
         text = f"{placement_id} is {order['status']} at {venue}, the router has no such placement"
         yield Finding(Kind.LOSS, text)
+
+
+def _is_rejected_unheard(placed: Placed, order: Mapping[str, Any] | None) -> bool:
+    return order is not None and (order["status"], placed.status) == ("rejected", "CANCELED")
 
 
 def _check_placement(
