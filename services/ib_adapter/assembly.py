@@ -301,6 +301,7 @@ def _session_terms(settings: IbSettings) -> SessionTerms:
             market_data_type=MARKET_DATA_TYPES[settings.data.kind],
             connect_s=connection.connect_timeout_s,
             id_in_use_s=connection.id_in_use_s,
+            messages_per_s=max(settings.pacing.limit - 2, 1),
             requests=RequestTerms(
                 answer_s=connection.answer_timeout_s,
                 round_trip_s=connection.round_trip_s,

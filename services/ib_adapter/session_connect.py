@@ -43,6 +43,7 @@ class ConnectTerms:
     market_data_type: int
     connect_s: float
     id_in_use_s: float
+    messages_per_s: int
     requests: RequestTerms
 
 
@@ -83,7 +84,7 @@ class Connector:
         self._said.on_connecting()
         standing.set(State.CONNECTING, f"connecting to {terms.host}:{terms.port}")
         pending = Pending()
-        wire = Wire(Hearing(pending, self._said))
+        wire = Wire(Hearing(pending, self._said), messages_per_s=terms.messages_per_s)
         standing.new_connection(wire)
         await self._open(wire)
         self._id_in_use_since, self._is_told = None, False

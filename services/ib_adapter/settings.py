@@ -20,7 +20,12 @@ class IbPacingSettings(PacingSettings):
     """IB counts every message of a client, whatever it asks for."""
 
     limit: int = setting(default=50, gt=0, description="Messages per window that IB allows.")
-    window_s: float = setting(default=1.0, gt=0, description="Length of the window, in seconds.")
+    window_s: float = setting(
+        default=1.1,
+        gt=0,
+        description="Length of the window, in seconds: a little more than IB's second, since messages "
+        "don't arrive as far apart as they leave.",
+    )
     share: float = setting(
         default=0.9,
         gt=0,

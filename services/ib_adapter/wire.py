@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
@@ -45,10 +46,16 @@ class Ears(Protocol):
 
 
 class Wire:
-    """A connection under one client id. Used on the event loop's thread only."""
+    """A connection under one client id. Used on the event loop's thread only.
 
-    def __init__(self, ears: Ears) -> None:
+    Beyond 50 messages a second IB refuses, and in the end closes the connection. The pacer keeps
+    below that; `messages_per_s` is for what it let pass and what then waited for something else (a
+    contract, the disk): no order or cancel is written beyond it.
+    """
+
+    def __init__(self, ears: Ears, *, messages_per_s: int = 48) -> None:
         self._ears = ears
+        self._messages_per_s = messages_per_s
         self._client = _Client(ears, self._gone)
         self._closed = asyncio.Event()
 
@@ -121,6 +128,9 @@ class Wire:
         transport = self._client.conn.transport
         if not self.is_open or transport is None:
             raise Unavailable(Reason.VENUE_UNAVAILABLE, "not sent: the connection is gone")
+        if self._client.written_in_a_second() >= self._messages_per_s:
+            text = f"not sent: {self._messages_per_s} messages have left within a second"
+            raise Unavailable(Reason.BUDGET_EXHAUSTED, text, retry_after_s=1.0)
         waiting = transport.get_write_buffer_size()
         if waiting:
             raise Unavailable(
@@ -182,6 +192,19 @@ class _Client(LibraryClient):  # type: ignore[misc]
         self._ears = ears
         self._gone = gone
         self.decoder = _Decoder(ears)
+        self._written_at: deque[float] = deque()
+
+    def sendMsg(self, msg: str) -> None:
+        self.written_in_a_second()  # forgets what is older
+        self._written_at.append(asyncio.get_running_loop().time())
+        super().sendMsg(msg)
+
+    def written_in_a_second(self) -> int:
+        """How many messages have left within the last second."""
+        since = asyncio.get_running_loop().time() - 1.0
+        while self._written_at and self._written_at[0] <= since:
+            self._written_at.popleft()
+        return len(self._written_at)
 
     @contextlib.contextmanager
     def in_one_piece(self) -> Iterator[None]:

@@ -20,6 +20,9 @@ from services.common.runtime.clock import Clock
 __all__ = ["BudgetTerms", "Pacer", "Priority"]
 
 
+_WAIT_MIN_S = 0.001
+
+
 @dataclass(order=True, slots=True)
 class _Ticket:
     priority: Priority
@@ -102,7 +105,8 @@ class Pacer:
         if left_s <= 0 or delay_s > left_s:
             raise self._exhausted(ticket.priority, "no request is left for this in the time given")
         # Behind others and with budget, only a change can help; else the budget's own time.
-        timeout_s = delay_s if self._queue[0] is ticket else left_s
+        # Never so short that a clock could stand still meanwhile.
+        timeout_s = max(delay_s if self._queue[0] is ticket else left_s, _WAIT_MIN_S)
         try:
             async with asyncio.timeout(timeout_s):
                 await self._changed.wait()

@@ -60,6 +60,7 @@ FAST: dict[str, Any] = {
     },
     "data": {"quote_wait_s": 10.0},
     "settling_s": 0.5,
+    "pacing": {"limit": 100_000},  # as that of their pacer
 }
 
 
