@@ -172,9 +172,13 @@ class Cancels:
             if why:
                 raise OutcomeUnknown(f"cancel sent: {said}; {why}")
             raise NotFound(Reason.ORDER_NOT_FOUND, str(said))
+        report = self._translator.report(facts)
+        # A code that leaves it open may well have ended it: "no effect" would be false.
+        ended_it = said.effect is not OrderEffect.CANCEL_REFUSED
+        if ended_it and report.status is OrderStatus.CANCELED:
+            return report
         if facts.is_ended or facts.is_refused:
             raise _ended(facts)
-        report = self._translator.report(facts)
         if report.status is OrderStatus.PENDING_CANCEL:
             return report
         if said.effect is not OrderEffect.CANCEL_REFUSED:

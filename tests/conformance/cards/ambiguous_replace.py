@@ -42,7 +42,7 @@ async def error_after(b: Bench) -> None:
     marks=_DOUBT,
     expects=(
         "submit limit: ACCEPTED",
-        _UNKNOWN,
+        "replace: *UNKNOWN|rejected*",
         "new: ABSENT|UNKNOWN",
         "look-up: FOUND ACCEPTED",
         "live: 239.95",
