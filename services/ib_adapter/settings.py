@@ -23,8 +23,8 @@ class IbPacingSettings(PacingSettings):
     window_s: float = setting(
         default=1.1,
         gt=0,
-        description="Length of the window, in seconds: a little more than IB's second, since messages "
-        "don't arrive as far apart as they leave.",
+        description="Length of the window, in seconds: a little more than IB's second, since "
+        "messages don't arrive as far apart as they leave.",
     )
     share: float = setting(
         default=0.9,
