@@ -39,10 +39,10 @@ from services.ib_adapter.replacing_outcomes import ReplacingOutcomes
 from services.ib_adapter.replacing_terms import changed_order, changed_terms, check_kind
 from services.ib_adapter.requests import BROKER
 from services.ib_adapter.revision_news import RevisionNews
+from services.ib_adapter.revision_parts import Part
 from services.ib_adapter.revision_reads import RevisionReads
 from services.ib_adapter.revision_rows import Fate, Revision
 from services.ib_adapter.revision_terms import Terms
-from services.ib_adapter.revisions import Part
 from services.ib_adapter.send_log import SendLog
 from services.ib_adapter.session import Session
 from services.ib_adapter.telling import Telling

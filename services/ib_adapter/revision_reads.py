@@ -16,8 +16,8 @@ from services.common.domain.reports import Lookup, LookupResult
 from services.common.runtime.clock import Clock
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.revision_news import RevisionNews
+from services.ib_adapter.revision_parts import Part
 from services.ib_adapter.revision_rows import Fate, Revision
-from services.ib_adapter.revisions import Part
 from services.ib_adapter.send_log import SendLog
 from services.ib_adapter.session import Session
 from services.ib_adapter.translate import Translator

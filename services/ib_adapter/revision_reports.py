@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
 from services.common.domain.reports import OrderReport
-from services.ib_adapter.revisions import Part
+from services.ib_adapter.revision_parts import Part
 
 
 def revised(report: OrderReport, part: Part) -> OrderReport:

@@ -17,7 +17,7 @@ same. Whatever fits nowhere goes to the terms in force: nothing is left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -25,11 +25,18 @@ import structlog
 
 from services.common.domain.amounts import add, sub, total
 from services.common.domain.errors import Cause, Reason
-from services.common.domain.executions import Side
 from services.ib_adapter import combos
 from services.ib_adapter.evidence import OrderFacts
 from services.ib_adapter.exec_ids import split_exec_id
 from services.ib_adapter.revision_log import RevisionLog
+from services.ib_adapter.revision_parts import (
+    Link,
+    Part,
+    Whose,
+    allows,
+    is_of_combo,
+    on_terms,
+)
 from services.ib_adapter.revision_rows import Fate, RevisedFill, Revision
 from services.ib_adapter.revision_terms import Terms, shows
 from services.ib_adapter.words import ExecutionWord, OrderWord
@@ -40,46 +47,6 @@ _ZERO: Final = Decimal(0)
 _ENDS: Final = frozenset({"Filled", "Cancelled", "ApiCancelled"})
 # In which the terms that an order shows are those that IB works, or worked.
 _PROOF: Final = frozenset({"PreSubmitted", "Submitted"}) | _ENDS
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One revision of an order of IB's; `facts` has its own terms and quantities.
-
-    `is_revised`: its order was changed, or is to be. `is_in_doubt`: a change of it was sent, and
-    may be in force; `awaits_fills`: then something has filled that may be of either. `is_cut`: it
-    ended with less than its quantity, since a change took the rest off.
-    """
-
-    client_id: str
-    venue_order_id: str
-    facts: OrderFacts
-    is_revised: bool = False
-    is_replaced: bool = False
-    is_in_doubt: bool = False
-    awaits_fills: bool = False
-    is_cut: bool = False
-    replaces: str = ""
-    replaced_by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Whose:
-    """What an execution is told as."""
-
-    client_id: str
-    venue_order_id: str
-    cum_qty: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """A revision that is or was in force; `change` made it, None for the terms as placed."""
-
-    seq: int
-    client_id: str
-    venue_order_id: str
-    change: Revision | None
 
 
 class Revisions:
@@ -132,7 +99,7 @@ class Revisions:
                 Part(
                     link.client_id,
                     link.venue_order_id,
-                    _on(facts, replace(terms, order_qty=qty), filled),
+                    on_terms(facts, replace(terms, order_qty=qty), filled),
                     is_revised=True,
                     is_replaced=True,
                     replaces=parts[-1].venue_order_id if parts else self._parent(link),
@@ -187,7 +154,7 @@ class Revisions:
         if word.cum_qty is not None and word.cum_qty <= told_before:
             return
         link = self._choose(word, facts, order_ref)
-        is_leg = _is_of_combo(facts) and not combos.is_combo(word.contract)
+        is_leg = is_of_combo(facts) and not combos.is_combo(word.contract)
         part = int(word.contract.conId) if is_leg else 0
         cum_qty = self.log.filled(word.perm_id, link.seq, part)
         if link == self._links(word.perm_id, order_ref)[0] and not is_leg:
@@ -241,7 +208,7 @@ class Revisions:
         self.log.decide(change.revision_id, Fate.REFUSED, cause=cause)
         _log.info("change_refused", client_id=change.revision_id, reason=cause.message)
 
-    def _links(self, perm_id: int, order_ref: str) -> list[_Link]:
+    def _links(self, perm_id: int, order_ref: str) -> list[Link]:
         """The revisions of one order of IB's that are or were in force, oldest first; at least one.
 
         IB may have made a second order of a change: that one begins with the change.
@@ -251,13 +218,13 @@ class Revisions:
         is_first = not changes or changes[0].perm_id == perm_id
         links = []
         if is_first or not taken:
-            links.append(_Link(0, order_ref, str(perm_id), None))
+            links.append(Link(0, order_ref, str(perm_id), None))
         for change in taken:
             own_id = f"{perm_id}.{change.seq}" if links else str(perm_id)
-            links.append(_Link(change.seq, change.revision_id, own_id, change))
+            links.append(Link(change.seq, change.revision_id, own_id, change))
         return links
 
-    def _parent(self, first: _Link) -> str:
+    def _parent(self, first: Link) -> str:
         """What the first revision of an order has replaced: something if it is a second order."""
         return "" if first.change is None else str(first.change.perm_id)
 
@@ -266,7 +233,7 @@ class Revisions:
         own = (c for c in self.log.of_order(order_ref) if c.perm_id == perm_id)
         return next((change.filled_before for change in own), _ZERO)
 
-    def _filled(self, perm_id: int, order_ref: str, link: _Link) -> Decimal:
+    def _filled(self, perm_id: int, order_ref: str, link: Link) -> Decimal:
         filled = self.log.filled(perm_id, link.seq)
         if link == self._links(perm_id, order_ref)[0]:
             filled = add(filled, self._told_before(perm_id, order_ref))
@@ -277,7 +244,7 @@ class Revisions:
         return total(self._filled(perm_id, order_ref, link) for link in links)
 
     def _last(
-        self, facts: OrderFacts, links: Sequence[_Link], earlier: Decimal, parts: Sequence[Part]
+        self, facts: OrderFacts, links: Sequence[Link], earlier: Decimal, parts: Sequence[Part]
     ) -> Part:
         """The revision in force, with what no earlier one has filled."""
         link, doubted = links[-1], self.in_doubt(facts.order_ref)
@@ -296,7 +263,7 @@ class Revisions:
         return Part(
             link.client_id,
             link.venue_order_id,
-            _on(facts, replace(terms, order_qty=qty), filled),
+            on_terms(facts, replace(terms, order_qty=qty), filled),
             is_revised=True,
             is_in_doubt=doubted is not None,
             awaits_fills=told > filled,
@@ -304,16 +271,16 @@ class Revisions:
             replaces=parts[-1].venue_order_id if parts else self._parent(link),
         )
 
-    def _choose(self, word: ExecutionWord, facts: OrderFacts | None, order_ref: str) -> _Link:
+    def _choose(self, word: ExecutionWord, facts: OrderFacts | None, order_ref: str) -> Link:
         """Whose an execution is; a change that alone it can be of is taken by that."""
         links, doubted = self._links(word.perm_id, order_ref), self.in_doubt(order_ref)
-        if _is_of_combo(facts) or combos.is_combo(word.contract):
+        if is_of_combo(facts) or combos.is_combo(word.contract):
             return links[-1]  # a leg has no limit of its own
         if self._fits(word, facts, order_ref, links[-1]):
             return links[-1]
         if doubted is not None:
             filled = self._filled_in_all(word.perm_id, order_ref)
-            if _allows(word, doubted.after, filled):
+            if allows(word, doubted.after, filled):
                 self._take(doubted, word.perm_id)
                 return self._links(word.perm_id, order_ref)[-1]
             return links[-1]
@@ -321,18 +288,18 @@ class Revisions:
         return next(fitting, links[-1])
 
     def _fits(
-        self, word: ExecutionWord, facts: OrderFacts | None, order_ref: str, link: _Link
+        self, word: ExecutionWord, facts: OrderFacts | None, order_ref: str, link: Link
     ) -> bool:
         """Whether an execution can be of a revision, by limit and quantity."""
         links = self._links(word.perm_id, order_ref)
         index = links.index(link)
         before = total(self._filled(word.perm_id, order_ref, one) for one in links[: index + 1])
         return any(
-            _allows(word, terms, before) for terms in self._terms_of(links, index, facts, order_ref)
+            allows(word, terms, before) for terms in self._terms_of(links, index, facts, order_ref)
         )
 
     def _terms_of(
-        self, links: Sequence[_Link], index: int, facts: OrderFacts | None, order_ref: str
+        self, links: Sequence[Link], index: int, facts: OrderFacts | None, order_ref: str
     ) -> list[Terms]:
         """The terms under which a revision works or worked: as sent, and as shown if others."""
         link, doubted = links[index], self.in_doubt(order_ref)
@@ -349,29 +316,3 @@ class Revisions:
             if doubted is None or not shows(shown, doubted.before, doubted.after):
                 known.append(shown)
         return known
-
-
-def _on(facts: OrderFacts, terms: Terms, filled: Decimal) -> OrderFacts:
-    """The order on other terms, of which so much has filled."""
-    return replace(
-        facts,
-        order_qty=terms.order_qty,
-        limit_price=terms.limit_price,
-        aux_price=terms.aux_price,
-        trail_percent=terms.trail_percent,
-        time_in_force=terms.time_in_force,
-        shown_filled=filled,
-        executed={},
-        avg_px=None,  # IB's is of all of them
-    )
-
-
-def _is_of_combo(facts: OrderFacts | None) -> bool:
-    return facts is not None and combos.is_combo(facts.contract)
-
-
-def _allows(word: ExecutionWord, terms: Terms, filled: Decimal) -> bool:
-    """Whether terms under which so much is filled allow this execution as well."""
-    side = Side.BUY if word.side == "BOT" else Side.SELL
-    has_room = terms.order_qty is None or add(filled, word.last_qty) <= terms.order_qty
-    return has_room and terms.allows(word.last_px, side)

@@ -27,8 +27,9 @@ from services.ib_adapter.evidence import OrderFacts
 from services.ib_adapter.families import Families, asked_family
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.order_reading import asked_terms, read_terms
+from services.ib_adapter.revision_parts import Part, Whose
 from services.ib_adapter.revision_reports import revised
-from services.ib_adapter.revisions import Part, Revisions, Whose
+from services.ib_adapter.revisions import Revisions
 from services.ib_adapter.words import ExecutionWord
 
 _log = structlog.stdlib.get_logger(__name__)
