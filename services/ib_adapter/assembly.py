@@ -85,24 +85,8 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
     Raises SettingsError for an account that does not fit the mode.
     """
     core = _core(settings, around)
-    reads = VenueReads(
-        core.session,
-        core.evidence,
-        core.telling,
-        core.translator,
-        core.changes,
-        around.send_log,
-        around.clock,
-        client_id=settings.client_id,
-        settling_s=settings.settling_s,
-    )
-    account = AccountReads(
-        core.session,
-        venue=settings.venue,
-        account_id=settings.account_id,
-        mode=settings.account_mode,
-        now=around.clock.now,
-    )
+    reads = _reads(settings, around, core)
+    account = _account(settings, around, core)
     market = build_market(settings.data, core.session, core.cache, around.clock, settings.venue)
     entry = _entry(settings, around, core, reads)
     revision_reads = RevisionReads(
@@ -136,15 +120,7 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
                 core.news.previews,
                 settings.venue,
             ),
-            Instructions(
-                core.session,
-                account,
-                core.waiters,
-                core.cache,
-                around.send_log,
-                around.clock,
-                ack_timeout_s=settings.orders.ack_timeout_s,
-            ),
+            _instructions(settings, around, core, account),
             FamilyEnds(core.session, core.evidence),
             market,
             core.translator,
@@ -155,6 +131,44 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
         venue=settings.venue,
         account_id=settings.account_id,
         mode=settings.account_mode,
+    )
+
+
+def _reads(settings: IbSettings, around: Surroundings, core: _Core) -> VenueReads:
+    return VenueReads(
+        core.session,
+        core.evidence,
+        core.telling,
+        core.translator,
+        core.changes,
+        around.send_log,
+        around.clock,
+        client_id=settings.client_id,
+        settling_s=settings.settling_s,
+    )
+
+
+def _instructions(
+    settings: IbSettings, around: Surroundings, core: _Core, account: AccountReads
+) -> Instructions:
+    return Instructions(
+        core.session,
+        account,
+        core.waiters,
+        core.cache,
+        around.send_log,
+        around.clock,
+        ack_timeout_s=settings.orders.ack_timeout_s,
+    )
+
+
+def _account(settings: IbSettings, around: Surroundings, core: _Core) -> AccountReads:
+    return AccountReads(
+        core.session,
+        venue=settings.venue,
+        account_id=settings.account_id,
+        mode=settings.account_mode,
+        now=around.clock.now,
     )
 
 

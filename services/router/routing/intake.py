@@ -50,7 +50,6 @@ from services.router.journal.records import (
 from services.router.routing.twin_orders import TwinOrders
 from services.router.routing.unclaimed import Unclaimed
 
-ORDER_DOUBLED = "ORDER_DOUBLED"
 _ALERTS = {
     Verdict.CONTRADICTION: ("VENUE_CONTRADICTION", Severity.CRITICAL),
     Verdict.LATE_FILL: ("LATE_FILL", Severity.WARNING),
@@ -119,7 +118,7 @@ class Intake:
     def doubled(self, key: OrderKey, placement: Placement, what: str) -> list[Record]:
         """The records of a venue that works two orders for one."""
         where = (key[0], placement.venue, key[1])
-        alert = AlertRaised(ORDER_DOUBLED, Severity.CRITICAL, what, *where)
+        alert = AlertRaised("ORDER_DOUBLED", Severity.CRITICAL, what, *where)
         return [alert, *self.reduced(key[0], what)]
 
     def is_doubled(self, placement_id: str) -> bool:

@@ -230,11 +230,7 @@ class FakeVenueGateway(VenueGateway):
         return report
 
     async def find_order(
-        self,
-        *,
-        client_id: str = "",
-        venue_order_id: str = "",
-        attempted_at: datetime | None = None,
+        self, *, client_id: str = "", venue_order_id: str = "", attempted_at: datetime | None = None
     ) -> LookupResult:
         assert bool(client_id) != bool(venue_order_id), "exactly one id"
         self._fail_reads()
