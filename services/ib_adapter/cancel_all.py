@@ -82,7 +82,12 @@ class CancelAll:
         """See `VenueGateway.cancel_all`."""
         wire = self._session.wire()
         targets = await self._open_orders(instrument)
-        if not targets:
+        unanswered = [
+            number
+            for number, spec in self._evidence.unanswered().items()
+            if instrument in (None, spec.instrument)
+        ]
+        if not targets and not unanswered:
             return CancelAllOutcome(())
         mine = [facts for facts in targets if self._is_mine(facts)]
         waits = {f.perm_id: self._waiters.open(f.order_id, Purpose.CANCEL) for f in mine}
@@ -92,6 +97,7 @@ class CancelAll:
                 self._write_all(wire, last_check)
             else:
                 causes = await self._write_each(wire, targets, last_check)
+                await self._write_unanswered(wire, unanswered, last_check)
             await self._settled([f for f in targets if f.perm_id not in causes], waits)
         finally:
             for waiter in waits.values():
@@ -160,6 +166,22 @@ class CancelAll:
             with broker_span(BROKER, "cancelOrder", clock=self._clock):
                 wire.cancel(facts.order_id)
         return causes
+
+    async def _write_unanswered(
+        self, wire: Wire, numbers: Iterable[int], last_check: LastCheck
+    ) -> None:
+        """Ask for what the Gateway has and IB has not answered for. Nothing is told of it: it is
+        no order of IB's yet, and stays in doubt."""
+        for number in numbers:
+            try:
+                await self._pacer.take(Priority.CANCEL, within_s=self._pace_s)
+                self._require(wire)
+                last_check()
+            except TandemError as error:
+                _log.warning("not_canceled", order_id=number, error=error.message)
+                return
+            with broker_span(BROKER, "cancelOrder", clock=self._clock):
+                wire.cancel(number)
 
     def _require(self, wire: Wire) -> None:
         if self._session.wire() is not wire:

@@ -13,8 +13,9 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -22,6 +23,7 @@ from services.common.domain.errors import Cause
 from services.common.domain.executions import Side
 from services.common.domain.order_spec import OrderSpec, PlacementId
 from services.common.domain.order_status import TERMINAL
+from services.common.domain.order_terms import OptionCombo
 from services.ib_adapter import brackets, combos, statuses
 from services.ib_adapter.order_facts import OrderFacts, take_status, take_terms
 from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
@@ -30,6 +32,8 @@ __all__ = ["Evidence", "OrderFacts"]
 
 _log = structlog.stdlib.get_logger(__name__)
 
+W = TypeVar("W", OrderWord, ExecutionWord)
+
 ORDERS_MAX: Final = 20_000
 _SIDES: Final = {"BOT": Side.BUY, "SLD": Side.SELL}
 
@@ -37,7 +41,8 @@ _SIDES: Final = {"BOT": Side.BUY, "SLD": Side.SELL}
 class Evidence:
     """Orders by permId and by reference. Used on the event loop's thread only.
 
-    Beyond `ORDERS_MAX` the one that was heard of longest ago is forgotten.
+    Beyond `ORDERS_MAX` the one that was heard of longest ago is forgotten. `highest_number` is the
+    highest order id that was told of under our client id.
     """
 
     def __init__(self, client_id: int, monotonic: Callable[[], float]) -> None:
@@ -53,6 +58,7 @@ class Evidence:
         self.on_held: Callable[[str, str], None] = _not_noted
         # Refusals of orders that were not shown under a permId yet, by order id.
         self._refused: dict[int, Cause] = {}
+        self.highest_number = 0
 
     def __iter__(self) -> Iterator[OrderFacts]:
         return iter(list(self._orders.values()))
@@ -105,7 +111,8 @@ class Evidence:
         return facts if facts is not None and facts.order_id == order_id else None
 
     def of_ref(self, order_ref: str) -> OrderFacts | None:
-        """The order under this reference: a live one before one that has ended.
+        """The order under this reference: a live one before one that has ended, of several one that
+        is ours to cancel.
 
         IB does not enforce that there is one only; more than one live one is logged as an error.
         """
@@ -115,7 +122,8 @@ class Evidence:
             perm_ids = [facts.perm_id for facts in live]
             _log.error("several_orders_under_one_id", client_id=order_ref, perm_ids=perm_ids)
         best = live or found
-        return best[-1] if best else None
+        own = [facts for facts in best if facts.client_id == self._client_id]
+        return (own or best)[-1] if best else None
 
     def all_of_ref(self, order_ref: str) -> list[OrderFacts]:
         """All orders under this reference."""
@@ -141,6 +149,17 @@ class Evidence:
         """Why what this process sent under a number was refused, and not shown since."""
         return self._refused.get(order_id)
 
+    def unanswered(self) -> dict[int, OrderSpec]:
+        """What this process sent and only the Gateway has, as far as it was told, by number."""
+        held = (
+            (n, s, self.of_ref(s.client_order_id))
+            for n, s in self._sent.items()
+            if s.client_order_id in self._held
+        )
+        return {
+            n: s for n, s, facts in held if facts is None or not (facts.is_proven or facts.is_ended)
+        }
+
     def dismissed(self, order_id: int) -> None:
         """The Gateway says that it refused or canceled what was sent under a number."""
         spec = self._sent.get(order_id)
@@ -154,6 +173,7 @@ class Evidence:
 
     def take_order(self, word: OrderWord) -> OrderFacts | None:
         """openOrder or completedOrder; None for one that IB has given no permId yet."""
+        self._count(word)
         if not word.perm_id:
             self._hold(word, word.order_ref)
             return None
@@ -176,6 +196,7 @@ class Evidence:
 
     def take_status(self, word: StatusWord) -> OrderFacts | None:
         """orderStatus; None for one that IB has given no permId yet."""
+        self._count(word)
         if not word.perm_id:
             self._hold(word, "")
             return None
@@ -187,6 +208,7 @@ class Evidence:
 
     def take_execution(self, word: ExecutionWord) -> OrderFacts | None:
         """execDetails: it proves the order as well as any status does."""
+        self._count(word)
         if not word.perm_id:
             return None
         facts = self._facts(word.perm_id, word.order_id, word.client_id)
@@ -199,6 +221,22 @@ class Evidence:
         facts.executed[con_id] = max(executed, word.cum_qty or word.last_qty)
         facts.accept()
         return facts
+
+    def whole_ref(self, word: W) -> W:
+        """The word with the reference as this process sent it, should IB have cut it short: by the
+        number that the order went out under, or the permId under which it is known."""
+        facts = self._orders.get(word.perm_id)
+        spec = self._sent.get(word.order_id) if word.client_id == self._client_id else None
+        whole = spec.client_order_id if spec is not None else facts.order_ref if facts else ""
+        if not word.order_ref or whole == word.order_ref or not whole.startswith(word.order_ref):
+            return word
+        if facts is None:
+            _log.error("reference_cut_short", client_id=whole, order_ref=word.order_ref)
+        return replace(word, order_ref=whole)
+
+    def _count(self, word: OrderWord | StatusWord | ExecutionWord) -> None:
+        if word.client_id == self._client_id:
+            self.highest_number = max(self.highest_number, word.order_id)
 
     def _hold(self, word: OrderWord | StatusWord, order_ref: str) -> None:
         """The Gateway has it: until it says otherwise, it may hand it on."""
@@ -231,7 +269,8 @@ class Evidence:
         spec = self._sent.get(order_id) if client_id == self._client_id else None
         if spec is not None and facts.order_ref in ("", spec.client_order_id):
             self._name(facts, spec.client_order_id)
-            facts.order_qty = facts.order_qty or spec.order_qty
+            if not _is_combo(spec):  # of which executions tell legs: it must be shown first
+                facts.order_qty = facts.order_qty or spec.order_qty
             facts.side = facts.side or spec.side
             refusal = self._refused.pop(order_id, None)
             if refusal is not None:
@@ -255,6 +294,10 @@ class Evidence:
 
 def _not_noted(_order_ref: str, _held_as: str) -> None:
     """Nobody notes it."""
+
+
+def _is_combo(spec: OrderSpec) -> bool:
+    return isinstance(spec.instrument, OptionCombo)
 
 
 def _is_placed_here(order_ref: str) -> bool:

@@ -86,6 +86,7 @@ class OrderNews:
         if not self._is_ours(word.account):
             return
         self._watch_previews(word)
+        word = self.evidence.whole_ref(word)
         facts = self.evidence.take_order(word)
         if facts is not None:
             self._changes.hear_order(facts, word)
@@ -111,6 +112,7 @@ class OrderNews:
         if self.activities is not None and self.activities.hears(word):
             return
         self._watch_previews(word)
+        word = self.evidence.whole_ref(word)
         source = ExecSource.STREAM if is_live else ExecSource.QUERY
         known = self.evidence.of_perm(word.perm_id)
         is_new = not self._changes.hear_execution(word, source, known) and self._hear(word, source)

@@ -31,7 +31,7 @@ from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import OrderReport
 from services.common.runtime.broker_calls import broker_span
 from services.common.runtime.clock import Clock
-from services.ib_adapter import brackets
+from services.ib_adapter import brackets, combos
 from services.ib_adapter.codes import Kind, OrderEffect, Said
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.library import Contract, Order
@@ -221,6 +221,7 @@ class Replacing:
             epoch=self._current_epoch(),
             session_id=self._session.session_id,
             sent_at=self._clock.now(),
+            is_combo=combos.is_combo(facts.contract),
         )
         return _Modify(facts, facts.whole, contract, order, row)
 

@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS revision (
   fate TEXT NOT NULL,
   taken_by INTEGER NOT NULL DEFAULT 0,
   reason TEXT NOT NULL DEFAULT '',
-  message TEXT NOT NULL DEFAULT ''
+  message TEXT NOT NULL DEFAULT '',
+  is_combo INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE IF NOT EXISTS revised_fill (
   perm_id INTEGER NOT NULL,
@@ -48,7 +49,7 @@ CREATE TABLE IF NOT EXISTS revised_fill (
 
 _COLUMNS: Final = (
     "revision_id, order_ref, seq, order_id, perm_id, content, before, after, filled_before, epoch,"
-    " session_id, sent_at, fate, taken_by, reason, message"
+    " session_id, sent_at, fate, taken_by, reason, message, is_combo"
 )
 
 
@@ -69,7 +70,8 @@ class Revision:
     `order_ref` is the id of the order's first revision, IB's own reference; `seq` counts the
     changes of it from 1. `perm_id` is the order that was changed, `taken_by` the one that shows the
     new terms: the same, unless IB made two of it. `content` is the change as it was asked for.
-    `filled_before`: so much was filled, and told, when it was sent.
+    `filled_before`: so much was filled, and told, when it was sent. `is_combo`: the order has legs,
+    which executions of them that come before it is shown don't tell.
     """
 
     revision_id: str
@@ -87,6 +89,7 @@ class Revision:
     fate: Fate = Fate.SENT
     taken_by: int = 0
     cause: Cause | None = None
+    is_combo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ def save(connection: apsw.Connection, entries: Iterable[Revision | RevisedFill])
     with connection:
         for entry in entries:
             if isinstance(entry, Revision):
-                marks = ", ".join("?" * 16)
+                marks = ", ".join("?" * 17)
                 sql = f"INSERT OR REPLACE INTO revision ({_COLUMNS}) VALUES ({marks})"
                 connection.execute(sql, _row(entry))
             else:
@@ -162,6 +165,7 @@ def _row(revision: Revision) -> tuple[str | int, ...]:
         revision.taken_by,
         "" if cause is None else cause.reason.value,
         "" if cause is None else cause.message,
+        int(revision.is_combo),
     )
 
 
@@ -172,7 +176,7 @@ def _fill_row(fill: RevisedFill) -> tuple[str | int, ...]:
 
 def _revision(row: apsw.SQLiteValues) -> Revision:
     (revision_id, order_ref, seq, order_id, perm_id, content, before, after) = row[:8]
-    (filled_before, epoch, session_id, sent_at, fate, taken_by, reason, message) = row[8:]
+    (filled_before, epoch, session_id, sent_at, fate, taken_by, reason, message) = row[8:16]
     return Revision(
         revision_id=str(revision_id),
         order_ref=str(order_ref),
@@ -189,4 +193,5 @@ def _revision(row: apsw.SQLiteValues) -> Revision:
         fate=Fate(fate),
         taken_by=int(str(taken_by)),
         cause=Cause(Reason(reason), str(message)) if reason else None,
+        is_combo=bool(row[16]),
     )

@@ -154,7 +154,7 @@ class Revisions:
         if word.cum_qty is not None and word.cum_qty <= told_before:
             return
         link = self._choose(word, facts, order_ref)
-        is_leg = is_of_combo(facts) and not combos.is_combo(word.contract)
+        is_leg = self._is_combo(facts, order_ref) and not combos.is_combo(word.contract)
         part = int(word.contract.conId) if is_leg else 0
         cum_qty = self.log.filled(word.perm_id, link.seq, part)
         if link == self._links(word.perm_id, order_ref)[0] and not is_leg:
@@ -274,7 +274,7 @@ class Revisions:
     def _choose(self, word: ExecutionWord, facts: OrderFacts | None, order_ref: str) -> Link:
         """Whose an execution is; a change that alone it can be of is taken by that."""
         links, doubted = self._links(word.perm_id, order_ref), self.in_doubt(order_ref)
-        if is_of_combo(facts) or combos.is_combo(word.contract):
+        if self._is_combo(facts, order_ref) or combos.is_combo(word.contract):
             return links[-1]  # a leg has no limit of its own
         if self._fits(word, facts, order_ref, links[-1]):
             return links[-1]
@@ -286,6 +286,11 @@ class Revisions:
             return links[-1]
         fitting = (x for x in reversed(links[:-1]) if self._fits(word, facts, order_ref, x))
         return next(fitting, links[-1])
+
+    def _is_combo(self, facts: OrderFacts | None, order_ref: str) -> bool:
+        """Whether it is a multi-leg order; its executions may come before it is shown."""
+        changes = self.log.of_order(order_ref)
+        return is_of_combo(facts) or any(change.is_combo for change in changes)
 
     def _fits(
         self, word: ExecutionWord, facts: OrderFacts | None, order_ref: str, link: Link

@@ -50,7 +50,7 @@ CREATE TABLE send (
 """
 
 
-# Not in the first releases' files: tables, and columns of `send`.
+# Not in the first releases' files: tables, and columns.
 _ADDED: Final = """
 CREATE TABLE IF NOT EXISTS account (
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
@@ -59,10 +59,11 @@ CREATE TABLE IF NOT EXISTS account (
 """
 
 
-_ADDED_COLUMNS: Final = {
-    "client_id": "INTEGER NOT NULL DEFAULT 0",
-    "held_as": "TEXT NOT NULL DEFAULT ''",
-}
+_ADDED_COLUMNS: Final = (
+    ("send", "client_id", "INTEGER NOT NULL DEFAULT 0"),
+    ("send", "held_as", "TEXT NOT NULL DEFAULT ''"),
+    ("revision", "is_combo", "INTEGER NOT NULL DEFAULT 0"),
+)
 
 
 class SendLogUnusable(FileUnusable):
@@ -306,10 +307,10 @@ class SendLog:
 def _add(connection: apsw.Connection) -> None:
     """What a file of an earlier release does not have yet."""
     connection.execute(_ADDED + revision_rows.ADDED + activity_log.ADDED)
-    known = {row[1] for row in connection.execute("PRAGMA table_info(send)")}
-    for name, kind in _ADDED_COLUMNS.items():
+    for table, name, kind in _ADDED_COLUMNS:
+        known = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
         if name not in known:
-            connection.execute(f"ALTER TABLE send ADD COLUMN {name} {kind}")
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
 
 
 def _text(at: datetime) -> str:

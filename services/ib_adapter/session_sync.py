@@ -94,14 +94,20 @@ class Sync:
         standing = self._standing
         gaps, requests = standing.gaps, standing.requests()
         lowest = await requests.next_order_id()
-        try:
-            standing.wire().raise_next_id(max(lowest, self._send_log.high_water + 1))
-        except Unavailable as error:  # lost with the answer
-            raise ReadFailed(error.message, reason=error.reason) from error
+        self._raise_next_id(max(lowest, self._send_log.high_water + 1))
         await self.round_trip()
         await read_missed(requests, self._orders.telling, self._clock)
+        self._raise_next_id(self._orders.evidence.highest_number + 1)
         if gaps == standing.gaps and standing.is_link_up:
             standing.begin_session(self._account())
+
+    def _raise_next_id(self, at_least: int) -> None:
+        """Also above what the Gateway lists under our client id: with an old log, and its own count
+        rolled back, a new order would be taken for a change of one that works."""
+        try:
+            self._standing.wire().raise_next_id(at_least)
+        except Unavailable as error:  # lost with the answer
+            raise ReadFailed(error.message, reason=error.reason) from error
 
     async def _look_again(self) -> None:
         """Read everything after a while: orders of other clients are told by lists only."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from services.common.adapter.port import ExecutionQuery, OrderQuery
 from services.common.domain.errors import ReadFailed, Unavailable
 from services.common.domain.executions import ExecSource, Execution
+from services.common.domain.order_spec import PlacementId
 from services.common.domain.reports import OrderReport
 from services.common.runtime.clock import Clock
 from services.ib_adapter import brackets, contracts, figures
@@ -25,6 +27,9 @@ from services.ib_adapter.session import Session
 from services.ib_adapter.telling import Telling
 from services.ib_adapter.translate import Translator
 from services.ib_adapter.words import ExecutionWord
+
+# A shorter reference is no sign of one that was cut short: it may be anybody's.
+_CUT_LEN_MIN: Final = 30
 
 
 class VenueReads:
@@ -52,6 +57,7 @@ class VenueReads:
         self._clock = clock
         self._client_id = client_id
         self.settling_s = settling_s
+        self._read_at = 0.0
 
     # -- one order ---------------------------------------------------------------------------
 
@@ -65,6 +71,7 @@ class VenueReads:
         client_id = self._changes.revisions.order_ref_of(client_id)
         session_id, began = self._session.session_id, self._clock.monotonic()
         await self._session.read_all()
+        self._read_at = max(self._read_at, began)
         facts = self._evidence.of_perm(perm_id) if perm_id else self._evidence.of_ref(client_id)
         if facts is not None and not facts.is_of(self._session.account):
             return None, "it is not known to be an order of this account"
@@ -76,19 +83,24 @@ class VenueReads:
             return facts, ""  # refused, and no longer there
         if facts is not None:
             return None, f"it was {facts.raw_status} when last heard of, and no list shows it now"
-        return None, await self._why_unknown(client_id, session_id, attempted_at)
+        why = await self._why_unknown(client_id, session_id, attempted_at, began)
+        if not why and self._evidence.of_ref(client_id) is not None:
+            return None, "it came up just now"
+        return None, why
 
     def settled_for_s(self, client_id: str) -> float | None:
-        """See `VenueGateway.settled_for_s`; None while there is no session."""
+        """See `VenueGateway.settled_for_s`; None while there is no session. Counted until the lists
+        were asked for last: what came up later is not in them."""
         if not self._session.session_id:
             return None
         since = max(self._evidence.written_at(client_id), self._session.in_sync_since)
-        return max(self._clock.monotonic() - since, 0.0)
+        return max(self._read_at - since, 0.0)
 
     async def _why_unknown(
-        self, client_id: str, session_id: str, attempted_at: datetime | None
+        self, client_id: str, session_id: str, attempted_at: datetime | None, began: float
     ) -> str:
-        """Why an order that no list shows may be there all the same; "" if it can't."""
+        """Why an order that no list shows may be there all the same; "" if it can't. The lists were
+        asked for after `began`: what has settled by then is in them."""
         if not session_id or session_id != self._session.session_id:
             return "not in sync with IB: what is not shown may be there"
         if not client_id:
@@ -97,12 +109,25 @@ class VenueReads:
             send = await self._send_log.find(client_id)
         except Unavailable as error:
             raise ReadFailed(error.message, reason=error.reason) from error
-        held = self._why_held(client_id, send)
+        held = self._why_held(client_id, send, began)
         if held or send is None or send.not_sent:
-            return held or self._why_unlogged(client_id, attempted_at)
-        return await self._why_in_parts(send) or self._why_may_land(send)
+            return held or self._why_unlogged(client_id, attempted_at, began)
+        renamed = self._why_renamed(send)
+        return renamed or await self._why_in_parts(send) or self._why_may_land(send, began)
 
-    def _why_held(self, client_id: str, send: Send | None) -> str:
+    def _why_renamed(self, send: Send) -> str:
+        """How long a reference IB keeps whole is not known: what was sent may be there under a part
+        of it. Its number tells, or else what is left of the reference."""
+        for facts in self._evidence:
+            is_same_number = (facts.client_id, facts.order_id) == (send.client_id, send.order_id)
+            ref = facts.order_ref
+            is_part = len(ref) >= _CUT_LEN_MIN and send.placement_id.startswith(ref)
+            is_other = ref != send.placement_id
+            if is_other and (is_same_number or (is_part and PlacementId.parse(ref) is None)):
+                return f"order {facts.perm_id} has its number, or a part of its id ({ref!r})"
+        return ""
+
+    def _why_held(self, client_id: str, send: Send | None, began: float) -> str:
         """What the Gateway had and lists no longer it has lost or handed on: the latter shows
         within the settling time, once the Gateway has said after that that it reaches IB. What it
         said of its link before it held the order says nothing: it may not have noticed yet."""
@@ -113,7 +138,7 @@ class VenueReads:
             return ""
         if confirmed_at is not None and confirmed_at > heard_at:
             since = max(confirmed_at, self._session.in_sync_since)
-            if self._clock.monotonic() - since >= self.settling_s:
+            if began - since >= self.settling_s:
                 return ""
         return f"the Gateway had it as {held_as}, and may hand it on to IB"
 
@@ -136,7 +161,7 @@ class VenueReads:
             raise ReadFailed(error.message, reason=error.reason) from error
         return "a part of it may be in the Gateway, which had not all of it" if has_exits else ""
 
-    def _why_unlogged(self, client_id: str, attempted_at: datetime | None) -> str:
+    def _why_unlogged(self, client_id: str, attempted_at: datetime | None, began: float) -> str:
         """Of what was sent before the log was created it knows nothing: unless somebody says when
         it was sent, a log of today may have followed one that was lost."""
         if self._evidence.written_at(client_id):
@@ -148,11 +173,11 @@ class VenueReads:
         is_covered = attempted_at is not None and attempted_at >= log.created
         if not is_covered and figures.trading_date(created) == figures.trading_date(venue_now):
             return "the send log was created today: it may have been sent before that"
-        if self._clock.monotonic() - self._session.in_sync_since < self.settling_s:
+        if began - self._session.in_sync_since < self.settling_s:
             return f"in sync for less than {self.settling_s:g} s"
         return ""
 
-    def _why_may_land(self, send: Send) -> str:
+    def _why_may_land(self, send: Send, began: float) -> str:
         now = self._session.venue_clock.now()
         day, today = figures.trading_date(send.venue_time), figures.trading_date(now)
         if day is None or day != today:
@@ -164,7 +189,7 @@ class VenueReads:
             return f"it was sent by client {send.client_id}, whose connection may still be there"
         # The monotonic clock: of what an earlier process sent, all of this session counts.
         since = max(self._evidence.written_at(send.placement_id), self._session.in_sync_since)
-        if self._clock.monotonic() - since < self.settling_s:
+        if began - since < self.settling_s:
             return f"it was sent, and may still come up within {self.settling_s:g} s"
         return ""
 
@@ -200,7 +225,7 @@ class VenueReads:
         ]
         await self._changes.saved()
         await self._clock.sleep(self._telling.executions_due_in_s())
-        found = [self._execution(word) for word in ours]
+        found = [self._execution(self._evidence.whole_ref(word)) for word in ours]
         fitting = [e for e in found if e is not None and _fits(e, query)]
         return sorted(fitting, key=_moment, reverse=True)
 

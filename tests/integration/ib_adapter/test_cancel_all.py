@@ -10,7 +10,7 @@ import pytest
 from services.common.adapter.port import OrderQuery
 from services.common.domain.errors import OutcomeUnknown, Reason, Refused, Unavailable
 from services.common.domain.executions import Side
-from services.common.domain.instruments import Equity
+from services.common.domain.instruments import Equity, OptionContract
 from services.common.domain.order_status import OrderStatus
 from services.common.domain.reports import CancelAllOutcome
 from simulators.ib_gateway.simulated import SimulatedIbGateway
@@ -86,6 +86,22 @@ async def test_all_counts_what_other_clients_and_hands_have_placed(
         assert short(outcome) == ({A, B, ""}, [])
         await eventually(lambda: other.sink.last_status(B) is S.CANCELED)
         assert await open_ids(built) == set()
+
+
+@pytest.mark.parametrize("instrument", [None, PUT])
+async def test_what_only_the_gateway_has_is_asked_for_as_well(
+    ib: Simulated, log: Path, instrument: OptionContract | None
+) -> None:
+    simulated, port = ib
+    async with rig(settings_for(port, **HASTY), log) as built:
+        simulated.gateway.uplink.lose(2110)  # and nobody was told
+        with pytest.raises(OutcomeUnknown):
+            await built.gateway.submit(limit(A, Side.BUY, "0.05"), built.check)
+        assert short(await built.gateway.cancel_all(SPY, built.check)) == (set(), [])
+        assert cancels_written(simulated) == []
+        assert short(await built.gateway.cancel_all(instrument, built.check)) == (set(), [])
+        simulated.gateway.uplink.restore()
+        await eventually(lambda: orders_there(simulated)[0]["status"] == "canceled")
 
 
 async def test_of_one_instrument_each_is_asked_for_and_the_others_stay(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +27,7 @@ from services.common.domain.order_terms import (
     TakeProfit,
     TimeInForce,
 )
-from services.common.domain.reports import Lookup, OrderReport
+from services.common.domain.reports import Lookup, LookupResult, OrderReport
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
     HASTY,
@@ -80,6 +81,16 @@ async def held(built: Rig, qty: str = "2") -> None:
 
 async def ended(built: Rig, client_id: str, status: OrderStatus) -> None:
     await eventually(lambda: built.sink.last_status(client_id) is status)
+
+
+async def settled(built: Rig) -> LookupResult:
+    """The look-up of the order once lists were read a second after its settling began."""
+    async with asyncio.timeout(30):
+        while True:
+            result = await built.gateway.find_order(client_id=A)
+            if (built.gateway.settled_for_s(A) or 0) > 1.0:
+                return result
+            await asyncio.sleep(0.05)
 
 
 async def listed(built: Rig) -> dict[str, OrderReport]:
@@ -304,12 +315,10 @@ async def test_a_bracket_that_is_lost_in_parts_is_never_called_absent(
             await built.gateway.submit(bracket("300"), built.check)
         await eventually(lambda: not built.gateway.session_id)
         await built.in_sync()
-        await eventually(lambda: (built.gateway.settled_for_s(A) or 0) > 1.0)
-        result = await built.gateway.find_order(client_id=A)
+        result = await settled(built)
         assert result.lookup is Lookup.UNKNOWN, result
     async with rig(settings_for(port), log) as later:
-        await eventually(lambda: (later.gateway.settled_for_s(A) or 0) > 1.0)
-        result = await later.gateway.find_order(client_id=A)
+        result = await settled(later)
         assert result.lookup is Lookup.UNKNOWN, result
 
 
