@@ -8,7 +8,7 @@ from services.common.contract.pb import adapter_service_pb2 as adapter_pb
 from services.common.contract.pb import broker_service_pb2 as pb
 from tests.conformance.acts import listed, resting
 from tests.conformance.answers import Answer
-from tests.conformance.bench import CALL_S, Bench
+from tests.conformance.bench import Bench
 from tests.conformance.card import Deck, Group, Mark
 from tests.conformance.control import Can, Sends
 from tests.conformance.scene import BUY, LIMIT, MARKET, symbol_of
@@ -237,9 +237,8 @@ async def memory_is_lost(b: Bench) -> None:
     ticket = b.ticket(b.scene.share, BUY, LIMIT, limit_price="240")
 
     async def told() -> bool:
-        request = pb.GetStatusRequest(account_id=b.account_id)
-        (venue,) = (await b.broker.GetStatus(request, timeout=CALL_S)).venues
-        return bool(venue.session_id)
+        answer = await b.call(b.broker.GetStatus, pb.GetStatusRequest(account_id=b.account_id))
+        return not answer.has_failed and bool(answer.reply.venues[0].session_id)
 
     await b.eventually(told, "a session")
     await b.submit(ticket)
