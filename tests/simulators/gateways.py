@@ -179,7 +179,7 @@ class RunningGateway:
     def control(self, method: str, path: str, content: Any = None, status: int = 200) -> Any:
         """One call of the control API; asserts its status."""
         url = f"http://127.0.0.1:{self.ready['control_port']}{path}"
-        answer = requests.request(method, url, json=content, timeout=5)
+        answer = requests.request(method, url, json=content, timeout=30)
         assert answer.status_code == status, answer.text
         return answer.json()
 

@@ -46,7 +46,7 @@ class RunningAlpaca:
 
     def control(self, method: str, path: str, content: Any = None, status: int = 200) -> Any:
         """One call of the control API; asserts its status."""
-        answer = requests.request(method, self.control_url + path, json=content, timeout=5)
+        answer = requests.request(method, self.control_url + path, json=content, timeout=30)
         assert answer.status_code == status, answer.text
         return answer.json()
 

@@ -271,7 +271,7 @@ async def test_the_test_stream_has_quotes_at_any_hour(alpaca: RunningAlpaca) -> 
         assert (await socket.receive_json())[0]["msg"] == "authenticated"
         await socket.send_json({"action": "subscribe", "quotes": ["FAKEPACA"]})
         assert (await socket.receive_json())[0]["T"] == "subscription"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             (quote,) = await socket.receive_json()
         assert quote["S"] == "FAKEPACA"
 

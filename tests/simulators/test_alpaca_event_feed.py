@@ -23,7 +23,7 @@ ORDER = {
 
 
 def place(alpaca: RunningAlpaca) -> None:
-    requests.post(f"{alpaca.url}/v2/orders", json=ORDER, headers=HEADERS, timeout=5)
+    requests.post(f"{alpaca.url}/v2/orders", json=ORDER, headers=HEADERS, timeout=30)
 
 
 async def events(response: aiohttp.ClientResponse, count: int) -> list[dict[str, Any]]:
@@ -53,11 +53,11 @@ async def test_events_are_told_live_and_again_from_any_of_them(alpaca: RunningAl
         async with http.get(url, params={"since": live[0]["at"]}) as response:
             assert await events(response, 3) == live
             alpaca.control("POST", "/stream/disconnect")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert b"data" not in await response.content.read()
 
 
 def test_who_may_not_read_is_refused(alpaca: RunningAlpaca) -> None:
     url = f"{alpaca.url}/v2/events/trades"
-    assert requests.get(url, timeout=5).status_code == 401
-    assert requests.get(url, headers=HEADERS, params={"since": "x"}, timeout=5).status_code == 422
+    assert requests.get(url, timeout=30).status_code == 401
+    assert requests.get(url, headers=HEADERS, params={"since": "x"}, timeout=30).status_code == 422

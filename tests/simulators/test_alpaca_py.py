@@ -123,7 +123,7 @@ def test_latest_quotes_parse(alpaca: RunningAlpaca) -> None:
 def test_a_list_may_come_as_a_parameter_for_each_of_its_items(alpaca: RunningAlpaca) -> None:
     url = f"{alpaca.url}/v2/stocks/quotes/latest?symbols=SPY&symbols=QQQ"
     keys = {"APCA-API-KEY-ID": SIMULATED_KEY, "APCA-API-SECRET-KEY": SIMULATED_SECRET}
-    assert set(requests.get(url, headers=keys, timeout=5).json()["quotes"]) == {"SPY", "QQQ"}
+    assert set(requests.get(url, headers=keys, timeout=30).json()["quotes"]) == {"SPY", "QQQ"}
 
 
 def test_a_resting_order_fills_when_the_quote_moves_through_it(alpaca: RunningAlpaca) -> None:

@@ -131,7 +131,7 @@ async def test_ib_insync_reads_a_correction() -> None:
     async with gateway_on_port() as (simulated, port):
         make: Any = ib_insync.IB
         ib = make()
-        await ib.connectAsync("127.0.0.1", port, clientId=1)
+        await ib.connectAsync("127.0.0.1", port, clientId=1, timeout=30)
         trade = ib.placeOrder(Stock("AAPL", "SMART", "USD"), MarketOrder("BUY", 10))
         await until(lambda: trade.fills)
         exec_id = trade.fills[0].execution.execId
@@ -143,7 +143,7 @@ async def test_ib_insync_reads_a_correction() -> None:
 
 async def until(check: Callable[[], Any]) -> None:
     """Waits until something is true of a client."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not check():
             await asyncio.sleep(0.01)
 

@@ -31,7 +31,7 @@ async def test_of_60_orders_written_20_arrive_and_nobody_says_so() -> None:
     async with gateway_on_port(**RICH) as (simulated, port):
         make: Any = ib_insync.IB
         ib = make()
-        await ib.connectAsync("127.0.0.1", port, clientId=7)
+        await ib.connectAsync("127.0.0.1", port, clientId=7, timeout=30)
         ib.client.MaxRequests = 0
         told = simulated.control.do("cut_after", orders=20, client_id=7)
         assert told == {"connections": 1}
@@ -40,13 +40,13 @@ async def test_of_60_orders_written_20_arrive_and_nobody_says_so() -> None:
             ib.placeOrder(contract, LimitOrder("SELL", 1, 20, orderRef=f"order-{n}"))
             for n in range(60)
         ]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while ib.isConnected():
                 await asyncio.sleep(0.01)
         assert {trade.orderStatus.status for trade in trades} == {"PendingSubmit"}
         assert placed(simulated) == [f"order-{n}" for n in range(20)]
         again = make()
-        await again.connectAsync("127.0.0.1", port, clientId=7)
+        await again.connectAsync("127.0.0.1", port, clientId=7, timeout=30)
         found = await again.reqAllOpenOrdersAsync()
         assert sorted(trade.order.orderRef for trade in found) == sorted(placed(simulated))
         assert again.client.getReqId() >= 21

@@ -41,10 +41,10 @@ async def test_ib_insync_connects_in_read_only_mode_if_it_knows_of_it() -> None:
         ib = make()
         codes: list[int] = []
         ib.errorEvent += lambda req_id, code, text, contract: codes.append(code)
-        await ib.connectAsync("127.0.0.1", port, clientId=1, readonly=True)
+        await ib.connectAsync("127.0.0.1", port, clientId=1, readonly=True, timeout=30)
         put = Option("SPY", "20241115", 400, "P", "SMART")
         trade = ib.placeOrder(put, LimitOrder("SELL", 1, 8.5))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while trade.orderStatus.status != "Cancelled":
                 await asyncio.sleep(0.01)
         assert codes[-1] == 321

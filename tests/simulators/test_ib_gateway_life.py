@@ -75,7 +75,7 @@ async def test_ib_insync_waits_for_the_login_and_gives_up_before_it() -> None:
         with pytest.raises(TimeoutError):
             await early.connectAsync("127.0.0.1", port, clientId=1, timeout=0.2)
         connecting = asyncio.ensure_future(
-            patient.connectAsync("127.0.0.1", port, clientId=2, timeout=5)
+            patient.connectAsync("127.0.0.1", port, clientId=2, timeout=30)
         )
         await asyncio.sleep(0.1)
         assert not connecting.done()

@@ -248,9 +248,9 @@ async def test_ib_insync_exercises_and_reads_what_comes_of_it() -> None:
         hold(simulated, CALL, "1")
         make: Any = ib_insync.IB
         ib = make()
-        await ib.connectAsync("127.0.0.1", port, clientId=0)
+        await ib.connectAsync("127.0.0.1", port, clientId=0, timeout=30)
         ib.exerciseOptions(Option("SPY", "20241115", 390, "C", "CBOE"), 1, 1, ACCOUNT, 0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(ib.fills()) < 2:
                 await asyncio.sleep(0.01)
         told = [(f.contract.secType, f.execution.side, f.execution.price) for f in ib.fills()]

@@ -101,6 +101,6 @@ def test_every_call_that_the_readme_shows_makes_sense_to_the_control() -> None:
             body = words[words.index("-d") + 1] if "-d" in words else None
             method = words[words.index("-X") + 1] if "-X" in words else "POST" if body else "GET"
             address = url.replace("localhost:4092", f"127.0.0.1:{running.ready['control_port']}")
-            answer = requests.request(method, f"http://{address}", data=body, timeout=5)
+            answer = requests.request(method, f"http://{address}", data=body, timeout=30)
             assert answer.ok or answer.status_code in (404, 409), (words, answer.text)
             assert answer.text.startswith(("{", "[")), (words, answer.text)

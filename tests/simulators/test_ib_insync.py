@@ -28,7 +28,7 @@ def put() -> Any:
 
 
 async def eventually(check: Callable[[], Any]) -> Any:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (answer := check()):
             await asyncio.sleep(0.005)
     return answer
@@ -48,7 +48,7 @@ class Connected:
         self.errors: list[tuple[int, int]] = []
         self.ib: Any = None
 
-    async def connect(self, client_id: int = 1, timeout_s: float = 4) -> Any:
+    async def connect(self, client_id: int = 1, timeout_s: float = 30) -> Any:
         ib = new_ib()
         ib.RaiseRequestErrors = True
         ib.errorEvent += lambda req_id, code, *_: self.errors.append((req_id, code))
@@ -281,7 +281,7 @@ async def test_ib_insync_writes_the_orders_that_the_other_tests_send() -> None:
 def test_the_process_serves_ib_insync_and_its_control() -> None:
     async def trade(port: int) -> tuple[str, float]:
         ib = new_ib()
-        await ib.connectAsync("127.0.0.1", port, clientId=5)
+        await ib.connectAsync("127.0.0.1", port, clientId=5, timeout=30)
         sold = ib.placeOrder(put(), LimitOrder("SELL", 1, 8.5, orderRef="process"))
         await charged(sold)
         ib.disconnect()
@@ -298,4 +298,4 @@ def test_the_process_serves_ib_insync_and_its_control() -> None:
         running.control("POST", "/do/nothing", status=400)
         running.control("POST", "/do/inactivate", {"order": "nobody"}, status=404)
         running.process.terminate()
-        assert running.process.wait(timeout=5) == 0
+        assert running.process.wait(timeout=30) == 0

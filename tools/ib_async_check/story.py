@@ -41,7 +41,9 @@ class Story:
 
     async def act(self) -> None:
         """Acts it from connecting to leaving."""
-        await self._ib.connectAsync("127.0.0.1", self._port, clientId=11, raiseSyncErrors=True)
+        await self._ib.connectAsync(
+            "127.0.0.1", self._port, clientId=11, timeout=30, raiseSyncErrors=True
+        )
         self.expect("accounts", self._ib.managedAccounts(), ["DU1000001"])
         self.expect("server version", self._ib.client.serverVersion(), 178)
         contract = ib_async.Option("SPY", "20241115", 400, "P", "SMART")

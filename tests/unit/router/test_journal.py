@@ -166,7 +166,7 @@ async def test_what_was_applied_before_a_fault_of_the_fold_is_written(tmp_path: 
         writing_.journal._apply = apply
         with pytest.raises(RuntimeError):
             writing_.journal.record(alert("fits"), alert("does not fit"))
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             await writing_.journal.durable()
     assert len(stored(tmp_path / "j.db")) == 1
 
