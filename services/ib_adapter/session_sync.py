@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from services.common.adapter.pacer import Priority
-from services.common.domain.errors import ReadFailed, Unavailable
+from services.common.domain.errors import ReadFailed, TandemError
 from services.common.runtime.clock import Clock, VenueClock
 from services.ib_adapter.held_notes import HeldNotes
 from services.ib_adapter.order_news import OrderNews
@@ -106,7 +106,7 @@ class Sync:
         rolled back, a new order would be taken for a change of one that works."""
         try:
             self._standing.wire().raise_next_id(at_least)
-        except Unavailable as error:  # lost with the answer
+        except TandemError as error:  # lost with the answer, or another login's by now
             raise ReadFailed(error.message, reason=error.reason) from error
 
     async def _look_again(self) -> None:

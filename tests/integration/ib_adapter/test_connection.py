@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
-from services.common.domain.errors import Reason, Refused
+from services.common.domain.errors import ReadFailed, Reason, Refused
 from services.common.domain.reports import VenueState
+from services.ib_adapter.states import State
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
     HASTY,
@@ -87,6 +88,24 @@ async def test_another_login_under_a_running_adapter_ends_trading(ib: Simulated,
         assert (await refused_submit(built)).reason is Reason.WRONG_ACCOUNT_MODE
         assert (await built.gateway.status()).state is VenueState.DRAINED
     assert placed(simulated) == []
+
+
+async def test_another_login_while_getting_in_sync_is_told_by_the_next_connect(
+    ib: Simulated, log: Path
+) -> None:
+    """Not from among the tasks of a connection, where it would be one of a group of errors."""
+    simulated, port = ib
+    async with rig(settings_for(port), log, in_sync=False) as built:
+        await built.gateway.admit()
+        session = built.gateway.session
+        [client] = simulated.gateway.clients.values()
+        client.send(15, 1, "U1000001")
+        await eventually(lambda: session.state is State.WRONG_ACCOUNT)
+        with pytest.raises(ReadFailed):
+            session._sync._raise_next_id(1)
+        with pytest.raises(Refused) as refused:
+            await built.gateway.run()
+        assert refused.value.reason is Reason.WRONG_ACCOUNT_MODE
 
 
 async def test_the_same_accounts_named_once_more_change_nothing(ib: Simulated, log: Path) -> None:
