@@ -172,15 +172,18 @@ class OrderNews:
         facts = self.evidence.of_order_id(said.ref_id)
         if said.effect in (OrderEffect.REJECTED, OrderEffect.CANCELED):
             self.evidence.dismissed(said.ref_id)
-        if said.effect is OrderEffect.REJECTED:
-            refused = self.evidence.refuse(said.ref_id, said.cause)
-            self._shown(refused)
-            is_new = refused is None or refused.refusal is not None
-            if is_new and self.on_refused is not None:
-                self.on_refused(spec, said)
+        if said.effect is OrderEffect.REJECTED and not self._changes.was_changed(client_id):
+            self._refused(spec, said)
         if not self.waiters.said(said):
             self._said_late(spec, said, facts)
             self.on_late_word(said)
+
+    def _refused(self, spec: OrderSpec, said: Said) -> None:
+        refused = self.evidence.refuse(said.ref_id, said.cause)
+        self._shown(refused)
+        is_new = refused is None or refused.refusal is not None
+        if is_new and self.on_refused is not None:
+            self.on_refused(spec, said)
 
     def _said_of_earlier(self, said: Said) -> None:
         """A code with the number of an order that an earlier process sent."""

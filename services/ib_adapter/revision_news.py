@@ -16,6 +16,7 @@ from services.common.domain.executions import ExecSource
 from services.common.runtime.clock import Clock
 from services.common.runtime.tasks import TaskOwner
 from services.ib_adapter.evidence import OrderFacts
+from services.ib_adapter.revision_rows import Fate
 from services.ib_adapter.revisions import Revisions
 from services.ib_adapter.words import ExecutionWord, OrderWord
 
@@ -82,6 +83,11 @@ class RevisionNews:
             exec_id, _ = self._held.popitem(last=False)
             _log.error("execution_dropped", exec_id=exec_id)
         return True
+
+    def was_changed(self, order_ref: str) -> bool:
+        """Whether a change of this order may have been sent: what is refused may be that."""
+        changes = self.revisions.log.of_order(order_ref)
+        return any(change.fate is not Fate.NOT_SENT for change in changes)
 
     def is_held(self, facts: OrderFacts) -> bool:
         """Whether the order must not be told now."""

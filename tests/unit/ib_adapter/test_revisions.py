@@ -10,9 +10,11 @@ import pytest
 
 from services.common.domain.errors import Cause, Reason
 from services.common.domain.order_status import OrderStatus
+from services.ib_adapter.codes import Said
 from services.ib_adapter.revision_rows import Fate, Revision
 from services.ib_adapter.revision_terms import Terms
 from services.ib_adapter.words import OrderWord
+from tests.integration.ib_adapter.rig import resting
 from tests.unit.ib_adapter.ib_story import PERM, Process
 from tests.unit.ib_adapter.scene import NOW, A, Disk, Told, execution_word, order_word, status_word
 
@@ -135,6 +137,20 @@ async def test_terms_that_nobody_asked_for_are_told_of_the_revision_in_force() -
     first, last = process.reports()
     assert (first.limit_price, first.status) == (5, OrderStatus.REPLACED)
     assert (last.client_id, last.limit_price, last.order_qty) == (A1, 9, 4)
+
+
+async def test_a_refused_change_of_an_inactive_order_does_not_reject_the_order() -> None:
+    """It can become active again, with the exits that it has."""
+    process = Process(Disk(), Told())
+    process.evidence.sent(5, resting(A))
+    refused: list[object] = []
+    process.news.on_refused = lambda spec, said: refused.append(said)
+    process.hear(shown(OLD, "Inactive"))
+    revision = Revision(A1, A, 1, 5, PERM, "", OLD, NEW, Decimal(0), 1, "s", NOW)
+    await process.changes.revisions.log.begin(revision)
+    process.news.on_said(Said(5, 201, "Order rejected"))
+    assert [r.status for r in process.reports()] == [OrderStatus.SUSPENDED]
+    assert refused == []
 
 
 async def test_a_second_order_of_a_change_begins_with_it() -> None:
