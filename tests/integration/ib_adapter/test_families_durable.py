@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from services.common.domain.errors import OutcomeUnknown
 from services.common.domain.reports import Lookup
 from simulators.ib_gateway.simulated import SimulatedIbGateway
-from tests.integration.ib_adapter.rig import A, eventually, placed, rig, settings_for
+from tests.integration.ib_adapter.rig import A, placed, rig, settings_for
 from tests.integration.ib_adapter.test_families import EXITS, bracket
 from tests.unit.adapter.recording_vfs import RecordingVfs
 
@@ -51,7 +52,10 @@ async def test_a_family_of_a_process_that_died_is_never_sent_and_never_called_ab
     async with rig(settings_for(port), log) as later:
         with pytest.raises(OutcomeUnknown):
             await later.gateway.submit(bracket("300"), later.check)
-        await eventually(lambda: (later.gateway.settled_for_s(A) or 0) > 1.0)
+        async with asyncio.timeout(30):  # it counts until the lists were read last
+            while (later.gateway.settled_for_s(A) or 0) <= 1.0:
+                await later.gateway.find_order(client_id=A)
+                await asyncio.sleep(0.05)
         for client_id in (A, *EXITS):
             result = await later.gateway.find_order(client_id=client_id)
             assert result.lookup is Lookup.UNKNOWN, client_id
