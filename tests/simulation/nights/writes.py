@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from simulators.ib_gateway.session import Phase
 from simulators.ib_gateway.simulated import SimulatedIbGateway
+from tests.simulation.venues.ib import CLIENT_ID
 
 _LISTS: Final = frozenset({"reqExecutions", "reqAllOpenOrders", "reqCompletedOrders"})
 # What the Gateway has said is heard a moment later, and so is what is written.
@@ -45,9 +47,16 @@ class Writes:
         missing = _LISTS - self._listed
         if missing:
             self._found(f"{order_ref} is written before {', '.join(sorted(missing))} was read")
-        lost_s = self.link_lost_s if self.simulated.gateway.uplink.lost_by else None
+        lost_s = self.link_lost_s if self._was_told_of_a_loss() else None
         if lost_s is not None and self.now() - lost_s > _ON_THE_WAY_S:
             self._found(f"{order_ref} is written while the link has been lost since {lost_s:.3f}")
+
+    def _was_told_of_a_loss(self) -> bool:
+        """Whether the link is lost and the Gateway talks to the adapter's connection."""
+        gateway = self.simulated.gateway
+        session = gateway.clients.get(CLIENT_ID)
+        is_heard = session is not None and session.phase is Phase.OPEN
+        return bool(gateway.uplink.lost_by) and is_heard
 
     def _follow(self) -> None:
         """Read on in the Gateway's log: which lists this connection was given."""
