@@ -257,7 +257,7 @@ class Order(ShownOrder):
         heard = (*self.executions, *self.set_aside)
         known = next((e for e in heard if e.is_told_as(execution)), None)
         if known is None and execution.exec_type not in corrections.REVISIONS:
-            known = next((e for e in self.executions if is_same_execution(e, execution)), None)
+            known = next((e for e in self.executions if self._is_same(e, execution)), None)
             known = known or corrections.twin(execution, self.set_aside)
             if known is not None and known.exec_type is ExecType.CORRECT:
                 return known
@@ -267,6 +267,15 @@ class Order(ShownOrder):
         ):
             raise IllegalEvent(f"execution {execution.exec_id} differs from what is booked")
         return known
+
+    def _is_same(self, known: Execution, told: Execution) -> bool:
+        """Whether they are one. Once something was taken back the venue comes to the same
+        cumulative quantity again: two ids from one source are two fills then."""
+        if not is_same_execution(known, told):
+            return False
+        if known.key == told.key or known.source is not told.source:
+            return True
+        return not corrections.taken_back(self.spec.instrument, self.executions, self.set_aside)
 
     def _take_fees(self, event: FeesReported) -> tuple[Order, Verdict]:
         heard = (*self.executions, *self.set_aside)

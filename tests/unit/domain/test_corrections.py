@@ -229,3 +229,13 @@ def test_fills_and_what_was_said_of_them_later_come_to_the_same_in_any_sequence(
         by_fill[e.exec_id.split(".")[0]] += e.last_qty
     assert by_fill == final
     assert order.cum_qty == sum(final.values())
+
+
+@pytest.mark.parametrize("px", ["8.50", "8.60"])
+def test_a_fill_after_a_bust_that_comes_to_the_same_quantity_is_another_fill(px: str) -> None:
+    """Four and four, the first busted, and two more under the quantity of the second."""
+    first, second = execution("x.01", "4", "4"), execution("y.01", "4", "8")
+    third = execution("z.01", "2", "8", last_px=Decimal(px))
+    order, verdicts = told(sent(), first, second, bust("x.02", "x.01"), third, third)
+    assert verdicts[-2:] == [Verdict.CHANGED, Verdict.DUPLICATE]
+    assert counts(order) == ["y.01", "z.01"]
