@@ -25,7 +25,7 @@ from services.common.domain.order_spec import OrderSpec, PlacementId
 from services.common.domain.order_status import TERMINAL
 from services.common.domain.order_terms import OptionCombo
 from services.ib_adapter import brackets, combos, statuses
-from services.ib_adapter.order_facts import OrderFacts, take_status, take_terms
+from services.ib_adapter.order_facts import OrderFacts, is_rejection, take_status, take_terms
 from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
 
 __all__ = ["Evidence", "OrderFacts"]
@@ -185,8 +185,10 @@ class Evidence:
         facts.note = word.note
         if word.filled is not None:
             facts.shown_filled = max(facts.shown_filled, word.filled)
+        # What IB rejected is Inactive for its client, and Cancelled in the list of what has ended.
+        is_rejected = facts.is_refused or (is_rejection(word) and not facts.was_accepted)
         facts.is_completed = facts.is_completed or word.is_completed
-        take_status(facts, word.raw_status)
+        take_status(facts, "Inactive" if word.is_completed and is_rejected else word.raw_status)
         if word.raw_status == facts.raw_status == "Filled" and facts.order_qty is not None:
             facts.shown_filled = max(facts.filled, facts.order_qty)  # openOrder tells no quantity
             facts.accept()

@@ -108,6 +108,11 @@ class OrderFacts:
         return bool(self.filled) or self.raw_status not in statuses.UNPROVEN
 
 
+def is_rejection(word: OrderWord) -> bool:
+    """Whether the list of what has ended says that it was rejected."""
+    return word.is_completed and word.note.startswith("Rejected") and not word.filled
+
+
 def take_terms(facts: OrderFacts, word: OrderWord) -> None:
     """The order as it is shown now."""
     facts.contract = word.contract

@@ -167,6 +167,31 @@ def test_a_refused_order_can_be_canceled(evidence: Evidence) -> None:
     assert (facts.standing[0], facts.is_ended) == (S.CANCELED, True)
 
 
+@pytest.mark.parametrize("note", ["Rejected", ""])
+def test_what_was_rejected_is_no_cancel_in_the_list_of_what_has_ended(
+    evidence: Evidence, note: str
+) -> None:
+    facts = evidence.take_order(order_word("Inactive"))
+    assert facts is not None
+    if not note:
+        facts.refuse(NO)
+    ended = order_word("Cancelled", is_completed=True, filled=Decimal(0), note=note)
+    assert evidence.take_order(ended) is facts
+    assert (facts.standing, facts.is_ended) == ((S.REJECTED, G.REJECTED), True)
+
+
+def test_a_refused_order_that_was_canceled_stays_so_in_the_list_of_what_has_ended(
+    evidence: Evidence,
+) -> None:
+    facts = evidence.take_order(order_word("Inactive"))
+    assert facts is not None
+    facts.refuse(NO)
+    evidence.take_status(status_word("Cancelled"))
+    note = "Cancelled by Trader"
+    evidence.take_order(order_word("Cancelled", is_completed=True, filled=Decimal(0), note=note))
+    assert facts.standing[0] is S.CANCELED
+
+
 def test_a_refusal_before_the_order_is_shown_counts_as_one_after_it(evidence: Evidence) -> None:
     evidence.sent(5, resting(A))
     assert evidence.refuse(5, NO) is None
