@@ -42,12 +42,12 @@ TERMS = Terms()
 class Fencing:
     """A gateway with the desk and the fence store that an adapter has over it."""
 
-    def __init__(self, built: Rig, store: FenceStore) -> None:
+    def __init__(self, built: Rig, store: FenceStore, settling_s: float) -> None:
         clock = SystemClock()
         pacer = Pacer(clock, BudgetTerms(100_000, 1.0))
         self.store = store
         self.desk = OrderDesk(built.gateway, store, pacer, clock, wait_max_s=5.0)
-        self.absence = Absence(built.gateway, self.desk, store, settling_s=SETTLING_S)
+        self.absence = Absence(built.gateway, self.desk, store, settling_s=settling_s)
 
     async def settled(self, placement_id: str, attempted_at: datetime | None = None) -> Proof:
         """Ask until nothing but time is missing any more."""
@@ -60,10 +60,12 @@ class Fencing:
 
 
 @asynccontextmanager
-async def fencing(built: Rig, folder: Path) -> AsyncIterator[Fencing]:
+async def fencing(
+    built: Rig, folder: Path, settling_s: float = SETTLING_S
+) -> AsyncIterator[Fencing]:
     pool = BlockingPool(1, slot_wait_s=5.0, name="fence")
     store = FenceStore.open(folder / "fence.sqlite", SystemClock(), pool.run, routed=False)
-    over = Fencing(built, store)
+    over = Fencing(built, store, settling_s)
     try:
         yield over
     finally:
@@ -118,16 +120,18 @@ async def test_absence_is_not_proven_before_the_settling_time(
 ) -> None:
     simulated, port = ib
     fault(simulated, "drop_request", method="placeOrder", ends="hang")
-    async with rig(settings_for(port, **HASTY), log) as built, fencing(built, tmp_path) as over:
-        with pytest.raises(OutcomeUnknown):
-            await over.desk.submit(resting(), TERMS)
-        simulated.control.do("disconnect", ends="reset")
-        await eventually(lambda: built.gateway.session_id == "session-2")
-        proof = await over.absence.prove(A, None)
-        assert proof.outcome is Outcome.UNKNOWN
-        assert proof.retry_after_s is not None
-        assert 0 < proof.retry_after_s <= SETTLING_S
-        assert (await over.settled(A)).outcome is Outcome.FENCED
+    async with rig(settings_for(port, **HASTY), log) as built:
+        async with fencing(built, tmp_path, settling_s=600.0) as over:
+            with pytest.raises(OutcomeUnknown):
+                await over.desk.submit(resting(), TERMS)
+            simulated.control.do("disconnect", ends="reset")
+            await eventually(lambda: built.gateway.session_id == "session-2")
+            proof = await over.absence.prove(A, None)
+            assert proof.outcome is Outcome.UNKNOWN
+            assert proof.retry_after_s is not None
+            assert 0 < proof.retry_after_s <= 600.0
+        async with fencing(built, tmp_path) as over:
+            assert (await over.settled(A)).outcome is Outcome.FENCED
 
 
 async def test_without_the_link_to_ib_absence_is_not_proven(

@@ -37,6 +37,7 @@ from tests.integration.ib_adapter.rig import (
     crossing,
     eventually,
     fault,
+    found,
     limit,
     orders_there,
     placed,
@@ -188,6 +189,7 @@ async def test_an_order_that_nobody_knows_cant_be_canceled(ib: Simulated, log: P
     _, port = ib
     await aged(log)
     async with rig(settings_for(port, settling_s=0.001), log) as built:
+        await found(built, A, Lookup.ABSENT)
         with pytest.raises(NotFound) as error:
             await built.gateway.cancel(A, built.check)
         assert error.value.reason is Reason.ORDER_NOT_FOUND
@@ -222,8 +224,7 @@ async def test_an_order_of_another_client_cant_be_canceled(ib: Simulated, log: P
         await first.gateway.submit(resting(), first.check)
         other = log.with_name("other.sqlite")
         async with rig(settings_for(port, client_id=6), other) as second:
-            found = await second.gateway.find_order(client_id=A)
-            assert found.lookup is Lookup.FOUND
+            await found(second, A, Lookup.FOUND)
             with pytest.raises(Refused) as refused:
                 await second.gateway.cancel(A, second.check)
             assert refused.value.reason is Reason.NOT_PERMITTED

@@ -176,8 +176,9 @@ async def test_by_a_log_of_today_an_id_that_is_not_in_it_is_unknown(
 async def test_by_an_older_log_it_is_absent_once_settled(ib: Simulated, log: Path) -> None:
     _, port = ib
     await aged(log)
-    async with rig(settings_for(port, settling_s=1.0), log) as built:
+    async with rig(settings_for(port, settling_s=60.0), log) as built:
         assert (await built.gateway.find_order(client_id=A)).lookup is Lookup.UNKNOWN
+    async with rig(settings_for(port, settling_s=0.1), log) as built:
         await found(built, A, Lookup.ABSENT)
 
 
