@@ -37,17 +37,17 @@ from simulators.alpaca.settings import (
 
 PUT = parse_occ("SPY241115P00400000")
 SPY = Equity("SPY")
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 T = TypeVar("T")
 
 # Waits of production, made short; what is not here has its default.
 FAST: dict[str, Any] = {
     "rest": {
-        "connect_timeout_s": 1.0,
-        "read_timeout_s": 1.0,
-        "total_timeout_s": 1.5,
-        "read_deadline_s": 3.0,
+        "connect_timeout_s": 5.0,
+        "read_timeout_s": 2.0,
+        "total_timeout_s": 4.0,
+        "read_deadline_s": 15.0,
     },
     "sync": {
         "backoff_min_s": 0.05,
