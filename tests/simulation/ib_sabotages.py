@@ -14,6 +14,7 @@ import pytest
 from services.common.domain.errors import OutcomeUnknown, ReadFailed
 from services.common.domain.order_spec import OrderSpec
 from services.ib_adapter.codes import OrderEffect, Said
+from services.ib_adapter.evidence import Evidence
 from services.ib_adapter.order_entry import OrderEntry
 from services.ib_adapter.pending import Pending
 from services.ib_adapter.send_log import SendLog
@@ -32,6 +33,14 @@ def ib_send_log_not_synced(patch: pytest.MonkeyPatch) -> None:
         opened(self, connection, writer)
 
     patch.setattr(SendLog, "__init__", open_fast)
+    _believe_the_gateways_next_number(patch)
+
+
+def _believe_the_gateways_next_number(patch: pytest.MonkeyPatch) -> None:
+    """Take away the second defence, the numbers of the orders that are listed."""
+    patch.setattr(
+        Evidence, "highest_number", property(lambda _: 0, lambda _self, _: None), raising=False
+    )
 
 
 def ib_sent_again_without_an_answer(patch: pytest.MonkeyPatch) -> None:
@@ -80,6 +89,7 @@ def ib_execution_ids_ignored(patch: pytest.MonkeyPatch) -> None:
 def ib_order_ids_not_kept(patch: pytest.MonkeyPatch) -> None:
     """The Gateway knows best which number is next."""
     patch.setattr(SendLog, "high_water", property(lambda self: 0))
+    _believe_the_gateways_next_number(patch)
 
 
 ALL: Final = (
