@@ -97,7 +97,7 @@ async def test_a_break_is_mended_and_told_once_for_each_instrument(path: Path) -
             port.stream_news.put_nowait(streamed(SPY, "5"))
             assert await anext(quotes) == streamed(SPY, "5", after_gap=True)
             assert port.streams_opened == 3
-        assert port.streams_open == 0
+        await until(lambda: port.streams_open == 0)
 
 
 @virtual
