@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +25,8 @@ from tests.integration.ib_adapter.rig import (
 
 Simulated = tuple[SimulatedIbGateway, int]
 QUICK = {"orders": {"positions_s": 0.2}, "settling_s": 0.4}
+# They are a quarter of the settling time apart, at least.
+LOOKS = 8
 SYMBOL = "SPY241115P00400000"
 _T = ActivityType
 
@@ -50,6 +51,16 @@ async def seen(built: Rig, qty: int) -> None:
     await eventually(lambda: PUT.key in log.seen and log.seen[PUT.key].qty == qty)
 
 
+async def looked_often(simulated: SimulatedIbGateway) -> None:
+    """Wait until the adapter has looked at its positions for longer than it takes to settle."""
+
+    def looks() -> int:
+        return sum(entry.method == "reqPositions" for entry in simulated.control.requests())
+
+    enough = looks() + LOOKS
+    await eventually(lambda: looks() >= enough)
+
+
 async def test_an_assignment_is_told_with_its_shares_at_the_strike_and_is_no_trade(
     ib: Simulated, log: Path
 ) -> None:
@@ -70,7 +81,7 @@ async def test_an_assignment_is_told_with_its_shares_at_the_strike_and_is_no_tra
             len(built.sink.executions()) == len({e.exec_id for e in built.sink.executions()}) == 1
         )
         assert len(await built.gateway.executions(ExecutionQuery())) == 1
-        await asyncio.sleep(1)
+        await looked_often(simulated)
         assert len(told(built)) == 2
 
 
@@ -100,7 +111,7 @@ async def test_what_was_told_is_listed_by_a_later_process_and_not_told_again(
         await eventually(lambda: len(told(built)) == 2)
         before = await listed(built)
     async with rig(settings_for(port, **QUICK), log) as later:
-        await asyncio.sleep(1.5)
+        await looked_often(simulated)
         assert told(later) == []
         assert await listed(later) == before
         only = ActivityQuery(activity_types=(_T.ASSIGNMENT,))
@@ -121,11 +132,11 @@ async def test_an_option_that_expired_while_nobody_listened_is_told_once(
     simulated.control.do("forget_day")
     async with rig(settings_for(port, **QUICK), log) as later:
         await eventually(lambda: bool(told(later)))
-        await asyncio.sleep(1)
+        await looked_often(simulated)
         assert short(told(later)) == [(_T.EXPIRATION, PUT.key, 1, 0)]
         assert told(later)[0].raw_type == "position"
     async with rig(settings_for(port, **QUICK), log) as again:
-        await asyncio.sleep(1.5)
+        await looked_often(simulated)
         assert told(again) == []
         assert len(await listed(again)) == 1
 
@@ -150,12 +161,12 @@ async def test_an_assignment_that_nobody_heard_of_is_found_by_the_shares(
 
 
 async def test_a_position_that_was_traded_away_is_no_activity(ib: Simulated, log: Path) -> None:
-    _, port = ib
+    simulated, port = ib
     async with rig(settings_for(port, **QUICK), log) as built:
         await built.gateway.submit(crossing(A, "1"), built.check)
         await seen(built, -1)
         back = limit("b~sim~1.0", Side.BUY, "9.00")
         await built.gateway.submit(back, built.check)
         await eventually(lambda: PUT.key not in built.send_log.activities.seen)
-        await asyncio.sleep(1)
+        await looked_often(simulated)
         assert told(built) == []
