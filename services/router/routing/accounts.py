@@ -12,7 +12,8 @@ from services.router.books.books import Books
 from services.router.risk.gate import Role
 from services.router.routing.cover import VenueFacts, missing_cover, needs_cover, sells_cover
 from services.router.routing.link import VenueLink
-from services.router.routing.plan import Facts, role_of
+from services.router.routing.plan import role_of
+from services.router.routing.planned import Facts
 from services.router.routing.venue import VenueView
 
 _ATTEMPTS_MAX = 3

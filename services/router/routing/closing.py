@@ -13,7 +13,7 @@ from services.common.domain.instruments import Instrument, OptionContract
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OrderType, PositionIntent, TimeInForce
 from services.router.books.books import Books
-from services.router.routing.plan import free_to_exit
+from services.router.routing.plan_exits import free_to_exit
 
 
 @dataclass(frozen=True, slots=True)

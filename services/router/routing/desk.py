@@ -34,7 +34,8 @@ from services.router.risk.gate import Role, check_gate
 from services.router.routing.accounts import AccountLinks, read_facts
 from services.router.routing.instructing import Instructing
 from services.router.routing.placing import failed_over, intended, new_placement, no_venue
-from services.router.routing.plan import Plan, plan_order
+from services.router.routing.plan import plan_order
+from services.router.routing.planned import Plan
 from services.router.routing.replacing import Replacing
 from services.router.routing.revising import Asked
 from services.router.routing.work import OrderWork, WorkTools, check_not_after, not_durable

@@ -33,7 +33,8 @@ from services.router.risk.gate import Role, check_gate
 from services.router.routing.accounts import AccountLinks, read_facts
 from services.router.routing.link import VenueLink
 from services.router.routing.placing import intended, next_revision
-from services.router.routing.plan import Facts, plan_order, role_of, role_where
+from services.router.routing.plan import plan_order, role_of, role_where
+from services.router.routing.planned import Facts
 from services.router.routing.revising import Asked, ReplaceWork, has_fills
 from services.router.routing.work import WorkTools, check_not_after, not_durable
 

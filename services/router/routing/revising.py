@@ -46,7 +46,8 @@ from services.router.routing.accounts import AccountLinks
 from services.router.routing.intake import Intake
 from services.router.routing.link import VenueLink
 from services.router.routing.placing import intended, new_placement
-from services.router.routing.plan import Plan, role_of, role_where
+from services.router.routing.plan import role_of, role_where
+from services.router.routing.planned import Plan
 from services.router.routing.work import OrderWork, WorkTools, not_durable
 
 _log = structlog.stdlib.get_logger(__name__)

@@ -40,7 +40,8 @@ from services.router.routing.care import Care
 from services.router.routing.intake import Intake
 from services.router.routing.link import VenueLink
 from services.router.routing.placing import failed_over, intended, new_placement
-from services.router.routing.plan import Plan, plan_order
+from services.router.routing.plan import plan_order
+from services.router.routing.planned import Plan
 
 _log = structlog.stdlib.get_logger(__name__)
 

@@ -16,7 +16,8 @@ from services.common.domain.order_status import Signal
 from services.common.domain.order_terms import PositionIntent
 from services.router.books.books import Books
 from services.router.risk.gate import Role
-from services.router.routing.plan import Plan, plan_order
+from services.router.routing.plan import plan_order
+from services.router.routing.planned import Plan
 from services.router.routing.venue import VenueView
 from tests.unit.domain.orders import instrument, spec
 from tests.unit.router.folded import Folded
