@@ -134,3 +134,11 @@ class BookEvent:
     account_id: str
     told: Told
     part: int = 0
+
+
+def note_latest(
+    latest: dict[tuple[str, str], datetime], key: tuple[str, str], moment: datetime | None
+) -> None:
+    """Keep the latest venue time of a venue account; late ones with older times don't move it."""
+    if moment is not None:
+        latest[key] = max(moment, latest.get(key, moment))

@@ -1,0 +1,94 @@
+"""What the books hold, and how it is looked up; what changes it is in `books.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from services.common.domain.errors import NotFound, Reason
+from services.router.books.entries import (
+    BookedActivity,
+    BookedExecution,
+    GateEntry,
+    InstructionEntry,
+    OrderEntry,
+    OrderKey,
+    QuarantineEntry,
+    VenueEntry,
+)
+from services.router.books.fill_sequence import FillSeqs
+from services.router.books.positions import Position
+from services.router.journal.records import TradingState
+
+PositionKey = tuple[str, str, str]
+"""(account_id, venue, instrument key)."""
+
+
+class BookContents:
+    """Orders, executions, activities, positions, gate, venues, quarantine. Read them, set none.
+
+    `outages` names accounts of which it was alarmed that no venue takes their orders, until one
+    can be used again or takes one.
+    """
+
+    def __init__(self) -> None:
+        self.journal_id = ""
+        self.created: datetime | None = None
+        self.generation = 0
+        self.epoch = 0
+        self.orders: dict[OrderKey, OrderEntry] = {}
+        self.open_orders: dict[OrderKey, None] = {}  # insertion-ordered set
+        self.by_placement: dict[str, OrderKey] = {}
+        self.by_venue_order: dict[tuple[str, str, str], OrderKey] = {}
+        self.executions: list[BookedExecution] = []
+        self.fill_seqs: FillSeqs = {}
+        self.activities: list[BookedActivity] = []
+        self.activity_keys: set[tuple[str, str, str]] = set()
+        self.positions: dict[PositionKey, Position] = {}
+        self.gates: dict[str, GateEntry] = {}
+        self.venues: dict[tuple[str, str], VenueEntry] = {}
+        self.quarantine: dict[str, QuarantineEntry] = {}
+        self.instructions: dict[OrderKey, InstructionEntry] = {}
+        self.failover_count = 0
+        self.last_failover: datetime | None = None
+        self.last_exec_time: dict[tuple[str, str], datetime] = {}
+        self.last_activity_time: dict[tuple[str, str], datetime] = {}
+        self.least_offset_s: dict[tuple[str, str], float] = {}
+        self.outages: dict[str, None] = {}  # insertion-ordered set
+
+    def find(self, account_id: str, client_order_id: str) -> OrderEntry | None:
+        """The order under a client_order_id or one of its placement ids; None if none."""
+        key = (account_id, client_order_id)
+        if key not in self.orders:
+            placed = self.by_placement.get(client_order_id)
+            if placed is None or placed[0] != account_id:
+                return None
+            key = placed
+        return self.orders[key]
+
+    def get(self, account_id: str, client_order_id: str) -> OrderEntry:
+        """As `find`; raises NotFound ORDER_NOT_FOUND."""
+        entry = self.find(account_id, client_order_id)
+        if entry is None:
+            raise NotFound(Reason.ORDER_NOT_FOUND, f"no order {client_order_id!r} in {account_id}")
+        return entry
+
+    def open_entries(self, account_id: str) -> Iterator[OrderEntry]:
+        """Orders of an account of which something is, or may be, live."""
+        for key in self.open_orders:
+            if key[0] == account_id:
+                yield self.orders[key]
+
+    def held(self, account_id: str) -> Iterator[Position]:
+        """Positions of an account that are not flat."""
+        for key, position in self.positions.items():
+            if key[0] == account_id and position.lots:
+                yield position
+
+    def trading_state(self, account_id: str) -> TradingState:
+        """The stricter of the account's state and the state for all; HALTED if none is known."""
+        states = [self.gates[a].state for a in ("", account_id) if a in self.gates]
+        if "" not in self.gates:
+            return TradingState.HALTED
+        order = (TradingState.HALTED, TradingState.REDUCING, TradingState.ACTIVE)
+        return min(states, key=order.index)

@@ -1,0 +1,47 @@
+"""How records change the orders in the books."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.common.domain.executions import RecordTimes
+from services.common.domain.order import Order
+from services.common.domain.order_events import OrderEvent, PlacementPlanned
+from services.router.books.contents import BookContents
+from services.router.books.entries import OrderEntry, OrderKey
+from services.router.journal.records import OrderIntended, PlacementIntended
+
+
+class OrderFold(BookContents):
+    """Orders and their placements: intended, planned, and whatever is said of them."""
+
+    def _intend(self, seq: int, at: datetime, record: OrderIntended) -> OrderEntry:
+        order = Order(record.account_id, record.spec, record.content_hash)
+        times = RecordTimes(received_time=record.received, journal_time=at)
+        entry = OrderEntry(order, times, times, seq, seq, record.traceparent)
+        self.orders[entry.key] = entry
+        return entry
+
+    def _plan(self, seq: int, at: datetime, record: PlacementIntended) -> OrderEntry:
+        key = (record.account_id, record.client_order_id)
+        entry = self._change(seq, at, key, PlacementPlanned(record.placement), RecordTimes())
+        self.by_placement[record.placement.placement_id] = key
+        return entry
+
+    def _change(
+        self, seq: int, at: datetime, key: OrderKey, event: OrderEvent, times: RecordTimes
+    ) -> OrderEntry:
+        entry = self.orders[key]
+        order, _ = entry.order.apply(event)
+        entry = replace(entry, order=order, updated=replace(times, journal_time=at), seq=seq)
+        self.orders[key] = entry
+        if order.is_open:
+            self.open_orders[key] = None
+        else:
+            self.open_orders.pop(key, None)
+        for placement in order.placements:
+            if placement.venue_order_id:
+                at_venue = (key[0], placement.venue, placement.venue_order_id)
+                self.by_venue_order[at_venue] = key
+        return entry
