@@ -102,6 +102,7 @@ class RouterCore:
         self._store = store
         self._rng = rng
         self._stop = stop
+        self._read = Head()
         self.books = Books()
         self.meters = RouterMeters(default_meter(), self.books, clock)
         self.watching = Watching(
@@ -172,17 +173,26 @@ class RouterCore:
         _log.critical("journal_failed", error=str(error))
         self._stop(f"the journal has failed: {error}")
 
+    def read_on(self) -> None:
+        """Fold what the journal holds beyond what was read before. Blocks; sends nothing."""
+        for head, at, record in read_back(self._store.entries(self._read.seq), self._read):
+            self.watching.note(self.books.apply(head.seq, at, record))
+            self._read = head
+        self.watching.durable(self._read.seq)
+
     def open(self) -> None:
         """Replay, take the epoch, and record what a start has to say. Blocks; sends nothing.
 
-        Raises JournalError or UnreadableRecord: this router may not lead on this journal.
+        The epoch is taken by one who can read the journal, and what another has still written
+        before it was overtaken is read after that. Raises JournalError or UnreadableRecord: this
+        router may not lead on this journal.
         """
-        head = Head()
-        for head, at, record in read_back(self._store.entries()):
-            self.watching.note(self.books.apply(head.seq, at, record))
-        self.watching.durable(head.seq)
+        self.read_on()
+        epoch = self._store.take_epoch()
+        self.read_on()
+        head = self._read
         self.meters.begin()
-        self.journal.start(head, self._store.take_epoch())
+        self.journal.start(head, epoch)
         self.journal.record(*self._first_records())
         self.watching.journal_id = self.books.journal_id
         drop_held(self.books, self.intake, self.journal)
