@@ -22,7 +22,12 @@ from simulators.venue.quotes import Quote
 from simulators.venue.venue import Venue
 
 _FAULTS = places_without(
-    Kind.INACTIVE_ORDER, Kind.HOLD_ORDER, Kind.ERROR, Kind.NOTICE, connects=frozenset({Kind.REFUSE})
+    Kind.ECHO_REPLACE,
+    Kind.INACTIVE_ORDER,
+    Kind.HOLD_ORDER,
+    Kind.ERROR,
+    Kind.NOTICE,
+    connects=frozenset({Kind.REFUSE}),
 )
 
 

@@ -40,6 +40,7 @@ class Kind(Enum):
     HOLD_ORDER = "hold_order"
     REJECT_ORDER = "reject_order"
     REJECT_REPLACE = "reject_replace"
+    ECHO_REPLACE = "echo_replace"
     OVERFILL_REPLACE = "overfill_replace"
     IGNORE_CANCEL = "ignore_cancel"  # none
     REJECT_CANCEL = "reject_cancel"

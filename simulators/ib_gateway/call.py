@@ -14,8 +14,8 @@ class Call:
     """One message of one client.
 
     fate, goes_inactive, hold_s: what a fault makes of the order that it places, and for how long
-    the Gateway sits on it. `entry` is its line in the
-    request log: whether it reached the venue, and how it ended.
+    the Gateway sits on it; echo_s: for how long it shows a change as taken that is refused. `entry`
+    is its line in the request log: whether it reached the venue, and how it ended.
     """
 
     session: Session
@@ -25,6 +25,7 @@ class Call:
     fate: Fate = Fate.WORKED
     goes_inactive: bool = False
     hold_s: float = 0.0
+    echo_s: float | None = None
 
     def args(self, start: int) -> Fields:
         """The fields from that index on."""

@@ -181,6 +181,7 @@ class Gateway:
         """Loses what clients have sent and IB has not got yet; returns how many messages."""
         lost = self.uplink.forget_held() + self.timers.forget()
         lost += len(self.orders.untransmitted.take_all())
+        self.orders.forget_echoes()
         if self.uplink.is_stalled:
             self.unstall()
         return lost

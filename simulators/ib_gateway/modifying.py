@@ -1,5 +1,8 @@
 """placeOrder with the id of a live order: it is changed, keeps its permId, or stays as it was."""
 
+from dataclasses import replace
+from functools import partial
+
 from simulators.ib_gateway.announcements import Announcements
 from simulators.ib_gateway.combos import legs_alike
 from simulators.ib_gateway.gateway import Gateway
@@ -35,18 +38,55 @@ class Modifying:
         self._announcements = announcements
         self._new_orders = new_orders
 
-    def modify(self, found: ApiOrder, asked: PlaceOrder, fate: Fate) -> None:
+    def modify(
+        self, found: ApiOrder, asked: PlaceOrder, fate: Fate, echo_s: float | None = None
+    ) -> None:
         """Asks the venue for other terms of an order; an inactive one comes to market with them.
+
+        Args:
+            echo_s: Whether they are shown as taken at once, and for how long until the refusal is
+                told (a fault).
 
         Raises:
             Problem, Refusal: The original stays as it was.
         """
         anew = self._new_orders.read(found.client_id, asked)
         _check_same(found, asked, anew)
-        self._gateway.venue.amend(found.perm_id, anew, self._refused, fate)
+        refused = self._refused if echo_s is None else partial(self._refused_late, echo_s)
+        self._gateway.venue.amend(found.perm_id, anew, refused, fate)
         if found.is_inactive:
             found.is_inactive = False
             self._gateway.venue.resume(found.perm_id)
+        if echo_s is not None:
+            self._echo(found, anew)
+
+    def _echo(self, found: ApiOrder, anew: NewOrder) -> None:
+        """Shows an order on terms that IB has not taken, in lists too."""
+        was = found.order
+        terms = replace(anew, ties=was.asked.ties, legs=was.asked.legs)
+        found.order, found.unechoed = replace(was, asked=terms), was
+        self._announcements.standing(found)
+
+    def _refused_late(self, echo_s: float, order: Order, refusal: Refusal) -> None:
+        """Refused, which the Gateway tells only then, and that the order is what it was."""
+
+        def tell() -> None:
+            found = self._gateway.orders.find_perm_id(order.venue_order_id)
+            if found is None:
+                return
+            if found.unechoed is not None:
+                self._gateway.orders.saw(found.unechoed)
+            problem = problem_of(refusal)
+            self._announcements.problem(found, problem.code, problem.text)
+            self._announcements.standing(found)
+
+        def tell_if_up() -> None:
+            self._gateway.news(order.account_id, tell)
+
+        if echo_s:
+            self._gateway.timers.later(echo_s, tell_if_up)
+        else:
+            tell_if_up()
 
     def _refused(self, order: Order, refusal: Refusal) -> None:
         """What could be changed when it was asked for can't be any more."""

@@ -34,13 +34,17 @@ _AT_MARKET = (S.NEW, S.PARTIALLY_FILLED)
 
 @dataclass(slots=True)
 class ApiOrder:
-    """An order as the Gateway knows it; order_id and client_id are 0 for one placed by hand."""
+    """An order as the Gateway knows it; order_id and client_id are 0 for one placed by hand.
+
+    `unechoed` is the order as it is while the Gateway shows it as changed (a fault).
+    """
 
     order: Order
     client_id: int
     order_id: int
     is_inactive: bool = False
     last_fill: ApiFill | None = None
+    unechoed: Order | None = None
 
     @property
     def perm_id(self) -> str:
@@ -156,8 +160,14 @@ class GatewayOrders:
         if found is None:
             found = ApiOrder(order, *owner)
             self._by_perm_id[order.venue_order_id] = found
-        found.order = order
+        found.order, found.unechoed = order, None
         return found
+
+    def forget_echoes(self) -> None:
+        """Shows every order as it is."""
+        for api_order in self:
+            if api_order.unechoed is not None:
+                self.saw(api_order.unechoed)
 
     def saw_fill(self, api_order: ApiOrder, fill: ApiFill) -> None:
         """Keeps an execution."""

@@ -131,7 +131,7 @@ class OrderEntry:
         if found is None or is_new or self._gateway.orders.takes_second_order():
             self._submit(call, asked)
         else:
-            self._modifying.modify(found, asked, call.fate)
+            self._modifying.modify(found, asked, call.fate, call.echo_s)
 
     def _sit_on(self, call: Call, asked: PlaceOrder) -> None:
         """Enters it later, without a word until then; its id is used already (a fault)."""

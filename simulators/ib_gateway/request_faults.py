@@ -18,6 +18,7 @@ _FATES = {
     Kind.INACTIVE_ORDER: Fate.STALLED,
     Kind.REJECT_ORDER: Fate.REJECTED,
     Kind.REJECT_REPLACE: Fate.REPLACE_REJECTED,
+    Kind.ECHO_REPLACE: Fate.REPLACE_REJECTED,
     Kind.IGNORE_CANCEL: Fate.CANCEL_IGNORED,
     Kind.REJECT_CANCEL: Fate.CANCEL_REJECTED,
 }
@@ -57,7 +58,9 @@ class RequestFaults:
         if action.kind is Kind.ERROR and action.when is When.BEFORE:
             self._tell_error(call, action)
             return
-        if action.delay_after_s:
+        if action.kind is Kind.ECHO_REPLACE:
+            call.echo_s = action.delay_after_s
+        elif action.delay_after_s:
             self.hold_back(call.session, action.delay_after_s)
         call.fate = _FATES.get(action.kind, Fate.WORKED)
         call.goes_inactive = action.kind is Kind.INACTIVE_ORDER

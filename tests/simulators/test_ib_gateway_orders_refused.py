@@ -106,6 +106,35 @@ async def test_a_modify_can_be_rejected_a_moment_after_it_was_taken() -> None:
         await t.status(order, "Cancelled")
 
 
+async def test_a_modify_can_be_shown_as_taken_before_it_is_rejected() -> None:
+    async with gateway() as simulated:
+        t = await trader(simulated)
+        order = await resting(t)
+        strike(simulated, "placeOrder", "echo_replace", delay_after_s=0.3)
+        t.place("SELL", "1", "LMT", order, lmt="19", ref="rests")
+        await t.client.until(lambda: t.last(OPEN_ORDER, order)[16] == "19")
+        (listed,) = [m for m in await t.client.answers("53", 16, 1) if m[0] == OPEN_ORDER]
+        assert (listed[16], t.client.statuses(order)[-1]) == ("19", "Submitted")
+        assert simulated.control.ledger()["orders"][0]["limit_price"] == "20"
+        await t.client.failed(order, 201)
+        await t.client.until(lambda: t.last(OPEN_ORDER, order)[16] == "20")
+        t.cancel(order)
+        await t.status(order, "Cancelled")
+
+
+async def test_a_gateway_that_restarts_no_longer_shows_what_it_had_shown_as_taken() -> None:
+    async with gateway() as simulated:
+        t = await trader(simulated)
+        order = await resting(t)
+        strike(simulated, "placeOrder", "echo_replace", delay_after_s=60)
+        t.place("SELL", "1", "LMT", order, lmt="19", ref="rests")
+        await t.client.until(lambda: t.last(OPEN_ORDER, order)[16] == "19")
+        simulated.control.do("restart", refuse_s=0)
+        again = await Client(simulated).start()
+        (listed,) = [m for m in await again.answers("53", 16, 1) if m[0] == OPEN_ORDER]
+        assert listed[16] == "20"
+
+
 async def test_a_cancel_can_be_rejected_or_forgotten() -> None:
     async with gateway() as simulated:
         t = await trader(simulated)
