@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from services.common.domain import corrections, revisions
-from services.common.domain.amounts import add
 from services.common.domain.booking import check_execution, costed, is_same_execution, is_same_order
 from services.common.domain.executions import ExecType, Execution
 from services.common.domain.fills import begun_qty
 from services.common.domain.order_events import (
     CancelRequested,
+    DoubtOverruled,
     ExecutionReported,
     FeesReported,
     IllegalEvent,
@@ -60,6 +60,8 @@ class Order(ShownOrder):
                 return self._plan(event.placement)
             case PlacementSignaled():
                 return self._signal(event)
+            case DoubtOverruled():
+                return self._overrule(event)
             case ExecutionReported():
                 return self._execute(event)
             case FeesReported():
@@ -110,9 +112,19 @@ class Order(ShownOrder):
             has_fills = self.filled_by(old) > 0 or self.missing_fills(old) > 0
             asked_qty = self.terms_of(placement).order_qty
             revisions.check(self.placements, old, placement, asked_qty, has_fills=has_fills)
-        elif add(planned.cum_qty, planned.leaves_sum) > planned.asked_qty:
+        elif planned.committed_qty > planned.asked_qty:
             raise IllegalEvent("a placement would exceed the order's quantity")
         return planned, Verdict.CHANGED
+
+    def _overrule(self, event: DoubtOverruled) -> tuple[Order, Verdict]:
+        doubted = self._known(event.placement_id)
+        if doubted.is_suspect:
+            return self, Verdict.DUPLICATE
+        if doubted.status is not OrderStatus.IN_DOUBT:
+            raise IllegalEvent(f"{event.placement_id} is {doubted.status.value}, not in doubt")
+        # UNPLACED, so that the venue's word still wins, and is alarmed, should it come.
+        ended = replace(doubted, status=OrderStatus.UNPLACED, is_suspect=True, cause=event.cause)
+        return self._with(ended), Verdict.CHANGED
 
     def _known(self, placement_id: str) -> Placement:
         placement = self.placement(placement_id)
@@ -148,7 +160,7 @@ class Order(ShownOrder):
         return replace(
             self,
             placements=tuple(
-                replace(p, status=OrderStatus.IN_DOUBT)
+                replace(p, status=OrderStatus.IN_DOUBT, is_suspect=False)
                 if revisions.is_called_in_question(self.placements, p)
                 else p
                 for p in self.placements
@@ -183,6 +195,7 @@ class Order(ShownOrder):
             raw_status=old.raw_status if stale else event.raw_status or old.raw_status,
             reported_cum_qty=reported,
             cause=old.cause if stale else event.cause,
+            is_suspect=old.is_suspect and status is OrderStatus.UNPLACED,
         )
 
     def _execute(self, event: ExecutionReported) -> tuple[Order, Verdict]:
@@ -233,7 +246,7 @@ class Order(ShownOrder):
         alive = placement
         if placement.status in IN_FLIGHT or placement.status is OrderStatus.UNPLACED:
             # A fill is the venue's word that it has the order.
-            alive = replace(alive, status=OrderStatus.ACCEPTED, cause=None)
+            alive = replace(alive, status=OrderStatus.ACCEPTED, cause=None, is_suspect=False)
         booked = booked._with(
             replace(
                 alive,

@@ -42,7 +42,7 @@ class Placement:
     placement names that in `replaces`: at most one of the two works. `replace_id` is the client's
     key of the replace that made it. A held one waits for the proof that another is dead: it
     reserves what is to come and is not sent before it is released. `not_after` is the replace's
-    own, besides that of the order.
+    own, besides that of the order. A suspect one was in doubt, and an operator has called it ended.
     """
 
     placement_id: str
@@ -60,6 +60,7 @@ class Placement:
     replace_id: str = ""
     is_held: bool = False
     not_after: datetime | None = None
+    is_suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,14 @@ class PlacementSignaled:
 
 
 @dataclass(frozen=True, slots=True)
+class DoubtOverruled:
+    """An operator calls a placement in doubt ended; nobody has proven it."""
+
+    placement_id: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionReported:
     """The venue reports an execution of a placement."""
 
@@ -130,6 +139,7 @@ OrderEvent = (
     PlacementPlanned
     | PlacementReleased
     | PlacementSignaled
+    | DoubtOverruled
     | ExecutionReported
     | FeesReported
     | CancelRequested

@@ -74,8 +74,16 @@ class ShownOrder:
 
     @property
     def leaves_sum(self) -> Decimal:
-        """As `leaves_qty`, with every revision counted: by this it is decided what may be sent."""
+        """As `leaves_qty`, with every revision counted."""
         return total(map(self.may_be_live, self.placements))
+
+    @property
+    def committed_qty(self) -> Decimal:
+        """What is filled, or may be live with every revision counted, or is suspect, because only
+        an operator called it dead: with more than `asked_qty`, nothing more may be sent."""
+        suspects = (p for p in self.placements if p.is_suspect)
+        suspected = (max(sub(p.order_qty, self.filled_by(p)), ZERO) for p in suspects)
+        return add(add(self.cum_qty, self.leaves_sum), total(suspected))
 
     @property
     def asked_qty(self) -> Decimal:
@@ -201,11 +209,12 @@ class ShownOrder:
         return max(sub(reported, filled), ZERO)
 
     def placement_status(self, placement: Placement) -> OrderStatus:
-        """Its status as shown: an end is believed only once its executions add up.
+        """Its status as shown: an end is believed only once its executions add up. What an
+        operator has called ended shows as CANCELED.
 
         Executions that add up to the whole quantity are a fill in full, whatever was said.
         """
-        status = placement.status
+        status = OrderStatus.CANCELED if placement.is_suspect else placement.status
         filled = self.filled_by(placement)
         if filled >= placement.order_qty:
             return OrderStatus.FILLED

@@ -5,8 +5,10 @@ adapter by its word on a send, or we by asking for a cancel. Signals arrive late
 order, so three rules shape the table:
 
 1. Only evidence ends an order. DOUBTED never leads to a terminal status, and IN_DOUBT is left only
-   by a signal that the venue itself gave, or, of a revision, by what refutes it (DISPROVED): the
-   venue ended its order otherwise, and does not have the revision.
+   by a signal that the venue itself gave, by proof that it does not have the order and never will
+   by our hand (FENCED), or, of a revision, by what refutes it (DISPROVED): the venue ended its
+   order otherwise, and does not have the revision. An operator's word ends it as well, but the
+   quantity stays in the order's bound (see `order.py`).
 2. News never runs backwards. A signal that an order has already passed (ACKNOWLEDGED after FILLED)
    is stale: it changes nothing and is no fault.
 3. Evidence beats words. If the venue shows an order that an adapter had called "not sent", the
@@ -45,6 +47,7 @@ class Signal(Enum):
 
     NOT_SENT = "NOT_SENT"  # the other side's own word: no effect
     DOUBTED = "DOUBTED"  # sent, and no word on it
+    FENCED = "FENCED"  # proven absent at the venue, and its adapter refuses it from now on
     DISPROVED = "DISPROVED"  # a revision that can have had no effect, by how its order ended
     ACKNOWLEDGED = "ACKNOWLEDGED"
     SUSPENDED = "SUSPENDED"
@@ -111,6 +114,7 @@ TABLE: Final[dict[OrderStatus, dict[Signal, OrderStatus]]] = {
     # NOT_SENT is missing on purpose: a later attempt's "not sent" says nothing of the first.
     _S.IN_DOUBT: {
         _G.DOUBTED: _S.IN_DOUBT,
+        _G.FENCED: _S.UNPLACED,
         _G.DISPROVED: _S.UNPLACED,
         **_LIVE_SIGNALS,
         **_ENDING_SIGNALS,
@@ -145,6 +149,7 @@ TABLE: Final[dict[OrderStatus, dict[Signal, OrderStatus]]] = {
     # Evidence beats the adapter's word; see CONTRADICTIONS.
     _S.UNPLACED: {
         _G.NOT_SENT: _S.UNPLACED,
+        _G.FENCED: _S.UNPLACED,
         _G.DISPROVED: _S.UNPLACED,
         **_LIVE_SIGNALS,
         **_ENDING_SIGNALS,

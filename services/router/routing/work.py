@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from services.common.domain.amounts import add
 from services.common.domain.errors import (
     Cause,
     Effect,
@@ -171,7 +170,7 @@ class OrderWork:
         order = tools.books.orders[self.key].order
         if order.cancel_requested:
             raise Refused(Reason.ORDER_ENDED, "the order was canceled before it was sent")
-        if add(order.cum_qty, order.leaves_sum) > order.asked_qty:
+        if order.committed_qty > order.asked_qty:
             raise Refused(
                 Reason.CHANGE_IN_PROGRESS, "an earlier placement of the order has come to light"
             )

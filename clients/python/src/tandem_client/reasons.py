@@ -74,6 +74,8 @@ class Reason(Enum):
     READ_FAILED = "READ_FAILED"
     CHANGE_IN_PROGRESS = "CHANGE_IN_PROGRESS"
     INTERNAL = "INTERNAL"
+    RESOLVED_BY_OPERATOR = "RESOLVED_BY_OPERATOR"
+    NOT_IN_DOUBT = "NOT_IN_DOUBT"
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ def placement_to_wire(order: Order, placement: Placement) -> orders_pb2.Placemen
         attempted_at=timestamp_to_wire(placement.attempted_at),
         session_id=placement.session_id,
         raw_status=text_to_wire(placement.raw_status),
+        suspect=placement.is_suspect,
     )
 
 
@@ -85,6 +86,6 @@ def _show_latest(msg: orders_pb2.Order, latest: Placement) -> None:
 def _effect(order: Order, placement: Placement) -> Effect:
     """NONE only where nothing was taken; what was taken has had, or may have had, an effect."""
     untouched = not order.filled_by(placement) and not order.may_be_live(placement)
-    if untouched and placement.status in _WITHOUT_EFFECT:
+    if untouched and placement.status in _WITHOUT_EFFECT and not placement.is_suspect:
         return Effect.NONE
     return Effect.UNKNOWN

@@ -76,6 +76,8 @@ CODES: Final[Mapping[Reason, StatusCode]] = {
     Reason.READ_FAILED: StatusCode.UNAVAILABLE,
     Reason.CHANGE_IN_PROGRESS: StatusCode.ABORTED,
     Reason.INTERNAL: StatusCode.INTERNAL,
+    Reason.RESOLVED_BY_OPERATOR: StatusCode.FAILED_PRECONDITION,
+    Reason.NOT_IN_DOUBT: StatusCode.FAILED_PRECONDITION,
 }
 """Every reason and its code. docs/protocol.md is written from it."""
 
@@ -109,6 +111,8 @@ PRECONDITION_SUBJECTS: Final[Mapping[Reason, str]] = {
     Reason.WRONG_ACCOUNT_MODE: "account",
     Reason.LIMIT_EXCEEDED: "limit",
     Reason.NO_FRESH_QUOTE: "market",
+    Reason.RESOLVED_BY_OPERATOR: "order",
+    Reason.NOT_IN_DOUBT: "order",
 }
 """What must change before a FAILED_PRECONDITION can succeed: PreconditionFailure's subject."""
 

@@ -171,6 +171,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Another change of the same order is under way."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 56
     """A fault of ours; the message carries an incident id to look for in the log."""
+    ERROR_REASON_RESOLVED_BY_OPERATOR: _ErrorReason.ValueType  # 57
+    """An operator has ended a doubt by their word; see ResolveInDoubtOrder."""
+    ERROR_REASON_NOT_IN_DOUBT: _ErrorReason.ValueType  # 58
+    """The order is not in doubt, so there is nothing to resolve."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Machine-readable cause of a failure or a rejection.
@@ -294,6 +298,10 @@ ERROR_REASON_CHANGE_IN_PROGRESS: ErrorReason.ValueType  # 55
 """Another change of the same order is under way."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 56
 """A fault of ours; the message carries an incident id to look for in the log."""
+ERROR_REASON_RESOLVED_BY_OPERATOR: ErrorReason.ValueType  # 57
+"""An operator has ended a doubt by their word; see ResolveInDoubtOrder."""
+ERROR_REASON_NOT_IN_DOUBT: ErrorReason.ValueType  # 58
+"""The order is not in doubt, so there is nothing to resolve."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -197,8 +197,12 @@ class OperationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResolveInDoubtOrder(self, request, context):
-        """Ends a doubt by the operator's signed word; the quantity stays in the
-        exposure bound as suspect.
+        """Ends a doubt by the operator's signed word, who has looked at the venue.
+        The order shows CANCELED, with the word as its cause; its quantity stays in
+        the order's bound as suspect, so nothing more is sent for it, while other
+        orders may use what it had reserved. If the venue shows it after all, the
+        evidence wins, and is alarmed. The same again answers with the order as it
+        is. A placement that is not in doubt is FAILED_PRECONDITION / NOT_IN_DOUBT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

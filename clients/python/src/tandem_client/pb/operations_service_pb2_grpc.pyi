@@ -50,8 +50,12 @@ class OperationsServiceStub:
     ListInDoubtOrders: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListInDoubtOrdersRequest, _operations_service_pb2.ListInDoubtOrdersResponse]
     """Orders whose outcome at a venue is not known."""
     ResolveInDoubtOrder: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ResolveInDoubtOrderRequest, _operations_service_pb2.ResolveInDoubtOrderResponse]
-    """Ends a doubt by the operator's signed word; the quantity stays in the
-    exposure bound as suspect.
+    """Ends a doubt by the operator's signed word, who has looked at the venue.
+    The order shows CANCELED, with the word as its cause; its quantity stays in
+    the order's bound as suspect, so nothing more is sent for it, while other
+    orders may use what it had reserved. If the venue shows it after all, the
+    evidence wins, and is alarmed. The same again answers with the order as it
+    is. A placement that is not in doubt is FAILED_PRECONDITION / NOT_IN_DOUBT.
     """
     ListQuarantined: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListQuarantinedRequest, _operations_service_pb2.ListQuarantinedResponse]
     """What was found at venues and can't be explained by our books."""
@@ -106,8 +110,12 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     ListInDoubtOrders: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListInDoubtOrdersRequest, _operations_service_pb2.ListInDoubtOrdersResponse]  # type: ignore[assignment]
     """Orders whose outcome at a venue is not known."""
     ResolveInDoubtOrder: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ResolveInDoubtOrderRequest, _operations_service_pb2.ResolveInDoubtOrderResponse]  # type: ignore[assignment]
-    """Ends a doubt by the operator's signed word; the quantity stays in the
-    exposure bound as suspect.
+    """Ends a doubt by the operator's signed word, who has looked at the venue.
+    The order shows CANCELED, with the word as its cause; its quantity stays in
+    the order's bound as suspect, so nothing more is sent for it, while other
+    orders may use what it had reserved. If the venue shows it after all, the
+    evidence wins, and is alarmed. The same again answers with the order as it
+    is. A placement that is not in doubt is FAILED_PRECONDITION / NOT_IN_DOUBT.
     """
     ListQuarantined: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListQuarantinedRequest, _operations_service_pb2.ListQuarantinedResponse]  # type: ignore[assignment]
     """What was found at venues and can't be explained by our books."""
@@ -201,8 +209,12 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.ResolveInDoubtOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.ResolveInDoubtOrderResponse, _abc.Awaitable[_operations_service_pb2.ResolveInDoubtOrderResponse]]:
-        """Ends a doubt by the operator's signed word; the quantity stays in the
-        exposure bound as suspect.
+        """Ends a doubt by the operator's signed word, who has looked at the venue.
+        The order shows CANCELED, with the word as its cause; its quantity stays in
+        the order's bound as suspect, so nothing more is sent for it, while other
+        orders may use what it had reserved. If the venue shows it after all, the
+        evidence wins, and is alarmed. The same again answers with the order as it
+        is. A placement that is not in doubt is FAILED_PRECONDITION / NOT_IN_DOUBT.
         """
 
     @_abc_1.abstractmethod

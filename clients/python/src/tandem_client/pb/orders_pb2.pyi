@@ -525,6 +525,7 @@ class Placement(_message.Message):
     ATTEMPTED_AT_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
     RAW_STATUS_FIELD_NUMBER: _builtins.int
+    SUSPECT_FIELD_NUMBER: _builtins.int
     placement_id: _builtins.str
     """The id that the venue sees."""
     venue: _builtins.str
@@ -539,6 +540,10 @@ class Placement(_message.Message):
     """The adapter's session at that time."""
     raw_status: _builtins.str
     """The venue's own status text."""
+    suspect: _builtins.bool
+    """An operator has called it ended, nobody has proven it: its quantity still
+    counts against what may be sent for this order.
+    """
     @_builtins.property
     def order_qty(self) -> _types_pb2.Decimal:
         """Quantity of this attempt."""
@@ -574,10 +579,11 @@ class Placement(_message.Message):
         attempted_at: _timestamp_pb2.Timestamp | None = ...,
         session_id: _builtins.str = ...,
         raw_status: _builtins.str = ...,
+        suspect: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attempted_at", b"attempted_at", "cause", b"cause", "cum_qty", b"cum_qty", "leaves_qty", b"leaves_qty", "order_qty", b"order_qty"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempted_at", b"attempted_at", "cause", b"cause", "cum_qty", b"cum_qty", "effect", b"effect", "leaves_qty", b"leaves_qty", "order_qty", b"order_qty", "placement_id", b"placement_id", "raw_status", b"raw_status", "session_id", b"session_id", "status", b"status", "venue", b"venue", "venue_order_id", b"venue_order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempted_at", b"attempted_at", "cause", b"cause", "cum_qty", b"cum_qty", "effect", b"effect", "leaves_qty", b"leaves_qty", "order_qty", b"order_qty", "placement_id", b"placement_id", "raw_status", b"raw_status", "session_id", b"session_id", "status", b"status", "suspect", b"suspect", "venue", b"venue", "venue_order_id", b"venue_order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
