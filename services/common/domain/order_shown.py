@@ -165,6 +165,8 @@ class ShownOrder:
         if self.cum_qty >= self.terms.order_qty:
             return OrderStatus.FILLED
         ended = [s for s in shown if s in TERMINAL]
+        if self.children and ended:
+            return _ended_in_parts(shown)
         if ended:
             return ended[-1]
         return OrderStatus.CANCELED if self.cancel_requested else OrderStatus.UNPLACED
@@ -176,8 +178,20 @@ class ShownOrder:
 
     @property
     def cause(self) -> Cause | None:
-        """Why the latest placement stands as it does."""
+        """Why the latest placement stands as it does, or, of a split order, one of the parts."""
+        causes = [p.cause for p in self.children if p.cause is not None]
+        if causes:
+            return causes[-1]
         return None if self.latest is None else self.latest.cause
+
+    @property
+    def children(self) -> list[Placement]:
+        """The parts of a split order as it was last planned; empty if that was in one piece."""
+        latest = self.latest
+        if latest is None or not latest.is_child:
+            return []
+        # Those of one plan are journaled at one moment.
+        return [p for p in self.placements if p.attempted_at == latest.attempted_at]
 
     # -- one placement ---------------------------------------------------------------------
 
@@ -263,3 +277,16 @@ class ShownOrder:
         if follows and status is OrderStatus.PENDING_NEW:
             return OrderStatus.PENDING_REPLACE
         return status
+
+
+def _ended_in_parts(shown: list[OrderStatus]) -> OrderStatus:
+    """How a split order ended that was not filled in full. It is REJECTED only if no part of it
+    was ever worked; a part that nobody took is quantity that was canceled."""
+    left = [s for s in shown if s is not OrderStatus.FILLED]
+    if not left:
+        return OrderStatus.FILLED
+    worked = [s for s in shown if s in TERMINAL and s is not OrderStatus.REJECTED]
+    if not worked:
+        return OrderStatus.REJECTED
+    ends = [s for s in worked if s is not OrderStatus.FILLED]
+    return ends[-1] if ends else OrderStatus.CANCELED
