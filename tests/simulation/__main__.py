@@ -1,6 +1,7 @@
-"""`python -m tests.simulation`: replay one seed, or act a range of them.
+"""`python -m tests.simulation`: replay one seed, or act a range of them in several processes.
 
-Exit code 0 if nothing was found wrong, 1 if something was, 2 for arguments that make no sense.
+Exit code 0 if nothing was found wrong, 1 if something was, 2 for arguments that make no sense, 130
+if it was interrupted; what was done until then is reported all the same.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Final
 
 from tests.simulation.report import Report
 from tests.simulation.run import Outcome, run_seed
 from tests.simulation.schedule import make_schedule
+from tests.simulation.workers import act, core_count
+
+_TELL_EVERY_S: Final = 30.0
+_INTERRUPTED: Final = 130
 
 
 def main() -> int:
@@ -21,17 +27,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--seed", type=int, help="replay one schedule and tell its story")
-    which.add_argument("--seeds", help="A:B, act the schedules A to B-1")
+    which.add_argument("--seeds", help="A:B, act the schedules A to B-1; N is 0:N")
     parser.add_argument("--log", action="store_true", help="with --seed: show the product's log")
     parser.add_argument("--json", type=Path, help="with --seeds: write the figures to this file")
+    parser.add_argument("--workers", type=int, default=core_count(), help="processes, one a core")
     args = parser.parse_args()
     if args.seed is not None:
         return _replay(args.seed, log=args.log)
     try:
-        first, end = (int(part) for part in args.seeds.split(":"))
+        seeds = _range_of(args.seeds)
     except ValueError:
-        parser.error("--seeds must be A:B")
-    return _range(first, end, args.json)
+        parser.error("--seeds must be N or A:B")
+    return _act_all(seeds, args.workers, args.json)
+
+
+def _range_of(text: str) -> range:
+    first, _, end = text.rpartition(":")
+    return range(int(first or 0), int(end))
 
 
 def _replay(seed: int, *, log: bool) -> int:
@@ -47,19 +59,32 @@ def _replay(seed: int, *, log: bool) -> int:
     return 1 if outcome.findings else 0
 
 
-def _range(first: int, end: int, path: Path | None) -> int:
-    report, began = Report(), time.perf_counter()
-    for seed in range(first, end):
-        outcome = run_seed(seed)
-        report.add(outcome)
-        if outcome.findings:
-            _show(outcome)
+def _act_all(seeds: range, workers: int, path: Path | None) -> int:
+    report, began, stopped = Report(), time.perf_counter(), False
+    told = began
+    try:
+        for outcome in act(seeds, workers):
+            report.add(outcome)
+            if outcome.findings:
+                _show(outcome)
+            if time.perf_counter() - told > _TELL_EVERY_S:
+                told = time.perf_counter()
+                _tell_progress(report, len(seeds), told - began)
+    except KeyboardInterrupt:
+        stopped = True
     report.seconds = time.perf_counter() - began
     print("\n".join(report.lines()))
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(report.as_json(), indent=2) + "\n", "utf-8")
+    if stopped:
+        return _INTERRUPTED
     return 1 if report.failed else 0
+
+
+def _tell_progress(report: Report, wanted: int, seconds: float) -> None:
+    text = f"{report.schedules} of {wanted} schedules, {report.schedules / seconds:.1f} a second"
+    print(f"{text}, {len(report.failed)} with findings", file=sys.stderr, flush=True)
 
 
 def _show(outcome: Outcome) -> None:
