@@ -11,8 +11,9 @@ order, so three rules shape the table:
    quantity stays in the order's bound (see `order.py`).
 2. News never runs backwards. A signal that an order has already passed (ACKNOWLEDGED after FILLED)
    is stale: it changes nothing and is no fault.
-3. Evidence beats words. If the venue shows an order that an adapter had called "not sent", the
-   order is live; the step is marked as a contradiction, which is alarmed.
+3. Evidence beats words. If the venue shows an order that an adapter had called "not sent", or by
+   newer news one that had ended (REOPENED), the order is live; the step is marked as a
+   contradiction, which is alarmed. What was filled in full is not reopened.
 
 What is not in the table is illegal: it changes nothing, and the caller puts it in quarantine.
 PARTIALLY_FILLED is not a state of its own here: it is ACCEPTED with executions (see `order.py`).
@@ -50,6 +51,7 @@ class Signal(Enum):
     FENCED = "FENCED"  # proven absent at the venue, and its adapter refuses it from now on
     DISPROVED = "DISPROVED"  # a revision that can have had no effect, by how its order ended
     ACKNOWLEDGED = "ACKNOWLEDGED"
+    REOPENED = "REOPENED"  # works by newer news than its end, or than what replaced it
     SUSPENDED = "SUSPENDED"
     PENDING_CANCEL = "PENDING_CANCEL"
     CANCEL_REJECTED = "CANCEL_REJECTED"
@@ -94,6 +96,8 @@ _ENDING_SIGNALS: Final = {
     _G.EXPIRED: _S.EXPIRED,
     _G.REPLACED: _S.REPLACED,
 }
+# Whoever says this knows of the end that was told, and takes it back.
+_REOPENED: Final = {_G.REOPENED: _S.ACCEPTED}
 _STALE_WHEN_ENDED: Final = (*_LIVE_SIGNALS, _G.DOUBTED)
 
 
@@ -109,6 +113,7 @@ TABLE: Final[dict[OrderStatus, dict[Signal, OrderStatus]]] = {
         _G.NOT_SENT: _S.UNPLACED,
         _G.DOUBTED: _S.IN_DOUBT,
         **_LIVE_SIGNALS,
+        **_REOPENED,
         **_ENDING_SIGNALS,
     },
     # NOT_SENT is missing on purpose: a later attempt's "not sent" says nothing of the first.
@@ -117,10 +122,21 @@ TABLE: Final[dict[OrderStatus, dict[Signal, OrderStatus]]] = {
         _G.FENCED: _S.UNPLACED,
         _G.DISPROVED: _S.UNPLACED,
         **_LIVE_SIGNALS,
+        **_REOPENED,
         **_ENDING_SIGNALS,
     },
-    _S.ACCEPTED: {_G.DOUBTED: _S.ACCEPTED, **_LIVE_SIGNALS, **_ENDING_SIGNALS},
-    _S.SUSPENDED: {_G.DOUBTED: _S.SUSPENDED, **_LIVE_SIGNALS, **_ENDING_SIGNALS},
+    _S.ACCEPTED: {
+        _G.DOUBTED: _S.ACCEPTED,
+        **_LIVE_SIGNALS,
+        **_REOPENED,
+        **_ENDING_SIGNALS,
+    },
+    _S.SUSPENDED: {
+        _G.DOUBTED: _S.SUSPENDED,
+        **_LIVE_SIGNALS,
+        **_REOPENED,
+        **_ENDING_SIGNALS,
+    },
     # An ACKNOWLEDGED here is older news than our request; only a refusal leads back.
     _S.PENDING_CANCEL: {
         **_LIVE_SIGNALS,
@@ -129,6 +145,7 @@ TABLE: Final[dict[OrderStatus, dict[Signal, OrderStatus]]] = {
         _G.PENDING_REPLACE: _S.PENDING_CANCEL,
         _G.REPLACE_REJECTED: _S.PENDING_CANCEL,
         _G.DOUBTED: _S.PENDING_CANCEL,
+        _G.REOPENED: _S.PENDING_CANCEL,
         **_ENDING_SIGNALS,
     },
     _S.PENDING_REPLACE: {
@@ -137,21 +154,23 @@ TABLE: Final[dict[OrderStatus, dict[Signal, OrderStatus]]] = {
         _G.SUSPENDED: _S.PENDING_REPLACE,
         _G.CANCEL_REJECTED: _S.PENDING_REPLACE,
         _G.DOUBTED: _S.PENDING_REPLACE,
+        _G.REOPENED: _S.PENDING_REPLACE,
         **_ENDING_SIGNALS,
     },
     _S.FILLED: _ended(_S.FILLED),
     # A fill can race a cancel or the close: the venue's last word is then FILLED.
-    _S.CANCELED: _ended(_S.CANCELED, _G.FILLED),
-    _S.EXPIRED: _ended(_S.EXPIRED, _G.FILLED),
-    _S.REPLACED: _ended(_S.REPLACED, _G.FILLED, _G.CANCELED),
+    _S.CANCELED: {**_ended(_S.CANCELED, _G.FILLED), **_REOPENED},
+    _S.EXPIRED: {**_ended(_S.EXPIRED, _G.FILLED), **_REOPENED},
+    _S.REPLACED: {**_ended(_S.REPLACED, _G.FILLED, _G.CANCELED), **_REOPENED},
     # A refused order that is shown as live is live, whoever was wrong before.
-    _S.REJECTED: {**_ended(_S.REJECTED), **_LIVE_SIGNALS},
+    _S.REJECTED: {**_ended(_S.REJECTED), **_LIVE_SIGNALS, **_REOPENED},
     # Evidence beats the adapter's word; see CONTRADICTIONS.
     _S.UNPLACED: {
         _G.NOT_SENT: _S.UNPLACED,
         _G.FENCED: _S.UNPLACED,
         _G.DISPROVED: _S.UNPLACED,
         **_LIVE_SIGNALS,
+        **_REOPENED,
         **_ENDING_SIGNALS,
     },
 }
@@ -161,6 +180,7 @@ CONTRADICTIONS: Final = frozenset(
     [
         *((_S.UNPLACED, signal) for signal in (*_LIVE_SIGNALS, *_ENDING_SIGNALS)),
         *((_S.REJECTED, signal) for signal in _LIVE_SIGNALS),
+        *((ended, _G.REOPENED) for ended in (_S.UNPLACED, *TERMINAL - {_S.FILLED})),
     ]
 )
 

@@ -47,6 +47,7 @@ from services.router.journal.records import (
     TradingState,
     TradingStateSet,
 )
+from services.router.routing.doubt_alerts import doubt_alerts
 from services.router.routing.twin_orders import TwinOrders
 from services.router.routing.unclaimed import Unclaimed
 
@@ -171,7 +172,7 @@ class Intake:
             PlacementReported(order.account_id, order.client_order_id, signaled, times)
         ]
         records += self._alerts(verdict, entry, signaled.placement_id, signaled.raw_status)
-        records += _doubts(order, changed)
+        records += doubt_alerts(order, changed)
         self._journal.record(*records)
         self._look_after(entry.key, signaled)
         for leg in self._unclaimed.to_judge():
@@ -195,6 +196,9 @@ class Intake:
             revisions = (p for p in order.placements if p.replaces == placement.placement_id)
             in_question = (p for p in revisions if p.status in REFUSED | {OrderStatus.IN_DOUBT})
             doubted = {p.placement_id for p in in_question}
+            self._to_look_up |= doubted
+        if signaled.signal is Signal.REOPENED:  # its end may have come since that was said
+            doubted = {placement.placement_id}
             self._to_look_up |= doubted
         missing = order.missing_fills(placement) > 0
         if missing or doubted or order.is_exceeded or (stands and not pending and not waits):
@@ -342,28 +346,6 @@ def _check_terms(report: OrderReport, entry: OrderEntry, placement_id: str) -> N
     # A fill of the old order may be off a revision's quantity, or not be yet by older news.
     if not placement.replaces or report.order_qty > entry.order.terms_of(placement).order_qty:
         raise IllegalEvent(f"the venue's order is for a quantity of {report.order_qty}")
-
-
-def _doubts(order: Order, changed: Order) -> list[Record]:
-    """The alerts of what got into doubt: nobody knows whether the venue has it."""
-    return [
-        AlertRaised(
-            "ORDER_IN_DOUBT",
-            Severity.CRITICAL,
-            f"{now.placement_id}: {_why_in_doubt(was, now)}",
-            order.account_id,
-            now.venue,
-            order.client_order_id,
-        )
-        for was, now in zip(order.placements, changed.placements, strict=True)
-        if now.status is OrderStatus.IN_DOUBT and was.status is not OrderStatus.IN_DOUBT
-    ]
-
-
-def _why_in_doubt(was: Placement, now: Placement) -> str:
-    if was.status is OrderStatus.UNPLACED:
-        return "it was refused, and yet its order has been replaced"
-    return now.cause.message if now.cause is not None else "no answer"
 
 
 def _place(execution: Execution) -> str:

@@ -241,6 +241,7 @@ def _combo_terms(draw: st.DrawFn) -> dict[str, Any]:
 
 ENDED_OR_LIVE = {
     Signal.ACKNOWLEDGED: [OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED],
+    Signal.REOPENED: [OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED],
     Signal.SUSPENDED: [OrderStatus.SUSPENDED],
     Signal.PENDING_CANCEL: [OrderStatus.PENDING_CANCEL],
     Signal.PENDING_REPLACE: [OrderStatus.PENDING_REPLACE],

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from services.common.domain.order_status import (
+    CONTRADICTIONS,
     IN_FLIGHT,
     OPEN,
     TABLE,
@@ -55,6 +56,17 @@ def test_not_sent_ends_nothing_that_was_in_doubt_or_seen() -> None:
 )
 def test_old_news_never_reopens_an_ended_order(status: OrderStatus, signal: Signal) -> None:
     assert advance(status, signal) is status
+
+
+@pytest.mark.parametrize("status", sorted(STORED - {OrderStatus.FILLED}, key=str))
+def test_an_end_that_is_taken_back_is_none(status: OrderStatus) -> None:
+    assert advance(status, Signal.REOPENED) in WORKING
+    ended = status in TERMINAL | {OrderStatus.UNPLACED}
+    assert ((status, Signal.REOPENED) in CONTRADICTIONS) is ended
+
+
+def test_what_was_filled_is_not_reopened() -> None:
+    assert advance(OrderStatus.FILLED, Signal.REOPENED) is None
 
 
 def test_an_acknowledgement_does_not_undo_a_pending_cancel() -> None:

@@ -196,6 +196,22 @@ async def test_an_order_that_was_called_not_sent_and_shows_up_reduces_the_accoun
 
 
 @virtual
+async def test_an_end_that_the_venue_takes_back_reopens_the_order(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        await running.submit(spec())
+        running.core.intake.take_report(word(OrderStatus.CANCELED, Signal.CANCELED))
+        assert not running.order().order.leaves_qty
+        running.core.intake.take_report(word(OrderStatus.ACCEPTED, Signal.ACKNOWLEDGED))
+        assert running.order().order.status is OrderStatus.CANCELED, "this may be old news"
+        running.core.intake.take_report(word(OrderStatus.ACCEPTED, Signal.REOPENED))
+        assert running.order().order.status is OrderStatus.ACCEPTED
+        assert running.order().order.leaves_qty == 10
+        assert "VENUE_CONTRADICTION" in running.kinds()
+        assert running.core.books.trading_state("main") is TradingState.REDUCING
+        assert ("main", "o-1") in running.core.books.open_orders
+
+
+@virtual
 async def test_a_fill_without_our_id_finds_its_order_by_the_venues_id(tmp_path: Path) -> None:
     async with router(tmp_path / "j.db") as running:
         await running.submit(spec())

@@ -178,6 +178,37 @@ async def test_revision_shown_live_after_not_sent_is_looked_up_and_alarmed(tmp_p
         assert running.order().order.leaves_sum == 20
 
 
+@virtual
+async def test_old_terms_that_are_in_force_again_count_before_the_revision_is_gone(
+    tmp_path: Path,
+) -> None:
+    """A venue may show a change as taken, and refuse it afterwards."""
+    port = ScriptedPort("alpaca", on_replace=takes_replace)
+    less = OrderChange(order_qty=Decimal(4))
+    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
+        await running.submit(spec())
+        await change(running, less)
+        await until(lambda: running.order().order.leaves_qty == 4)
+        old = replace(
+            port.knows[PLACED], status=OrderStatus.ACCEPTED, signal=Signal.REOPENED, replaced_by=""
+        )
+        port.knows[PLACED] = old
+        port.news.put_nowait(old)
+        await until(lambda: running.order().order.leaves_qty == 10)
+        refused = replace(port.knows[REVISED], status=OrderStatus.REJECTED, signal=Signal.REJECTED)
+        port.knows[REVISED] = refused
+        port.news.put_nowait(refused)
+        await asyncio.sleep(60)
+        order = running.order().order
+        assert (order.status, order.leaves_qty, order.terms.order_qty) == (
+            OrderStatus.ACCEPTED,
+            10,
+            10,
+        )
+        assert "VENUE_CONTRADICTION" in running.kinds()
+        assert not running.core.books.quarantine
+
+
 # -- more works than is left ----------------------------------------------------------------
 
 

@@ -1,8 +1,9 @@
 """A venue's word on its order, on the wire: what an adapter answers and the router reads.
 
-The contract's Order has no signal; it follows from the status and the two flags for refused
-cancels and replaces. What an adapter may say is thereby fixed in one table: a status that only
-the router can know (PENDING_NEW, IN_DOUBT, UNPLACED) is neither written nor read here.
+The contract's Order has no signal; it follows from the status and the flags for refused cancels
+and replaces and for an end that is taken back. What an adapter may say is thereby fixed in one
+table: a status that only the router can know (PENDING_NEW, IN_DOUBT, UNPLACED) is neither written
+nor read here.
 """
 
 from __future__ import annotations
@@ -96,6 +97,7 @@ def report_to_wire(report: OrderReport) -> orders_pb2.Order:
         origin=_origin(client_id, ours),
         cancel_rejected=report.signal is Signal.CANCEL_REJECTED,
         replace_rejected=report.signal is Signal.REPLACE_REJECTED,
+        reopened=report.signal is Signal.REOPENED,
         replaces_venue_order_id=report.replaces,
         replaced_by_venue_order_id=report.replaced_by,
         parent_venue_order_id=report.parent,
@@ -120,7 +122,8 @@ def report_from_wire(msg: orders_pb2.Order, *, mutation: bool = False) -> OrderR
 
 def _require_sayable(report: OrderReport) -> None:
     implied = SIGNAL_OF_STATUS.get(report.status)
-    if implied is None or report.signal not in {implied, *REFUSALS}:
+    is_reopened = report.signal is Signal.REOPENED and implied is Signal.ACKNOWLEDGED
+    if implied is None or not (is_reopened or report.signal in {implied, *REFUSALS}):
         raise ValueError(
             f"a venue can't say {report.signal.value} of an order that is {report.status.value}"
         )
@@ -226,4 +229,6 @@ def _signal(msg: orders_pb2.Order, status: OrderStatus) -> Signal:
         raise InvalidRequest("cancel_rejected", "a cancel and a replace refused at once")
     if msg.cancel_rejected:
         return Signal.CANCEL_REJECTED
+    if msg.reopened and implied is Signal.ACKNOWLEDGED:
+        return Signal.REOPENED
     return Signal.REPLACE_REJECTED if msg.replace_rejected else implied

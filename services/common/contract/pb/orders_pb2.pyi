@@ -364,6 +364,7 @@ class Order(_message.Message):
     REPLACES_VENUE_ORDER_ID_FIELD_NUMBER: _builtins.int
     REPLACED_BY_VENUE_ORDER_ID_FIELD_NUMBER: _builtins.int
     PARENT_VENUE_ORDER_ID_FIELD_NUMBER: _builtins.int
+    REOPENED_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account."""
     status: _types_pb2.OrderStatus.ValueType
@@ -406,6 +407,10 @@ class Order(_message.Message):
     parent_venue_order_id: _builtins.str
     """At an adapter: the venue's id of the order that this one belongs to, if the
     venue works the exits or legs of an order as orders of their own.
+    """
+    reopened: _builtins.bool
+    """At an adapter: what was told of its end, or of what had replaced it, was
+    wrong. By newer news of the venue's it works. Stays set while it does.
     """
     @_builtins.property
     def spec(self) -> Global___OrderSpec:
@@ -468,10 +473,11 @@ class Order(_message.Message):
         replaces_venue_order_id: _builtins.str = ...,
         replaced_by_venue_order_id: _builtins.str = ...,
         parent_venue_order_id: _builtins.str = ...,
+        reopened: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["avg_px", b"avg_px", "cause", b"cause", "created", b"created", "cum_qty", b"cum_qty", "leaves_qty", b"leaves_qty", "spec", b"spec", "updated", b"updated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "avg_px", b"avg_px", "cancel_rejected", b"cancel_rejected", "cancel_requested", b"cancel_requested", "cause", b"cause", "created", b"created", "cum_qty", b"cum_qty", "leaves_qty", b"leaves_qty", "origin", b"origin", "parent_venue_order_id", b"parent_venue_order_id", "placement_id", b"placement_id", "placements", b"placements", "provisional", b"provisional", "raw_status", b"raw_status", "replace_rejected", b"replace_rejected", "replaced_by_venue_order_id", b"replaced_by_venue_order_id", "replaces_venue_order_id", b"replaces_venue_order_id", "revision", b"revision", "sequence", b"sequence", "spec", b"spec", "status", b"status", "updated", b"updated", "venue", b"venue", "venue_order_id", b"venue_order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "avg_px", b"avg_px", "cancel_rejected", b"cancel_rejected", "cancel_requested", b"cancel_requested", "cause", b"cause", "created", b"created", "cum_qty", b"cum_qty", "leaves_qty", b"leaves_qty", "origin", b"origin", "parent_venue_order_id", b"parent_venue_order_id", "placement_id", b"placement_id", "placements", b"placements", "provisional", b"provisional", "raw_status", b"raw_status", "reopened", b"reopened", "replace_rejected", b"replace_rejected", "replaced_by_venue_order_id", b"replaced_by_venue_order_id", "replaces_venue_order_id", b"replaces_venue_order_id", "revision", b"revision", "sequence", b"sequence", "spec", b"spec", "status", b"status", "updated", b"updated", "venue", b"venue", "venue_order_id", b"venue_order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
