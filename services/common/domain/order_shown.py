@@ -28,7 +28,8 @@ class ShownOrder:
     """The contents of an order and what they come to; `Order` adds the events.
 
     `executions` are those that count; `set_aside` those that the venue has corrected or busted,
-    and its busts.
+    and its busts. An `external` order was found at the venue: its terms are the venue's word, and
+    it is never sent by us.
     """
 
     account_id: str
@@ -39,6 +40,7 @@ class ShownOrder:
     set_aside: tuple[Execution, ...] = ()
     cancel_requested: bool = False
     replaces: tuple[ReplaceRequested, ...] = ()
+    external: bool = False
 
     # -- what it shows ---------------------------------------------------------------------
 

@@ -20,7 +20,6 @@ from services.router.books.entries import (
     BookEvent,
     GateEntry,
     InstructionEntry,
-    QuarantineEntry,
     Told,
     VenueEntry,
     note_latest,
@@ -38,10 +37,12 @@ from services.router.journal.records import (
     InstructionAnswered,
     InstructionIntended,
     JournalCreated,
+    OrderAdopted,
     OrderIntended,
     PlacementFreed,
     PlacementIntended,
     PlacementReported,
+    QuarantineClosed,
     Quarantined,
     Record,
     ReplaceIntended,
@@ -112,8 +113,11 @@ class Books(FillFold):
                 self.failover_count += 1
                 self.last_failover = at
             case Quarantined():
-                self.quarantine[record.quarantine_id] = QuarantineEntry(record, at)
-                return [self.quarantine[record.quarantine_id]]
+                return [self.quarantine.keep(record, at)]
+            case QuarantineClosed():
+                return [self.quarantine.close(record, at)]
+            case OrderAdopted():
+                return [self._adopt(seq, at, record)]
             case VenueStateChanged():
                 if record.ready:
                     self.outages.pop(record.account_id, None)

@@ -13,11 +13,11 @@ from services.router.books.entries import (
     InstructionEntry,
     OrderEntry,
     OrderKey,
-    QuarantineEntry,
     VenueEntry,
 )
 from services.router.books.fill_sequence import FillSeqs
 from services.router.books.positions import Position
+from services.router.books.quarantine_book import QuarantineBook
 from services.router.journal.records import TradingState
 
 PositionKey = tuple[str, str, str]
@@ -47,7 +47,7 @@ class BookContents:
         self.positions: dict[PositionKey, Position] = {}
         self.gates: dict[str, GateEntry] = {}
         self.venues: dict[tuple[str, str], VenueEntry] = {}
-        self.quarantine: dict[str, QuarantineEntry] = {}
+        self.quarantine = QuarantineBook()
         self.instructions: dict[OrderKey, InstructionEntry] = {}
         self.failover_count = 0
         self.last_failover: datetime | None = None

@@ -15,6 +15,7 @@ from services.router.books.positions import Position
 from services.router.journal.records import (
     AlertRaised,
     InstructionIntended,
+    QuarantineClosed,
     Quarantined,
     TradingState,
 )
@@ -94,10 +95,19 @@ class GateEntry:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineEntry:
-    """A quarantine record and when it was made."""
+    """A quarantine record as last told, when it was made, and how it was closed, if it was."""
 
     record: Quarantined
     at: datetime
+    updated: datetime
+    closed: QuarantineClosed | None = None
+    closed_at: datetime | None = None
+
+    @property
+    def venue_order_id(self) -> str:
+        """The venue's id of the order that it is, or is about; empty if it showed none."""
+        subject = self.record.order or self.record.execution
+        return "" if subject is None else subject.venue_order_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from services.common.domain.order import Order
 from services.common.domain.order_events import OrderEvent, PlacementPlanned
 from services.router.books.contents import BookContents
 from services.router.books.entries import OrderEntry, OrderKey
-from services.router.journal.records import OrderIntended, PlacementIntended
+from services.router.journal.records import OrderAdopted, OrderIntended, PlacementIntended
 
 
 class OrderFold(BookContents):
-    """Orders and their placements: intended, planned, and whatever is said of them."""
+    """Orders and their placements: intended, planned, adopted, and whatever is said of them."""
 
     def _intend(self, seq: int, at: datetime, record: OrderIntended) -> OrderEntry:
         order = Order(record.account_id, record.spec, record.content_hash)
@@ -29,12 +29,34 @@ class OrderFold(BookContents):
         self.by_placement[record.placement.placement_id] = key
         return entry
 
+    def _adopt(self, seq: int, at: datetime, record: OrderAdopted) -> OrderEntry:
+        times = replace(record.times, journal_time=at)
+        known = self.orders.get((record.account_id, record.spec.client_order_id))
+        if known is None:
+            order = Order(
+                record.account_id,
+                record.spec,
+                record.content_hash,
+                placements=(record.placement,),
+                external=record.external,
+            )
+            entry = OrderEntry(order, times, times, seq, seq, "")
+        else:  # on other terms from here on
+            order = replace(known.order, spec=record.spec, placements=(record.placement,))
+            entry = replace(known, order=order, updated=times, seq=seq)
+        self.by_placement[record.placement.placement_id] = entry.key
+        return self._keep(entry)
+
     def _change(
         self, seq: int, at: datetime, key: OrderKey, event: OrderEvent, times: RecordTimes
     ) -> OrderEntry:
         entry = self.orders[key]
         order, _ = entry.order.apply(event)
-        entry = replace(entry, order=order, updated=replace(times, journal_time=at), seq=seq)
+        updated = replace(times, journal_time=at)
+        return self._keep(replace(entry, order=order, updated=updated, seq=seq))
+
+    def _keep(self, entry: OrderEntry) -> OrderEntry:
+        key, order = entry.key, entry.order
         self.orders[key] = entry
         if order.is_open:
             self.open_orders[key] = None

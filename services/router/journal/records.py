@@ -194,7 +194,10 @@ class FailedOver:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """Something at a venue that the books can't explain; kept, shown, never dropped."""
+    """Something at a venue that the books can't explain; kept, shown, never dropped.
+
+    Once more under the same id: what the venue says of it by now.
+    """
 
     quarantine_id: str
     account_id: str
@@ -202,6 +205,37 @@ class Quarantined:
     reason: str
     order: OrderReport | None = None
     execution: Execution | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineClosed:
+    """A quarantine record needs nobody any more: adopted under `client_order_id`, or dismissed."""
+
+    quarantine_id: str
+    account_id: str
+    adopted: bool
+    reason: str
+    actor: str
+    client_order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAdopted:
+    """An order that was found at a venue is in the books from here on, as its placement says.
+
+    Once more under the same client_order_id: its owner has changed its terms at the venue. An
+    `external` one is somebody else's; else it is one of ours that this journal did not know.
+    `content_hash` is empty where nobody can know what was asked for: no repeat is the same then.
+    """
+
+    account_id: str
+    spec: OrderSpec
+    placement: Placement
+    times: RecordTimes
+    reason: str
+    actor: str
+    external: bool = True
+    content_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +288,8 @@ Record = (
     | InstructionAnswered
     | FailedOver
     | Quarantined
+    | QuarantineClosed
+    | OrderAdopted
     | VenueStateChanged
     | AlertRaised
 )

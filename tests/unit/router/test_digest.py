@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from services.common.domain.executions import Side
 from services.common.domain.instruments import OptionContract
 from services.common.domain.order_events import PlacementReleased
 from services.common.domain.order_status import OrderStatus, Signal
-from services.common.domain.order_terms import OrderChange, PositionIntent
+from services.common.domain.order_terms import OrderChange, OrderType, PositionIntent, TimeInForce
 from services.common.domain.reports import VenueState
 from services.router.books.books import Books
 from services.router.books.digest import digest
@@ -30,6 +31,7 @@ from services.router.journal.records import (
     InstructionAnswered,
     InstructionIntended,
     PlacementFreed,
+    QuarantineClosed,
     Quarantined,
     Record,
     ReplaceIntended,
@@ -38,14 +40,22 @@ from services.router.journal.records import (
     TradingStateSet,
     VenueStateChanged,
 )
+from services.router.routing.adopting import external_order
 from tests.unit.domain.orders import NOW, activity, execution, spec
 from tests.unit.router.folded import Folded
+from tests.unit.router.scripted_port import report
 
 CAUSE = VenueCause("alpaca", Reason.RATE_LIMITED, "429", Effect.NONE)
 DERIVED = {"by_placement", "by_venue_order", "activity_keys"}
 """Ways to find a thing, made of the things themselves."""
 
 
+STRANGER = replace(
+    report(spec(), OrderStatus.ACCEPTED, Signal.ACKNOWLEDGED),
+    order_type=OrderType.LIMIT,
+    time_in_force=TimeInForce.DAY,
+    limit_price=Decimal("8.50"),
+)
 CONTRACT = spec().single
 assert isinstance(CONTRACT, OptionContract)
 EXERCISE = InstructionIntended("main", "x-1", Instruction.EXERCISE, "alpaca", CONTRACT, Decimal(2))
@@ -98,6 +108,9 @@ RECORDS: list[Record] = [
     FailedOver("main", "a", "alpaca", "second", CAUSE),
     AlertRaised(NO_VENUE, Severity.CRITICAL, "", "main"),
     Quarantined("q-2", "main", "alpaca", "a stranger"),
+    Quarantined("q-1", "main", "alpaca", "a stranger, by now", execution=execution("x")),
+    QuarantineClosed("q-1", "main", adopted=False, reason="known", actor="me"),
+    external_order(STRANGER, at=NOW, reason="mine", actor="me"),
     ActivityBooked("main", activity("a-2")),
     replace(EXERCISE, client_order_id="x-2"),
     InstructionAnswered("main", "x-1", OrderStatus.IN_DOUBT, Cause(Reason.OUTCOME_UNKNOWN, "")),
@@ -140,7 +153,7 @@ def test_an_alert_is_told_and_changes_nothing() -> None:
 
 def altered(value: Any) -> Any:
     """The same thing, different."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return dict(list(value.items())[1:])
     if isinstance(value, list):
         return value[1:]
