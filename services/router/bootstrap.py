@@ -29,6 +29,7 @@ from services.router.books.watching import WatchEnded
 from services.router.core import AccountWiring, CoreSettings, RouterCore, VenueWiring
 from services.router.journal.codec import UnreadableRecord
 from services.router.journal.journal import RunBlocking
+from services.router.journal.reading import READS_MAX
 from services.router.journal.sqlite import SqliteJournal
 from services.router.journal.store import CommitFailed, JournalError
 from services.router.meters import TimedJournal
@@ -68,6 +69,7 @@ async def start(lifecycle: Lifecycle) -> None:
         run_blocking=run_blocking,
         order_tasks=lifecycle.own_tasks("orders", finish_s=settings.finish_s),
         stop=lambda reason: lifecycle.request_stop(reason, exit_code=1, drain=False),
+        read_blocking=_reading_runner(lifecycle, settings),
     )
     opened.append(core)
     observed.on_read(core.tell_meters)
@@ -111,6 +113,20 @@ def _journal_runner(lifecycle: Lifecycle, settings: RouterSettings) -> RunBlocki
     return run
 
 
+def _reading_runner(lifecycle: Lifecycle, settings: RouterSettings) -> RunBlocking:
+    """Threads that read the journal beside its writer, as many as may read at once."""
+    pool = BlockingPool(READS_MAX, slot_wait_s=settings.read_timeout_s, name="journal reading")
+    lifecycle.on_close("journal readers", lambda: pool.close(settings.read_timeout_s))
+
+    async def run(call: Callable[[], None]) -> None:
+        try:
+            await pool.run(call, timeout_s=settings.read_timeout_s)
+        except (PoolTimeoutError, PoolBusyError) as error:
+            raise JournalError(f"it was not read in {settings.read_timeout_s:g} s") from error
+
+    return run
+
+
 def _wire(lifecycle: Lifecycle, settings: RouterSettings, index: int) -> AccountWiring:
     account = settings.accounts[index]
     client = ClientSettings(
@@ -130,7 +146,9 @@ def _wire(lifecycle: Lifecycle, settings: RouterSettings, index: int) -> Account
         lifecycle.on_close(f"channel to {venue.name}", channel.close)
         port = VenueClient(account.account_id, venue.name, channel, client)
         venues.append(VenueWiring(venue.name, venue.account_tag, port))
-    return AccountWiring(account.account_id, venues, account.allow_uncovered)
+    return AccountWiring(
+        account.account_id, venues, account.allow_uncovered, account.policy()
+    )
 
 
 def _core_settings(settings: RouterSettings) -> CoreSettings:

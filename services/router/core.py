@@ -21,6 +21,7 @@ from services.router.api.operations_service import OperationsServicer
 from services.router.books.books import Books
 from services.router.books.watching import Watching
 from services.router.journal.journal import Journal, RunBlocking
+from services.router.journal.reading import JournalReads
 from services.router.journal.records import (
     AlertRaised,
     EpochTaken,
@@ -84,6 +85,7 @@ class RouterCore:
     """Everything that a router is between its disk and its wires.
 
     Made, then `open`ed (replay, epoch), then its tasks started. `rng` is the only randomness.
+    `read_blocking` is for what reads the journal beside its writer, by default as that one writes.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class RouterCore:
         run_blocking: RunBlocking,
         order_tasks: TaskOwner,
         stop: Stop,
+        read_blocking: RunBlocking | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -128,8 +131,9 @@ class RouterCore:
         self.broker = BrokerServicer(  # type: ignore[abstract] # not_served adds the rest
             self.desk, self.books, self.journal, self.watching, clock, settings.version
         )
+        reads = JournalReads(store, read_blocking or run_blocking)
         self.operations = OperationsServicer(  # type: ignore[abstract] # not_served adds the rest
-            self.desk, self.books, self.journal, clock, settings.version
+            self.desk, self.books, self.journal, reads, clock, settings.version
         )
 
     def _link(self, account_id: str, venue: VenueWiring, clock: Clock) -> VenueLink:

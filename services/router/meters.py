@@ -30,7 +30,7 @@ from services.router.journal.records import (
     Record,
     TradingState,
 )
-from services.router.journal.store import Entry, JournalStore
+from services.router.journal.store import Entry, Head, JournalReader, JournalStore
 
 _NO_TIME_S = 0.0
 VENUE_FAULTS = frozenset({"OVERFILL", "ORDER_DOUBLED", "VENUE_CONTRADICTION"})
@@ -155,6 +155,15 @@ class TimedJournal:
 
     def entries(self, after_seq: int = 0) -> Iterator[Entry]:
         return self._store.entries(after_seq)
+
+    def head(self) -> Head:
+        return self._store.head()
+
+    def reader(self) -> JournalReader:
+        return self._store.reader()
+
+    def room_bytes(self) -> int | None:
+        return self._store.room_bytes()
 
     def take_epoch(self) -> int:
         return self._store.take_epoch()

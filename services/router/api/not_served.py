@@ -5,7 +5,6 @@ docs/protocol.md lists them; a test compares.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
 from services.common.contract.status import unimplemented
@@ -30,10 +29,7 @@ OPERATIONS_METHODS = (
     "ListProposals",
     "DecideProposal",
     "RunFailoverDrill",
-    "VerifyJournal",
-    "ExportJournal",
 )
-_STREAMS = frozenset({"ExportJournal"})
 
 
 def not_served(*methods: str) -> Any:
@@ -41,7 +37,7 @@ def not_served(*methods: str) -> Any:
 
     def add(servicer: Servicer) -> Servicer:
         for method in methods:
-            setattr(servicer, method, _stream(method) if method in _STREAMS else _unary(method))
+            setattr(servicer, method, _unary(method))
         return servicer
 
     return add
@@ -50,15 +46,6 @@ def not_served(*methods: str) -> Any:
 def _unary(method: str) -> Any:
     async def refuse(self: object, request: object, context: object) -> None:
         raise unimplemented(method)
-
-    refuse.__name__ = method
-    return refuse
-
-
-def _stream(method: str) -> Any:
-    async def refuse(self: object, request: object, context: object) -> AsyncIterator[None]:
-        raise unimplemented(method)
-        yield  # makes it a stream
 
     refuse.__name__ = method
     return refuse

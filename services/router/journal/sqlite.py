@@ -2,7 +2,8 @@
 
 With `synchronous=FULL` a commit returns only after the write-ahead log was synced, so an append
 that returned is on disk. A lock file keeps a second router on the same host out; the epoch inside
-each append's transaction keeps out one that comes by another way.
+each append's transaction keeps out one that comes by another way. After each commit the files must
+still be those that were opened: what was written to a deleted file is on no disk.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 import apsw
 
+from services.router.journal.sqlite_reading import SqliteEntries, SqliteReader
 from services.router.journal.store import (
     CommitFailed,
     Entry,
     EpochLost,
-    JournalCorrupt,
+    Head,
     JournalError,
     JournalLocked,
 )
@@ -33,8 +35,10 @@ CREATE TABLE IF NOT EXISTS entries (
 );
 INSERT OR IGNORE INTO meta (id, epoch) VALUES (1, 0);
 """
-_BUSY_TIMEOUT_MS = 2000
-_PAGE_LEN = 1000
+_BUSY_TIMEOUT_MS: Final = 2000
+
+_FileId = tuple[int, int]
+"""Device and inode: which file it is, whatever its name."""
 
 
 class SqliteJournal:
@@ -46,6 +50,8 @@ class SqliteJournal:
 
     def __init__(self, path: str | os.PathLike[str], *, vfs: str | None = None) -> None:
         self._path = Path(path)
+        self._vfs = vfs
+        self._files: dict[Path, _FileId] = {}
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = _lock(self._path.with_name(self._path.name + ".lock"))
@@ -65,33 +71,27 @@ class SqliteJournal:
         except JournalError:
             self._lock.close()
             raise
+        self._entries = SqliteEntries(self._db, str(self._path))
 
     @property
     def path(self) -> str:
         return str(self._path)
 
     def entries(self, after_seq: int = 0) -> Iterator[Entry]:
-        last = after_seq
-        while True:  # page by page, so that an append between pages is not shut out
-            page = self._page(last)
-            yield from page
-            if len(page) < _PAGE_LEN:
-                return
-            last = page[-1].seq
+        return self._entries.after(after_seq)
 
-    def _page(self, after_seq: int) -> list[Entry]:
+    def head(self) -> Head:
+        return self._entries.head()
+
+    def reader(self) -> SqliteReader:
+        return SqliteReader(self._path, vfs=self._vfs)
+
+    def room_bytes(self) -> int | None:
         try:
-            rows = self._db.execute(
-                "SELECT seq, data, hash FROM entries WHERE seq > ? ORDER BY seq LIMIT ?",
-                (after_seq, _PAGE_LEN),
-            )
-            page = [Entry(*row) for row in rows]
-        except apsw.Error as error:
-            raise JournalCorrupt(f"{self._path}: can't be read: {error}") from error
-        for entry in page:
-            if not isinstance(entry.data, bytes) or not isinstance(entry.hash, bytes):
-                raise JournalCorrupt(f"{self._path}: entry {entry.seq} is not made of bytes")
-        return page
+            found = os.statvfs(self._path.parent)
+        except OSError as error:
+            raise JournalError(f"{self._path}: its room can't be told: {error}") from error
+        return found.f_bavail * found.f_frsize
 
     def take_epoch(self) -> int:
         try:
@@ -118,6 +118,18 @@ class SqliteJournal:
         except apsw.Error as error:
             # No ROLLBACK and no retry: after a failed sync nobody knows what is on disk.
             raise CommitFailed(f"{self._path}: {type(error).__name__}: {error}") from error
+        self._check_files()
+
+    def _check_files(self) -> None:
+        """What was just committed must be in files that the next start will find."""
+        for path in (self._path, self._path.with_name(self._path.name + "-wal")):
+            try:
+                found = path.stat()
+            except OSError as error:
+                raise CommitFailed(f"{path}: it was there, and it is gone: {error}") from error
+            file_id = (found.st_dev, found.st_ino)
+            if self._files.setdefault(path, file_id) != file_id:
+                raise CommitFailed(f"{path}: another file was put in its place")
 
     def close(self) -> None:
         try:

@@ -64,11 +64,10 @@ def check_chain(entries: Iterator[Entry], start: Head | None = None) -> Iterator
         yield entry
 
 
-class JournalStore(Protocol):
-    """Where entries are kept. All methods block; the journal calls them off the event loop.
+class JournalReader(Protocol):
+    """Entries read and nothing written, on a connection of its own. All methods block.
 
-    One writer: `take_epoch` makes this store the writer, and every append of an earlier one
-    raises EpochLost from then on.
+    Used from one thread at a time; it neither waits for the writer nor makes it wait.
     """
 
     @property
@@ -76,7 +75,24 @@ class JournalStore(Protocol):
         """Where it lies, for messages."""
 
     def entries(self, after_seq: int = 0) -> Iterator[Entry]:
-        """All entries after a sequence, in order."""
+        """All entries after a sequence, in order, read page by page.
+
+        Raises JournalCorrupt if they can't be read.
+        """
+
+    def head(self) -> Head:
+        """The last entry stored, as it is stored; `Head()` if there is none."""
+
+    def close(self) -> None:
+        """Release it."""
+
+
+class JournalStore(JournalReader, Protocol):
+    """Where entries are kept. All methods block; the journal calls them off the event loop.
+
+    One writer: `take_epoch` makes this store the writer, and every append of an earlier one
+    raises EpochLost from then on.
+    """
 
     def take_epoch(self) -> int:
         """Raise the epoch by one, durably, and answer with it."""
@@ -84,5 +100,8 @@ class JournalStore(Protocol):
     def append(self, entries: Sequence[Entry], epoch: int) -> None:
         """Make all of them durable, or raise: CommitFailed, EpochLost. One fsync for all."""
 
-    def close(self) -> None:
-        """Release it."""
+    def reader(self) -> JournalReader:
+        """A reader on another connection, to be closed by who asked. Raises JournalError."""
+
+    def room_bytes(self) -> int | None:
+        """Free space where it lies, None if nobody can tell. Raises JournalError."""

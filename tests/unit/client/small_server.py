@@ -30,6 +30,7 @@ from tandem_client.pb import (
 Context = Any
 ACCOUNT = "main"
 SYMBOL = "SPY241115P00400000"
+JOURNAL_ID = "5a000000-0000-4000-8000-000000000001"
 
 
 def decimal(text: str) -> types_pb2.Decimal:
@@ -259,10 +260,12 @@ async def _first_of(changed: asyncio.Event, cut: asyncio.Event, timeout_s: float
 
 
 class SmallOperations(operations_service_pb2_grpc.OperationsServiceServicer):
-    """Sets a trading state and lists one quarantined order."""
+    """Sets a trading state, lists one quarantined order, has a journal of nine records."""
 
     def __init__(self) -> None:
         self.requests: list[operations_service_pb2.SetTradingStateRequest] = []
+        self.checks: list[operations_service_pb2.VerifyJournalRequest] = []
+        self.damaged_at = 0
 
     async def SetTradingState(self, request: Any, context: Context) -> Any:
         self.requests.append(request)
@@ -285,6 +288,29 @@ class SmallOperations(operations_service_pb2_grpc.OperationsServiceServicer):
             quarantine_id="q1", account_id=ACCOUNT, venue="alpaca", reason="not ours", order=order
         )
         return operations_service_pb2.ListQuarantinedResponse(records=[record])
+
+    async def GetFleet(self, request: Any, context: Context) -> Any:
+        return operations_service_pb2.GetFleetResponse(
+            journal_id=JOURNAL_ID, head_sequence=9, head_hash=b"9" * 32
+        )
+
+    async def VerifyJournal(self, request: Any, context: Context) -> Any:
+        self.checks.append(request)
+        return operations_service_pb2.VerifyJournalResponse(
+            intact=not self.damaged_at,
+            checked=8 if self.damaged_at else 9,
+            first_bad_sequence=self.damaged_at,
+            problem="its content does not fit its hash" if self.damaged_at else "",
+            head_sequence=9,
+            head_hash=b"9" * 32,
+            journal_id=JOURNAL_ID,
+        )
+
+    async def ExportJournal(self, request: Any, context: Context) -> AsyncIterator[Any]:
+        for number in range(max(request.from_sequence, 1), 4):
+            yield operations_service_pb2.ExportJournalResponse(
+                sequence=number, record_json=f'{{"seq":{number}}}', hash=bytes([number]) * 32
+            )
 
 
 class SmallServer:

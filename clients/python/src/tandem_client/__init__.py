@@ -83,6 +83,7 @@ from tandem_client.instruments import (
     parse_occ,
     parse_symbol,
 )
+from tandem_client.journal import JournalAnchor, JournalCheck, JournalRecord
 from tandem_client.market import (
     Bar,
     Greeks,
@@ -147,6 +148,9 @@ __all__ = [
     "Instruction",
     "Instrument",
     "InvalidRequest",
+    "JournalAnchor",
+    "JournalCheck",
+    "JournalRecord",
     "ListedOption",
     "Listing",
     "MalformedReply",

@@ -8,6 +8,7 @@ from typing import Any, Self
 from tandem_client.connection import Connection
 from tandem_client.enums import TradingState
 from tandem_client.events import QuarantineRecord, TradingStateChange
+from tandem_client.journal import JournalCalls
 from tandem_client.pages import Page, Pages
 from tandem_client.pb import events_pb2
 from tandem_client.pb import operations_service_pb2 as pb
@@ -19,7 +20,7 @@ DEFAULT_OPERATIONS_ADDRESS = "127.0.0.1:50060"
 _PAGE_SIZE = 500
 
 
-class OperationsClient:
+class OperationsClient(JournalCalls):
     """Speaks to the router's OperationsService. Made inside a running event loop.
 
     Deadlines, errors, cancellation and traces are those of `TandemClient`.

@@ -300,14 +300,17 @@ class OperationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyJournal(self, request, context):
-        """Checks the journal's hash chain.
+        """Checks the journal's hash chain up to what is durable when the call begins, in the background of
+        everything else. One at a time: RESOURCE_EXHAUSTED / BUDGET_EXHAUSTED while another runs.
+        Cancellation ends it. Needs a deadline that fits: about 20 s per million records.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExportJournal(self, request, context):
-        """Streams journal records as JSON.
+        """Streams journal records as JSON, up to what is durable when the call begins. At most two at a
+        time: RESOURCE_EXHAUSTED / BUDGET_EXHAUSTED beyond that.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -84,9 +84,14 @@ class OperationsServiceStub:
     RunFailoverDrill: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.RunFailoverDrillRequest, _operations_service_pb2.RunFailoverDrillResponse]
     """Rehearses a failover without risk."""
     VerifyJournal: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.VerifyJournalRequest, _operations_service_pb2.VerifyJournalResponse]
-    """Checks the journal's hash chain."""
+    """Checks the journal's hash chain up to what is durable when the call begins, in the background of
+    everything else. One at a time: RESOURCE_EXHAUSTED / BUDGET_EXHAUSTED while another runs.
+    Cancellation ends it. Needs a deadline that fits: about 20 s per million records.
+    """
     ExportJournal: _grpc.UnaryStreamMultiCallable[_operations_service_pb2.ExportJournalRequest, _operations_service_pb2.ExportJournalResponse]
-    """Streams journal records as JSON."""
+    """Streams journal records as JSON, up to what is durable when the call begins. At most two at a
+    time: RESOURCE_EXHAUSTED / BUDGET_EXHAUSTED beyond that.
+    """
 
 @_typing.type_check_only
 class OperationsServiceAsyncStub(OperationsServiceStub):
@@ -144,9 +149,14 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     RunFailoverDrill: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.RunFailoverDrillRequest, _operations_service_pb2.RunFailoverDrillResponse]  # type: ignore[assignment]
     """Rehearses a failover without risk."""
     VerifyJournal: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.VerifyJournalRequest, _operations_service_pb2.VerifyJournalResponse]  # type: ignore[assignment]
-    """Checks the journal's hash chain."""
+    """Checks the journal's hash chain up to what is durable when the call begins, in the background of
+    everything else. One at a time: RESOURCE_EXHAUSTED / BUDGET_EXHAUSTED while another runs.
+    Cancellation ends it. Needs a deadline that fits: about 20 s per million records.
+    """
     ExportJournal: _aio.UnaryStreamMultiCallable[_operations_service_pb2.ExportJournalRequest, _operations_service_pb2.ExportJournalResponse]  # type: ignore[assignment]
-    """Streams journal records as JSON."""
+    """Streams journal records as JSON, up to what is durable when the call begins. At most two at a
+    time: RESOURCE_EXHAUSTED / BUDGET_EXHAUSTED beyond that.
+    """
 
 class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Seeing and steering a running Tandem. Every change needs a reason, is
@@ -327,7 +337,10 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.VerifyJournalRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.VerifyJournalResponse, _abc.Awaitable[_operations_service_pb2.VerifyJournalResponse]]:
-        """Checks the journal's hash chain."""
+        """Checks the journal's hash chain up to what is durable when the call begins, in the background of
+        everything else. One at a time: RESOURCE_EXHAUSTED / BUDGET_EXHAUSTED while another runs.
+        Cancellation ends it. Needs a deadline that fits: about 20 s per million records.
+        """
 
     @_abc_1.abstractmethod
     def ExportJournal(
@@ -335,6 +348,8 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.ExportJournalRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_operations_service_pb2.ExportJournalResponse], _abc.AsyncIterator[_operations_service_pb2.ExportJournalResponse]]:
-        """Streams journal records as JSON."""
+        """Streams journal records as JSON, up to what is durable when the call begins. At most two at a
+        time: RESOURCE_EXHAUSTED / BUDGET_EXHAUSTED beyond that.
+        """
 
 def add_OperationsServiceServicer_to_server(servicer: OperationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

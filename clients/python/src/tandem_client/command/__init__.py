@@ -7,13 +7,21 @@ from typing import Any
 
 import click
 
-from tandem_client.command import changing, looking, market, operating, outcomes, trading
+from tandem_client.command import (
+    changing,
+    journal,
+    looking,
+    market,
+    operating,
+    outcomes,
+    trading,
+)
 from tandem_client.command.session import shared_options
 
 _EXIT_CODES = """\b
 Exit codes:
   0    done
-  1    refused, and nothing happened; or what was asked for is not there
+  1    refused, and nothing happened; or what was asked for is not there or not intact
   2    wrong usage
   3    in doubt: it may have happened, look the order up
   4    nothing answers at the address
@@ -38,6 +46,7 @@ for _command in (
     *(changing.exercise, market.quotes, market.bars, market.chain, market.snapshot),
     *(market.clock, market.calendar, looking.capabilities, looking.watch),
     *(operating.halt, operating.reduce, operating.resume, operating.quarantine),
+    *(journal.verify, journal.journal),
 ):
     _tandem.add_command(_command)
 

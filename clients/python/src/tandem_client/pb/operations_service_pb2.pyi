@@ -1713,11 +1713,11 @@ class VerifyJournalRequest(_message.Message):
     ANCHOR_HASH_FIELD_NUMBER: _builtins.int
     ANCHOR_SEQUENCE_FIELD_NUMBER: _builtins.int
     from_sequence: _builtins.int
-    """First sequence to check; 0 for the beginning."""
+    """First sequence to check; 0 for the beginning. The record before it is believed."""
     anchor_hash: _builtins.bytes
-    """A hash exported earlier, to find a cut tail."""
+    """A hash exported earlier (32 bytes), to find a cut tail and a chain that was made anew."""
     anchor_sequence: _builtins.int
-    """The sequence of that hash."""
+    """The sequence of that hash; not before from_sequence. Set both or neither."""
     def __init__(
         self,
         *,
@@ -1745,6 +1745,7 @@ class VerifyJournalResponse(_message.Message):
     PROBLEM_FIELD_NUMBER: _builtins.int
     HEAD_SEQUENCE_FIELD_NUMBER: _builtins.int
     HEAD_HASH_FIELD_NUMBER: _builtins.int
+    JOURNAL_ID_FIELD_NUMBER: _builtins.int
     intact: _builtins.bool
     """Whether every record fits."""
     checked: _builtins.int
@@ -1754,9 +1755,11 @@ class VerifyJournalResponse(_message.Message):
     problem: _builtins.str
     """What is wrong with it."""
     head_sequence: _builtins.int
-    """Sequence of the last record."""
+    """Sequence of the last record that fits."""
     head_hash: _builtins.bytes
     """Its hash."""
+    journal_id: _builtins.str
+    """Identity of the journal. An anchor of another one proves nothing."""
     def __init__(
         self,
         *,
@@ -1766,10 +1769,11 @@ class VerifyJournalResponse(_message.Message):
         problem: _builtins.str = ...,
         head_sequence: _builtins.int = ...,
         head_hash: _builtins.bytes = ...,
+        journal_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "first_bad_sequence", b"first_bad_sequence", "head_hash", b"head_hash", "head_sequence", b"head_sequence", "intact", b"intact", "problem", b"problem"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "first_bad_sequence", b"first_bad_sequence", "head_hash", b"head_hash", "head_sequence", b"head_sequence", "intact", b"intact", "journal_id", b"journal_id", "problem", b"problem"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
