@@ -1,5 +1,6 @@
 """From method and path to the function that answers: a table of templates."""
 
+from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,8 +31,7 @@ class Router:
         self._routes: list[tuple[str, list[str], Endpoint]] = []
 
     def add(self, method: str, template: str, endpoint: Endpoint) -> None:
-        self._routes.append((method, template.split("/"), endpoint))
-        self._routes.sort(key=lambda route: sum(part.startswith("{") for part in route[1]))
+        insort(self._routes, (method, template.split("/"), endpoint), key=_placeholder_count)
 
     @property
     def routes(self) -> list[tuple[str, str]]:
@@ -47,6 +47,10 @@ class Router:
                 if values is not None:
                     return endpoint, Call(request, values, fate)
         return None
+
+
+def _placeholder_count(route: tuple[str, list[str], Endpoint]) -> int:
+    return sum(part.startswith("{") for part in route[1])
 
 
 def _values(template: list[str], parts: list[str]) -> dict[str, str] | None:

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from services.common.domain.order import Order
 from services.common.domain.order_status import OrderStatus
 from tests.simulation.checkers.absence import AbsenceChecker
 from tests.simulation.checkers.exposure import ExposureChecker
@@ -175,6 +176,7 @@ class Acting:
         world.on_submit = self._on_submit
         world.on_place = self._intent.leaves_adapter
         self._seen_seq = 0
+        self._seen_orders: dict[str, Order] = {}
         assert isinstance(self._loop, VirtualLoop)
         self._loop.after_step = self._after_step
 
@@ -197,6 +199,9 @@ class Acting:
         self._seen_seq = router.core.journal.head.seq
         for (_, client_order_id), entry in router.core.books.orders.items():
             order = entry.order
+            if self._seen_orders.get(client_order_id) is order:
+                continue  # orders are values: what has changed is another one
+            self._seen_orders[client_order_id] = order
             self._exposure.router_order(
                 client_order_id, order.asked_qty, order.cum_qty, order.leaves_qty
             )

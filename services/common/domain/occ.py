@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from services.common.domain.amounts import excerpt, mul
@@ -37,6 +38,7 @@ _UNDERLYING_OF_ROOT: Final = {
 }
 
 
+@lru_cache(maxsize=4096)
 def parse_occ(text: str) -> OptionContract:
     """Read an OCC symbol, unpadded, OSI or in any padding between root and date.
 

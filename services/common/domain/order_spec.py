@@ -96,7 +96,8 @@ class OrderSpec:
 
     def changed_by(self, change: OrderChange) -> OrderSpec:
         """The order with other terms; whether it then keeps the rules is not asked here."""
-        return replace(self, **change.asked())
+        asked = change.asked()
+        return replace(self, **asked) if asked else self
 
     def content_hash(self) -> str:
         """`1:` and the SHA-256 of the normalised content, in hex.

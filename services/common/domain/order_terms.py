@@ -125,8 +125,8 @@ class OrderChange:
 
     def asked(self) -> dict[str, Any]:
         """What it asks for, by the names of an order's terms."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        asked = {name: value for name, value in named.items() if value is not None}
+        named = ((name, getattr(self, name)) for name in _CHANGEABLE)
+        asked = {name: value for name, value in named if value is not None}
         if "trail_amount" in asked:  # one distance takes the place of the other
             asked.setdefault("trail_percent", None)
         elif "trail_percent" in asked:
@@ -134,5 +134,6 @@ class OrderChange:
         return asked
 
 
+_CHANGEABLE: Final = tuple(field.name for field in fields(OrderChange))
 NO_CHANGE: Final = OrderChange()
 """Asks for nothing."""
