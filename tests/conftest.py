@@ -10,11 +10,14 @@ from __future__ import annotations
 import gc
 import logging
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+from tests.postgres import PostgresServer, is_installed
 
 # What these stand on takes seconds, processes to start or files to parse: one worker has all tests
 # that share it, those of a folder or those of a module.
@@ -55,3 +58,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One more than there are processors: much of the time tests wait for sockets and processes."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL for the tests of this worker, started for the first that asks for it."""
+    if not is_installed():
+        pytest.skip("no wheel of pgserver for this Python: nothing to start PostgreSQL from")
+    with PostgresServer.running() as server:
+        yield server
+
+
+@pytest.fixture
+def journal_dsn(postgres: PostgresServer) -> str:
+    """Where a test can have a journal of its own in PostgreSQL."""
+    return postgres.new_dsn()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,17 @@ from services.router.journal import codec
 from services.router.journal.journal import Journal
 from services.router.journal.records import AlertRaised, Record, Severity
 from services.router.journal.sqlite import SqliteJournal
-from services.router.journal.store import CommitFailed, EpochLost, Head, JournalError, check_chain
+from services.router.journal.store import (
+    CommitFailed,
+    EpochLost,
+    Head,
+    JournalError,
+    JournalStore,
+    check_chain,
+)
 from tests.unit.adapter.recording_vfs import RecordingVfs
 from tests.unit.adapter.virtual_time import virtual_clock
+from tests.unit.router.conftest import OpenStore
 from tests.unit.router.harness import virtual
 
 
@@ -35,7 +44,7 @@ class Writing:
     """A journal with its writer, what it applied and told, and its failures."""
 
     journal: Journal
-    store: SqliteJournal
+    store: JournalStore
     task: asyncio.Task[None]
     applied: list[tuple[int, datetime, Record]] = field(default_factory=list)
     told: list[int] = field(default_factory=list)
@@ -44,11 +53,10 @@ class Writing:
 
 @asynccontextmanager
 async def writing(
-    path: Path,
+    open_store: OpenStore,
     run_blocking: Callable[[Callable[[], None]], Awaitable[None]] = at_once,
-    vfs: str | None = None,
 ) -> AsyncIterator[Writing]:
-    store = SqliteJournal(path, vfs=vfs)
+    store = open_store()
     applied: list[tuple[int, datetime, Record]] = []
     told: list[int] = []
     failures: list[JournalError] = []
@@ -70,9 +78,9 @@ async def writing(
         store.close()
 
 
-def stored(path: Path) -> list[str]:
-    """The texts of the alerts that a reader of the file finds."""
-    store = SqliteJournal(path)
+def stored(open_store: OpenStore) -> list[str]:
+    """The texts of the alerts that a reader of the journal finds."""
+    store = open_store()
     try:
         records = [codec.decode(entry.data)[2] for entry in check_chain(store.entries())]
     finally:
@@ -81,8 +89,10 @@ def stored(path: Path) -> list[str]:
 
 
 @virtual
-async def test_a_record_is_applied_at_once_and_told_when_it_is_durable(tmp_path: Path) -> None:
-    async with writing(tmp_path / "j.db") as it:
+async def test_a_record_is_applied_at_once_and_told_when_it_is_durable(
+    open_store: OpenStore,
+) -> None:
+    async with writing(open_store) as it:
         seq = it.journal.record(alert("a"), alert("b"))
         assert [entry[0] for entry in it.applied] == [1, 2]
         assert it.told == []
@@ -90,12 +100,12 @@ async def test_a_record_is_applied_at_once_and_told_when_it_is_durable(tmp_path:
         await it.journal.durable(seq)
         assert it.told == [2]
         assert it.journal.durable_head == it.journal.head
-    assert stored(tmp_path / "j.db") == ["a", "b"]
+    assert stored(open_store) == ["a", "b"]
 
 
 @virtual
-async def test_what_gathers_during_a_commit_shares_the_next(tmp_path: Path) -> None:
-    async with writing(tmp_path / "j.db") as it:
+async def test_what_gathers_during_a_commit_shares_the_next(open_store: OpenStore) -> None:
+    async with writing(open_store) as it:
         it.journal.record(alert("a"))
         first = asyncio.ensure_future(it.journal.durable())
         await asyncio.sleep(0.0005)
@@ -108,8 +118,8 @@ async def test_what_gathers_during_a_commit_shares_the_next(tmp_path: Path) -> N
 
 
 @virtual
-async def test_those_who_wait_are_woken_after_the_telling(tmp_path: Path) -> None:
-    async with writing(tmp_path / "j.db") as it:
+async def test_those_who_wait_are_woken_after_the_telling(open_store: OpenStore) -> None:
+    async with writing(open_store) as it:
         seen: list[list[int]] = []
 
         async def wait() -> None:
@@ -122,14 +132,14 @@ async def test_those_who_wait_are_woken_after_the_telling(tmp_path: Path) -> Non
 
 
 @virtual
-async def test_a_canceled_wait_changes_nothing_of_the_commit(tmp_path: Path) -> None:
-    async with writing(tmp_path / "j.db") as it:
+async def test_a_canceled_wait_changes_nothing_of_the_commit(open_store: OpenStore) -> None:
+    async with writing(open_store) as it:
         it.journal.record(alert("a"))
         waiting = asyncio.ensure_future(it.journal.durable())
         await asyncio.sleep(0.0005)
         waiting.cancel()
         await it.journal.durable()
-    assert stored(tmp_path / "j.db") == ["a"]
+    assert stored(open_store) == ["a"]
 
 
 @virtual
@@ -137,7 +147,7 @@ async def test_a_failed_commit_is_told_to_all_who_wait_and_nothing_follows(
     tmp_path: Path,
 ) -> None:
     vfs = RecordingVfs()
-    async with writing(tmp_path / "j.db", vfs=vfs.name) as it:
+    async with writing(partial(SqliteJournal, tmp_path / "j.db", vfs=vfs.name)) as it:
         it.journal.record(alert("a"))
         waits = [asyncio.ensure_future(it.journal.durable()) for _ in range(3)]
         vfs.sync_fails = True
@@ -154,8 +164,10 @@ async def test_a_failed_commit_is_told_to_all_who_wait_and_nothing_follows(
 
 
 @virtual
-async def test_what_was_applied_before_a_fault_of_the_fold_is_written(tmp_path: Path) -> None:
-    async with writing(tmp_path / "j.db") as writing_:
+async def test_what_was_applied_before_a_fault_of_the_fold_is_written(
+    open_store: OpenStore,
+) -> None:
+    async with writing(open_store) as writing_:
         real = writing_.journal._apply
 
         def apply(seq: int, at: datetime, record: Record) -> None:
@@ -168,17 +180,17 @@ async def test_what_was_applied_before_a_fault_of_the_fold_is_written(tmp_path: 
             writing_.journal.record(alert("fits"), alert("does not fit"))
         async with asyncio.timeout(30):
             await writing_.journal.durable()
-    assert len(stored(tmp_path / "j.db")) == 1
+    assert len(stored(open_store)) == 1
 
 
 @virtual
-async def test_any_fault_of_the_writer_is_a_failure_of_the_journal(tmp_path: Path) -> None:
+async def test_any_fault_of_the_writer_is_a_failure_of_the_journal(open_store: OpenStore) -> None:
     """A writer that ended in silence would leave every order waiting for ever."""
 
     async def breaks(_: Callable[[], None]) -> None:
         raise RuntimeError("the thread could not be started")
 
-    async with writing(tmp_path / "j.db", breaks) as it:
+    async with writing(open_store, breaks) as it:
         it.journal.record(alert("a"))
         with pytest.raises(CommitFailed):
             await it.journal.durable()
@@ -186,11 +198,11 @@ async def test_any_fault_of_the_writer_is_a_failure_of_the_journal(tmp_path: Pat
 
 
 @virtual
-async def test_a_writer_that_is_stopped_leaves_nobody_waiting(tmp_path: Path) -> None:
+async def test_a_writer_that_is_stopped_leaves_nobody_waiting(open_store: OpenStore) -> None:
     async def hangs(_: Callable[[], None]) -> None:
         await asyncio.sleep(86_400)
 
-    async with writing(tmp_path / "j.db", hangs) as it:
+    async with writing(open_store, hangs) as it:
         it.journal.record(alert("a"))
         waiting = asyncio.ensure_future(it.journal.durable())
         await asyncio.sleep(1)
@@ -203,8 +215,10 @@ async def test_a_writer_that_is_stopped_leaves_nobody_waiting(tmp_path: Path) ->
 
 
 @virtual
-async def test_closing_writes_all_that_was_recorded_and_takes_no_more(tmp_path: Path) -> None:
-    async with writing(tmp_path / "j.db") as it:
+async def test_closing_writes_all_that_was_recorded_and_takes_no_more(
+    open_store: OpenStore,
+) -> None:
+    async with writing(open_store) as it:
         for text in "abc":
             it.journal.record(alert(text))
         it.journal.close()
@@ -215,32 +229,32 @@ async def test_closing_writes_all_that_was_recorded_and_takes_no_more(tmp_path: 
         with pytest.raises(JournalError):
             it.journal.record(alert("d"))
         assert it.failures == []
-    assert stored(tmp_path / "j.db") == ["a", "b", "c"]
+    assert stored(open_store) == ["a", "b", "c"]
 
 
 @virtual
-async def test_who_has_resigned_still_records_what_comes_back(tmp_path: Path) -> None:
-    async with writing(tmp_path / "j.db") as it:
+async def test_who_has_resigned_still_records_what_comes_back(open_store: OpenStore) -> None:
+    async with writing(open_store) as it:
         it.journal.resign()
         assert not it.journal.is_leading
         await it.journal.durable(it.journal.record(alert("a")))
-    assert stored(tmp_path / "j.db") == ["a"]
+    assert stored(open_store) == ["a"]
 
 
 @virtual
-async def test_a_writer_whose_epoch_was_taken_stops(tmp_path: Path) -> None:
-    async with writing(tmp_path / "j.db") as it:
+async def test_a_writer_whose_epoch_was_taken_stops(open_store: OpenStore) -> None:
+    async with writing(open_store) as it:
         it.store.take_epoch()
         it.journal.record(alert("a"))
         with pytest.raises(EpochLost):
             await it.journal.durable()
         assert [type(error) for error in it.failures] == [EpochLost]
-    assert stored(tmp_path / "j.db") == []
+    assert stored(open_store) == []
 
 
 @virtual
-async def test_the_hash_of_any_durable_record_can_be_read_back(tmp_path: Path) -> None:
-    async with writing(tmp_path / "j.db") as it:
+async def test_the_hash_of_any_durable_record_can_be_read_back(open_store: OpenStore) -> None:
+    async with writing(open_store) as it:
         heads = []
         for text in "abc":
             it.journal.record(alert(text))

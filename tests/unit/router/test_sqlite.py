@@ -9,29 +9,17 @@ from pathlib import Path
 import apsw
 import pytest
 
-from services.router.journal.replay import read_back
 from services.router.journal.sqlite import SqliteJournal
 from services.router.journal.store import (
     CommitFailed,
-    Entry,
-    EpochLost,
     Head,
     JournalCorrupt,
     JournalError,
     JournalLocked,
     check_chain,
-    link,
 )
 from tests.unit.adapter.recording_vfs import RecordingVfs
-
-
-def chain(count: int, after: Head | None = None) -> list[Entry]:
-    head, entries = after or Head(), []
-    for _ in range(count):
-        data = f"record {head.seq + 1}".encode()
-        head = Head(head.seq + 1, link(head.hash, data))
-        entries.append(Entry(head.seq, data, head.hash))
-    return entries
+from tests.unit.router.test_store import chain
 
 
 @contextmanager
@@ -46,47 +34,6 @@ def opened(path: Path, vfs: str | None = None) -> Iterator[SqliteJournal]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "var" / "j.db"
-
-
-def test_what_was_appended_is_there_after_a_restart_in_order(path: Path) -> None:
-    entries = chain(2500)
-    with opened(path) as store:
-        epoch = store.take_epoch()
-        store.append(entries[:1], epoch)
-        store.append(entries[1:], epoch)
-    with opened(path) as store:
-        assert list(check_chain(store.entries())) == entries
-        assert list(store.entries(after_seq=2499)) == entries[2499:]
-        assert list(store.entries(after_seq=2500)) == []
-
-
-def test_an_epoch_rises_with_each_taking_and_over_restarts(path: Path) -> None:
-    taken = []
-    for _ in range(2):
-        with opened(path) as store:
-            taken += [store.take_epoch(), store.take_epoch()]
-    assert taken == [1, 2, 3, 4]
-
-
-def test_an_append_of_an_older_epoch_is_refused_and_stores_nothing(path: Path) -> None:
-    with opened(path) as store:
-        first = store.take_epoch()
-        second = store.take_epoch()
-        with pytest.raises(EpochLost, match="epoch 2 has taken over from 1"):
-            store.append(chain(1), first)
-        store.append(chain(1), second)
-        assert len(list(store.entries())) == 1
-
-
-def test_a_commit_is_whole_or_not_at_all(path: Path) -> None:
-    entries = chain(3)
-    with opened(path) as store:
-        epoch = store.take_epoch()
-        store.append(entries[2:], epoch)
-        with pytest.raises(CommitFailed):
-            store.append(entries, epoch)  # the third is there already
-    with opened(path) as store:
-        assert list(store.entries()) == entries[2:]
 
 
 def test_a_second_router_on_the_same_file_is_refused(path: Path) -> None:
@@ -160,8 +107,3 @@ def test_a_path_that_cannot_be_is_named(tmp_path: Path, wrong: str) -> None:
         path = Path("/proc/nobody-may-write-here/j.db")
     with pytest.raises(JournalError, match=r"j\.db"):
         SqliteJournal(path)
-
-
-def test_an_empty_journal_has_no_entries(path: Path) -> None:
-    with opened(path) as store:
-        assert list(read_back(store.entries())) == []
