@@ -36,8 +36,9 @@ from services.router.journal.store import Head, JournalError, JournalStore
 from services.router.meters import RouterMeters
 from services.router.routing.accounts import AccountLinks
 from services.router.routing.activities import Activities, ActivitySettings
-from services.router.routing.care import Care, CareSettings, Nudge, doubt_orphans
+from services.router.routing.care import Care, CareSettings, Nudge
 from services.router.routing.desk import Desk
+from services.router.routing.doubts import doubt_orphans
 from services.router.routing.instructing import doubt_instructions
 from services.router.routing.intake import Intake
 from services.router.routing.link import LinkSettings, Stop, VenueLink
@@ -128,6 +129,7 @@ class RouterCore:
         self.desk = Desk(
             self.accounts, tools, order_tasks, replace_proof_s=settings.replace_proof_s
         )
+        self.care.doubts.on_fenced = self.desk.take_proof
         self.broker = BrokerServicer(  # type: ignore[abstract] # not_served adds the rest
             self.desk, self.books, self.journal, self.watching, clock, settings.version
         )

@@ -20,17 +20,30 @@ from services.router.journal.records import (
     Record,
     Severity,
 )
+from services.router.risk.gate import Role
 from services.router.routing.venue import VenueView
 
 
 def new_placement(
-    books: Books, key: OrderKey, spec: OrderSpec, view: VenueView, at: datetime
+    books: Books,
+    key: OrderKey,
+    spec: OrderSpec,
+    view: VenueView,
+    at: datetime,
+    role: Role = Role.EXIT,
 ) -> Placement:
     """The order's next attempt, at this venue, in its present session. Ids never repeat."""
     entry = books.orders.get(key)
     number = next_number(entry.order) if entry is not None else 1
     placement_id = PlacementId(spec.client_order_id, view.account_tag, number)
-    return Placement(str(placement_id), view.name, spec.order_qty, at, view.session_id)
+    return Placement(
+        str(placement_id),
+        view.name,
+        spec.order_qty,
+        at,
+        view.session_id,
+        is_entry=role is Role.ENTRY,
+    )
 
 
 def next_number(order: Order) -> int:
