@@ -8,9 +8,7 @@ disk, so that nothing ever will be. What can't be proven is UNKNOWN, which prove
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 from services.common.adapter.fence_store import FenceStore
 from services.common.adapter.order_desk import OrderDesk
@@ -18,30 +16,9 @@ from services.common.adapter.port import VenueGateway
 from services.common.domain.errors import ReadFailed
 from services.common.domain.order_spec import PlacementId
 from services.common.domain.order_status import OrderStatus
-from services.common.domain.reports import Lookup, OrderReport
+from services.common.domain.reports import FenceOutcome, FenceProof, Lookup, OrderReport
 
 _LOOK_UPS: int = 2
-
-
-class Outcome(Enum):
-    """What was proven."""
-
-    FOUND = "FOUND"
-    FENCED = "FENCED"
-    UNKNOWN = "UNKNOWN"
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What was proven, and by what, or what is missing.
-
-    `retry_after_s` is set if only time is missing.
-    """
-
-    outcome: Outcome
-    evidence: str
-    report: OrderReport | None = None
-    retry_after_s: float | None = None
 
 
 class Absence:
@@ -55,7 +32,7 @@ class Absence:
         self._store = store
         self._settling_s = settling_s
 
-    async def prove(self, placement_id: str, attempted_at: datetime | None) -> Proof:
+    async def prove(self, placement_id: str, attempted_at: datetime | None) -> FenceProof:
         """Find the order, or fence it off; durable before it returns.
 
         A look-up that fails is UNKNOWN. Raises what `FenceStore.bury` raises. Canceled, the
@@ -65,7 +42,7 @@ class Absence:
         try:
             report = await self._find(placement_id, attempted_at)
             if report is not None:
-                return Proof(Outcome.FOUND, "the venue shows it", report)
+                return FenceProof(FenceOutcome.FOUND, "the venue shows it", report)
             missing = await self._missing(placement_id, session_id, attempted_at)
             if missing is not None:
                 return missing
@@ -73,14 +50,16 @@ class Absence:
             text = f"the venue could not be asked: {error.message}"
             waits = self._unsettled(placement_id, session_id)
             retry_after_s = error.retry_after_s if waits is None else waits.retry_after_s
-            return Proof(Outcome.UNKNOWN, text, retry_after_s=retry_after_s)
+            return FenceProof(FenceOutcome.UNKNOWN, text, retry_after_s=retry_after_s)
         evidence = (
             f"the venue answered {_LOOK_UPS} look-ups with no such order, in session {session_id},"
             f" at least {self._settling_s:g} s after the last write of it here"
         )
         await self._store.bury(placement_id, evidence)
         # Something may have been let through before the tombstone stood; nothing can be after.
-        return self._unsettled(placement_id, session_id) or Proof(Outcome.FENCED, evidence)
+        return self._unsettled(placement_id, session_id) or FenceProof(
+            FenceOutcome.FENCED, evidence
+        )
 
     async def _find(
         self, placement_id: str, attempted_at: datetime | None = None
@@ -92,38 +71,38 @@ class Absence:
 
     async def _missing(
         self, placement_id: str, session_id: str, attempted_at: datetime | None
-    ) -> Proof | None:
+    ) -> FenceProof | None:
         """What is missing for a proof after the first look-up, None if nothing is."""
         began = max(self._store.created, self._gateway.records_since or self._store.created)
         if attempted_at is not None and attempted_at < began:
             text = f"it was sent before {began.isoformat()}, when what is known here begins"
-            return Proof(Outcome.UNKNOWN, text)
+            return FenceProof(FenceOutcome.UNKNOWN, text)
         unsettled = self._unsettled(placement_id, session_id)
         if unsettled is not None:
             return unsettled
         replacing = await self._replaced_now(placement_id)
         if replacing:
             text = f"{replacing} is being replaced at the venue, maybe by it"
-            return Proof(Outcome.UNKNOWN, text, retry_after_s=self._settling_s)
+            return FenceProof(FenceOutcome.UNKNOWN, text, retry_after_s=self._settling_s)
         report = await self._find(placement_id, attempted_at)
         if report is not None:
-            return Proof(Outcome.FOUND, "the venue shows it by now", report)
+            return FenceProof(FenceOutcome.FOUND, "the venue shows it by now", report)
         return None
 
-    def _unsettled(self, placement_id: str, session_id: str) -> Proof | None:
+    def _unsettled(self, placement_id: str, session_id: str) -> FenceProof | None:
         if self._desk.is_in_flight(placement_id):
             text = "it is on its way from here"
-            return Proof(Outcome.UNKNOWN, text, retry_after_s=self._settling_s)
+            return FenceProof(FenceOutcome.UNKNOWN, text, retry_after_s=self._settling_s)
         if not session_id or self._gateway.session_id != session_id:
-            return Proof(Outcome.UNKNOWN, "there is no session, or not all the while")
+            return FenceProof(FenceOutcome.UNKNOWN, "there is no session, or not all the while")
         settled_s = self._gateway.settled_for_s(placement_id)
         if settled_s is None:
-            return Proof(Outcome.UNKNOWN, "this adapter can't prove absence at its venue")
+            return FenceProof(FenceOutcome.UNKNOWN, "this adapter can't prove absence at its venue")
         left_s = self._settling_s - settled_s
         if left_s <= 0:
             return None
         text = f"the venue has {left_s:.3g} s left to bring it up"
-        return Proof(Outcome.UNKNOWN, text, retry_after_s=left_s)
+        return FenceProof(FenceOutcome.UNKNOWN, text, retry_after_s=left_s)
 
     async def _replaced_now(self, placement_id: str) -> str:
         """The revision before this one if the venue is changing it now; "" otherwise."""

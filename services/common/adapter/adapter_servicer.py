@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
-from services.common.adapter.absence import Absence, Outcome, Proof
+from services.common.adapter.absence import Absence
 from services.common.adapter.fence_store import FenceStore
 from services.common.adapter.order_desk import OrderDesk
 from services.common.adapter.port import VenueGateway
@@ -20,7 +20,7 @@ from services.common.adapter.requests import (
 from services.common.contract.convert import (
     check_known_fields,
     optional_timestamp_from_wire,
-    report_to_wire,
+    proof_to_wire,
     timestamp_to_wire,
 )
 from services.common.contract.pb import adapter_service_pb2 as pb
@@ -28,12 +28,6 @@ from services.common.contract.pb.adapter_service_pb2_grpc import AdapterServiceS
 from services.common.domain.errors import InvalidRequest
 
 _log = structlog.stdlib.get_logger(__name__)
-
-_OUTCOMES: Final = {
-    Outcome.FOUND: pb.FENCE_OUTCOME_FOUND,
-    Outcome.FENCED: pb.FENCE_OUTCOME_FENCED,
-    Outcome.UNKNOWN: pb.FENCE_OUTCOME_UNKNOWN,
-}
 
 
 class AdapterServicer(AdapterServiceServicer):
@@ -96,13 +90,4 @@ class AdapterServicer(AdapterServiceServicer):
             outcome=proof.outcome.value,
             evidence=proof.evidence,
         )
-        return _to_wire(proof)
-
-
-def _to_wire(proof: Proof) -> pb.FenceOrderResponse:
-    return pb.FenceOrderResponse(
-        outcome=_OUTCOMES[proof.outcome],
-        order=None if proof.report is None else report_to_wire(proof.report),
-        evidence=proof.evidence,
-        retry_after_s=proof.retry_after_s,
-    )
+        return proof_to_wire(proof)

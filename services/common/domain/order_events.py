@@ -43,6 +43,7 @@ class Placement:
     key of the replace that made it. A held one waits for the proof that another is dead: it
     reserves what is to come and is not sent before it is released. `not_after` is the replace's
     own, besides that of the order. A suspect one was in doubt, and an operator has called it ended.
+    One that was planned as an entry may be followed by another, elsewhere, if it never was placed.
     A child is one of several that are worked at once, each a part of the order at its own venue.
     """
 
@@ -62,6 +63,7 @@ class Placement:
     is_held: bool = False
     not_after: datetime | None = None
     is_suspect: bool = False
+    is_entry: bool = False
     is_child: bool = False
 
 

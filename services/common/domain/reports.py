@@ -92,6 +92,28 @@ class LookupResult:
     reason: str = ""
 
 
+class FenceOutcome(Enum):
+    """What an adapter has proven of a placement."""
+
+    FOUND = "FOUND"
+    FENCED = "FENCED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class FenceProof:
+    """What was proven, and by what, or what is missing; FOUND has the report.
+
+    FENCED: the venue does not have it, nothing of it is on its way, and the adapter refuses it from
+    now on. `retry_after_s` is set if only time is missing.
+    """
+
+    outcome: FenceOutcome
+    evidence: str
+    report: OrderReport | None = None
+    retry_after_s: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Balance:
     """The figures of one venue account, as the venue states them; None where it does not."""

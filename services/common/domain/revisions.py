@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
+from services.common.domain.errors import Reason
 from services.common.domain.order_events import IllegalEvent, Placement
 from services.common.domain.order_status import WORKING, OrderStatus
 
@@ -40,7 +41,9 @@ def _is_passed_over(placements: Sequence[Placement], placement: Placement) -> bo
 
 def is_called_in_question(placements: Sequence[Placement], placement: Placement) -> bool:
     """Whether it is a revision that was called "not sent", and its order has been replaced, and by
-    no other revision."""
+    no other revision. With proof that it is absent it was somebody else who replaced the order."""
+    if placement.cause is not None and placement.cause.reason is Reason.PLACEMENT_FENCED:
+        return False
     replaced = find(placements, placement.replaces)
     if replaced is None or placement.status is not OrderStatus.UNPLACED:
         return False

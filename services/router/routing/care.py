@@ -1,8 +1,8 @@
 """Care for orders that are out: look up what is in doubt, fetch missing fills, pass cancels on.
 
-Care never sends an order. It looks up, it books what the venue says, and it passes on cancels
-that stand; all of it may be done twice without harm. It runs after each (re)connect of a venue,
-right after a doubt, and at intervals.
+Care never sends an order. It looks up, it asks for proof of what is in doubt, it books what the
+venue says, and it passes on cancels that stand; all of it may be done twice without harm. It runs
+after each (re)connect of a venue, right after a doubt, at intervals, and when proof may be had.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.common.domain.errors import Cause, NotFound, Reason, Refused, TandemError
+from services.common.domain.errors import NotFound, Reason, Refused, TandemError
 from services.common.domain.order import Order
 from services.common.domain.order_events import Placement, PlacementSignaled
 from services.common.domain.order_status import (
@@ -31,8 +31,8 @@ from services.router.books.books import Books
 from services.router.books.entries import OrderKey
 from services.router.journal.journal import Journal
 from services.router.journal.records import AlertRaised, Severity
-from services.router.routing.disproof import Disproof
 from services.router.routing.doubles import Doubles
+from services.router.routing.doubts import Doubts
 from services.router.routing.intake import Intake
 from services.router.routing.link import VenueLink
 from services.router.routing.overdue import Overdue
@@ -96,14 +96,16 @@ class Care:
         self._doubles = Doubles(
             journal, books, intake, clock.monotonic, apart_s=settings.cancel_again_s
         )
-        self._disproof = Disproof(books, intake, clock, apart_s=settings.round_s)
+        self.doubts = Doubts(books, intake, clock.monotonic)
 
     async def run(self, link: VenueLink) -> None:
         """Look after a venue at intervals and when nudged; ends only by cancellation."""
         nudged = self._nudge.listener()
         while True:
+            in_doubt = [p.placement_id for _, p in self._placements(link) if _is_in_doubt(p)]
+            wait_s = self.doubts.wait_s(in_doubt, self._settings.round_s)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.round_s):
+                async with asyncio.timeout(wait_s):
                     await nudged.wait()
             nudged.clear()
             if link.is_fenced:
@@ -121,8 +123,8 @@ class Care:
         """Look after what is unsettled at a venue. A failure for one order stops no other."""
         entries = (self._books.orders[key] for key in self._books.open_orders)
         still_open = {p.placement_id for entry in entries for p in entry.order.placements}
-        for overdue in (self._cancels, self._missing, self._unshown):
-            overdue.keep_only(still_open)
+        for kept in (self._cancels, self._missing, self._unshown, self.doubts):
+            kept.keep_only(still_open)
         for placement in self._intake.to_look_up(link.name):
             await self._look_up_again(placement, link)
         for key, placement in self._placements(link):
@@ -153,7 +155,9 @@ class Care:
     ) -> None:
         # What is asked for an order belongs to its trace, also after a restart.
         with continued(self._books.orders[key].traceparent):
-            if looks_up and placement.status is not OrderStatus.PENDING_NEW:
+            if _is_in_doubt(placement) and self.doubts.is_due(placement.placement_id):
+                await self.doubts.settle(key, placement, link)
+            elif looks_up and placement.status is not OrderStatus.PENDING_NEW:
                 await self.look_up(placement, link)
             await self._fetch_fills(key, placement.placement_id, link)
             await self._pass_cancel_on(key, placement.placement_id, link)
@@ -192,11 +196,8 @@ class Care:
 
     async def look_up(self, placement: Placement, link: VenueLink) -> None:
         """Ask the venue for one placement. Absence is information, it ends nothing."""
-        may_be_disproved = self._disproof.may_begin(placement)
         found = await link.port.find_order(placement.placement_id)
         self._intake.looked_up(placement.placement_id)
-        if may_be_disproved:
-            self._disproof.take(placement, found.lookup)
         if found.lookup is Lookup.FOUND and found.report is not None:
             self._unshown.settled(placement.placement_id)
             if found.report.status in PLAINLY_WORKING:
@@ -366,20 +367,9 @@ def _exceeds(order: Order, placement: Placement) -> bool:
     return order.is_exceeded and is_latest and len(order.placements) > 1
 
 
+def _is_in_doubt(placement: Placement) -> bool:
+    return placement.status is OrderStatus.IN_DOUBT
+
+
 def _where(key: OrderKey, link: VenueLink) -> tuple[str, str, str]:
     return key[0], link.name, key[1]
-
-
-def doubt_orphans(books: Books, intake: Intake) -> None:
-    """On start: what was journaled and has no answer may have been sent. It is in doubt."""
-    unanswered = [
-        (key, placement.placement_id)
-        for key in books.open_orders
-        for placement in books.orders[key].order.placements
-        if placement.status is OrderStatus.PENDING_NEW
-    ]
-    for key, placement_id in unanswered:
-        cause = Cause(Reason.OUTCOME_UNKNOWN, "the router was restarted before an answer came")
-        intake.take_signal(
-            books.orders[key], PlacementSignaled(placement_id, Signal.DOUBTED, cause=cause)
-        )

@@ -7,12 +7,13 @@ decision (plan, gate) and its record nothing waits, so no other task can come be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import datetime
 
 import structlog
 
 from services.common.domain.errors import (
+    Cause,
     Effect,
     InvalidRequest,
     NotFound,
@@ -23,9 +24,9 @@ from services.common.domain.errors import (
     Unavailable,
     VenueCause,
 )
-from services.common.domain.order_events import Placement
+from services.common.domain.order_events import Placement, PlacementSignaled
 from services.common.domain.order_spec import OrderSpec
-from services.common.domain.order_status import WORKING, OrderStatus
+from services.common.domain.order_status import WORKING, OrderStatus, Signal
 from services.common.runtime.tasks import TaskOwner
 from services.router.books.entries import OrderEntry, OrderKey
 from services.router.journal.records import CancelIntended, OrderIntended, Record
@@ -160,7 +161,8 @@ class Desk:
         placement = None
         if plan.candidates:
             view = plan.candidates[0]
-            placement = new_placement(self._books, key, spec, view, self._tools.clock.now())
+            now = self._tools.clock.now()
+            placement = new_placement(self._books, key, spec, view, now, plan.role)
             preferred = spec.venue_preference or account.links[0].name
             passed = [
                 c
@@ -184,7 +186,11 @@ class Desk:
         self._unplaced[key] = work
         if placement is None:
             return
-        task = self._tasks.start(f"order {key[1]}", work.run(placement), critical=False)
+        self._own(key, work.run(placement))
+
+    def _own(self, key: OrderKey, work: Coroutine[None, None, TandemError | None]) -> None:
+        """Make a task of the work on an order."""
+        task = self._tasks.start(f"order {key[1]}", work, critical=False)
         self._working[key] = task
         task.add_done_callback(lambda _: self._finished(key))
 
@@ -232,6 +238,27 @@ class Desk:
         except JournalError as error:
             raise OutcomeUnknown(f"the journal has failed: {error}") from error
         return entry
+
+    async def take_proof(self, key: OrderKey, placement_id: str, cause: Cause) -> None:
+        """A placement in doubt is proven absent: record that, and let the order go on.
+
+        The order's own task does so if it still has one; a revision that came to nothing leaves
+        the order as it was. A router that takes nothing any more leaves the doubt to the next one.
+        """
+        entry = self._books.orders[key]
+        placement = entry.order.placement(placement_id)
+        assert placement is not None, "placements are never forgotten"
+        if self._draining or not self._journal.is_leading:
+            return
+        signaled = PlacementSignaled(placement_id, Signal.FENCED, cause=cause)
+        if key in self._working or placement.replaces:
+            self._tools.intake.take_signal(entry, signaled)
+            return
+        account = self.accounts[key[0]]
+        role = Role.ENTRY if placement.is_entry else Role.EXIT
+        work = OrderWork(self._tools, account, key, Plan(role, ()))
+        self._unplaced[key] = work
+        self._own(key, work.go_on(placement, signaled))
 
     # -- replaces ----------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
     Balance,
+    FenceProof,
     InstructionReport,
     LookupResult,
     OrderReport,
@@ -58,7 +59,8 @@ class VenueView:
 
     `ready`: fenced in this epoch with a current session, so exits and cancels may go there;
     `takes_entries`: its orders were looked up since, and nobody has drained it. `why_not` says
-    what is missing, in words.
+    what is missing, in words. `broker` is the kind of broker by its adapter's word, empty before
+    the first. `is_recovering`: it was down and has not been well for long enough to be preferred.
     """
 
     name: str
@@ -67,6 +69,8 @@ class VenueView:
     takes_entries: bool
     why_not: str
     session_id: str
+    broker: str = ""
+    is_recovering: bool = False
 
 
 class VenuePort(MarketPort, Protocol):
@@ -105,6 +109,14 @@ class VenuePort(MarketPort, Protocol):
 
     async def find_order(self, placement_id: str) -> LookupResult:
         """Look a placement up."""
+
+    async def fence_order(
+        self, placement_id: str, attempted_at: datetime, session_id: str, claim: Claim
+    ) -> FenceProof:
+        """Have the adapter find a placement, or prove it absent and refuse it for good.
+
+        It was sent at `attempted_at` (wall time, evidence only) in session `session_id`.
+        """
 
     async def open_orders(self) -> Sequence[OrderReport]:
         """All orders that are live at the venue, whoever placed them."""

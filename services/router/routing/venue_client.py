@@ -23,6 +23,7 @@ from services.common.contract.convert import (
     optional_decimal_to_wire,
     optional_timestamp_to_wire,
     position_from_wire,
+    proof_from_wire,
     report_from_wire,
     spec_to_wire,
     timestamp_to_wire,
@@ -44,6 +45,7 @@ from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
     Balance,
+    FenceProof,
     InstructionReport,
     LookupResult,
     OrderReport,
@@ -158,6 +160,18 @@ class VenueClient(VenueData):
             account_id=self._account_id, client_order_id=placement_id
         )
         return lookup_from_wire(await self._read(self._broker.GetOrder, request))
+
+    async def fence_order(
+        self, placement_id: str, attempted_at: datetime, session_id: str, claim: Claim
+    ) -> FenceProof:
+        request = adapter_service_pb2.FenceOrderRequest(
+            account_id=self._account_id,
+            placement_id=placement_id,
+            attempted_at=timestamp_to_wire(attempted_at),
+            session_id=session_id,
+            fence=_claim_to_wire(claim),
+        )
+        return proof_from_wire(await self._read(self._adapter.FenceOrder, request))
 
     async def open_orders(self) -> Sequence[OrderReport]:
         found: list[OrderReport] = []

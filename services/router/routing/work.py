@@ -2,12 +2,14 @@
 
 Four things can come back. A report: recorded, done (a rejection for the venue's own sake lets the
 next venue try). Effect NONE by the other side's own word: the next venue. No word: in doubt, a
-few look-ups, and nothing is sent anywhere. And the death of this process: the journal has the
-placement, and what has no answer after a restart is in doubt.
+few look-ups, and nothing is sent anywhere until the adapter has proven that it never will be. And
+the death of this process: the journal has the placement, and what has no answer after a restart
+is in doubt.
 """
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -33,14 +35,15 @@ from services.router.books.books import Books
 from services.router.books.entries import OrderKey
 from services.router.journal.journal import Journal
 from services.router.journal.store import JournalError
-from services.router.risk.gate import check_gate
+from services.router.risk.gate import Role, check_gate
 from services.router.routing.accounts import AccountLinks, read_facts
 from services.router.routing.care import Care
 from services.router.routing.intake import Intake
 from services.router.routing.link import VenueLink
 from services.router.routing.placing import failed_over, intended, new_placement
 from services.router.routing.plan import plan_order
-from services.router.routing.planned import Plan
+from services.router.routing.planned import Facts, Plan
+from services.router.routing.trading_day import is_same_day
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -81,27 +84,58 @@ class OrderWork:
         That is Unavailable (effect NONE) if the journal failed before the send, OutcomeUnknown
         if it failed after.
         """
+        rest = [view.name for view in self.plan.candidates[1:]]
+        return await self._traced(self._work(placement, rest))
+
+    async def go_on(self, fenced: Placement, proof: PlacementSignaled) -> TandemError | None:
+        """A doubt of an earlier attempt has ended: record the proof of its absence and, in the same
+        commit, the next attempt, if there is a venue that was not tried and the rules still let
+        one follow. A restart finds both or neither. Errors as `run`."""
+        with telemetry.continued(self.tools.books.orders[self.key].traceparent):
+            return await self._traced(self._go_on(fenced, proof))
+
+    async def _traced(self, work: Coroutine[None, None, None]) -> TandemError | None:
         whose = telemetry.order_attributes(account_id=self.key[0], client_order_id=self.key[1])
         with telemetry.span("order", attributes=whose) as span:
-            error = await self._run(placement)
+            error = await self._run(work)
             status = self.tools.books.orders[self.key].order.status
             span.set_attribute(telemetry.ORDER_STATUS, status.value)
             if error is not None:
                 telemetry.set_failed(span, error.reason.value)
             return error
 
-    async def _run(self, placement: Placement) -> TandemError | None:
+    async def _run(self, work: Coroutine[None, None, None]) -> TandemError | None:
         try:
-            await self._work(placement)
+            await work
         except TandemError as error:
             return error
         except JournalError as error:  # between two sends: the first one's outcome is recorded
             return OutcomeUnknown(f"the journal has failed: {error}")
         return None
 
-    async def _work(self, placement: Placement) -> None:
+    async def _go_on(self, fenced: Placement, proof: PlacementSignaled) -> None:
+        rest = self._untried()
+        facts = await read_facts(self.account, self._spec(), self.tools.books) if rest else {}
+        # From here to the record nothing waits.
+        cause = proof.cause or Cause(Reason.PLACEMENT_FENCED, "")
+        self._signal(fenced, proof.signal, cause)
+        following = self._follow(rest, facts, fenced) if rest else None
+        await self.tools.journal.durable()
+        if following is not None:
+            await self._work(following, rest)
+
+    def _untried(self) -> list[str]:
+        """Venues that had no attempt of this order, if it may still be sent to another at all."""
+        entry, now = self.tools.books.orders[self.key], self.tools.clock.now()
+        if self.plan.role is not Role.ENTRY:
+            return []
+        taken_at = entry.created.received_time or now
+        tried = {placement.venue for placement in entry.order.placements}
+        links = (link for link in self.account.links if link.name not in tried)
+        return [link.name for link in links if is_same_day(link, taken_at, now)]
+
+    async def _work(self, placement: Placement, rest: list[str]) -> None:
         """Send; go on to the next venue while the one before provably has nothing."""
-        rest = [view.name for view in self.plan.candidates[1:]]
         following: Placement | None = placement
         while following is not None:
             link = self.account.link(following.venue)
@@ -216,6 +250,8 @@ class OrderWork:
         known, order = self._known(placement), self.tools.books.orders[self.key].order
         if order.is_open or order.cum_qty > 0 or not self.tools.journal.is_leading:
             return None
+        if known.is_suspect:  # an operator has said so, nobody has proven it
+            return None
         cause = known.cause or Cause(Reason.UNSPECIFIED, "")
         unplaced = known.status is OrderStatus.UNPLACED
         refused = known.status is OrderStatus.REJECTED and cause.reason in VENUES_OWN_REASONS
@@ -225,10 +261,14 @@ class OrderWork:
 
     async def _next(self, rest: list[str], failed: Placement) -> Placement | None:
         """Plan the order anew over the venues that are left, by the same rules; None to stop."""
+        facts = await read_facts(self.account, self._spec(), self.tools.books)
+        # From here to the record nothing waits. News may have come while the facts were read.
+        return self._follow(rest, facts, failed)
+
+    def _follow(self, rest: list[str], facts: Facts, failed: Placement) -> Placement | None:
+        """Plan and record the next attempt; None if there is to be none."""
         tools, key = self.tools, self.key
         spec = self._spec()
-        facts = await read_facts(self.account, spec, tools.books)
-        # From here to the record nothing waits. News may have come while the facts were read.
         cause = self._why_next(failed)
         if cause is None:
             return None
@@ -253,7 +293,7 @@ class OrderWork:
             return None
         view = again.candidates[0]
         rest.remove(view.name)
-        placement = new_placement(tools.books, key, spec, view, tools.clock.now())
+        placement = new_placement(tools.books, key, spec, view, tools.clock.now(), again.role)
         tools.journal.record(
             *failed_over(tools.books, key, cause, view.name), intended(key, placement)
         )

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from services.common.adapter.absence import Absence, Outcome, Proof
+from services.common.adapter.absence import Absence
 from services.common.adapter.budget import BudgetTerms
 from services.common.adapter.fence_store import FenceStore
 from services.common.adapter.order_desk import OrderDesk, Terms
 from services.common.adapter.pacer import Pacer
 from services.common.domain.errors import OutcomeUnknown, Reason, Refused
-from services.common.domain.reports import Lookup
+from services.common.domain.reports import FenceOutcome, FenceProof, Lookup
 from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.clock import SystemClock
 from simulators.ib_gateway.simulated import SimulatedIbGateway
@@ -49,7 +49,7 @@ class Fencing:
         self.desk = OrderDesk(built.gateway, store, pacer, clock, wait_max_s=5.0)
         self.absence = Absence(built.gateway, self.desk, store, settling_s=settling_s)
 
-    async def settled(self, placement_id: str, attempted_at: datetime | None = None) -> Proof:
+    async def settled(self, placement_id: str, attempted_at: datetime | None = None) -> FenceProof:
         """Ask until nothing but time is missing any more."""
         proof = await self.absence.prove(placement_id, attempted_at)
         async with asyncio.timeout(10):
@@ -107,8 +107,8 @@ async def test_of_sixty_orders_written_twenty_arrived_and_forty_are_proven_absen
         assert all(isinstance(outcome, OutcomeUnknown) for outcome in outcomes[20:]), outcomes
         await eventually(lambda: built.gateway.session_id == "session-2")
         proofs = {i: await over.settled(i) for i in (*there, *lost)}
-        assert {i for i, proof in proofs.items() if proof.outcome is Outcome.FOUND} == {*there}
-        assert {i for i, proof in proofs.items() if proof.outcome is Outcome.FENCED} == {*lost}
+        assert {i for i, proof in proofs.items() if proof.outcome is FenceOutcome.FOUND} == {*there}
+        assert {i for i, proof in proofs.items() if proof.outcome is FenceOutcome.FENCED} == {*lost}
         with pytest.raises(Refused) as refused:
             await over.desk.submit(resting(lost[0]), TERMS)
         assert refused.value.reason is Reason.PLACEMENT_FENCED
@@ -127,11 +127,11 @@ async def test_absence_is_not_proven_before_the_settling_time(
             simulated.control.do("disconnect", ends="reset")
             await eventually(lambda: built.gateway.session_id == "session-2")
             proof = await over.absence.prove(A, None)
-            assert proof.outcome is Outcome.UNKNOWN
+            assert proof.outcome is FenceOutcome.UNKNOWN
             assert proof.retry_after_s is not None
             assert 0 < proof.retry_after_s <= 600.0
         async with fencing(built, tmp_path) as over:
-            assert (await over.settled(A)).outcome is Outcome.FENCED
+            assert (await over.settled(A)).outcome is FenceOutcome.FENCED
 
 
 async def test_without_the_link_to_ib_absence_is_not_proven(
@@ -146,7 +146,7 @@ async def test_without_the_link_to_ib_absence_is_not_proven(
         simulated.control.do("connectivity", code=1100)
         await eventually(lambda: not built.gateway.session_id)
         proof = await over.absence.prove(A, None)
-        assert (proof.outcome, proof.retry_after_s) == (Outcome.UNKNOWN, None)
+        assert (proof.outcome, proof.retry_after_s) == (FenceOutcome.UNKNOWN, None)
         assert not over.store.is_buried(A)
 
 
@@ -159,7 +159,7 @@ async def test_of_what_was_sent_before_the_send_log_was_created_absence_is_never
         created = built.send_log.created
         await found(built, A, Lookup.ABSENT)
         proof = await over.absence.prove(A, created - timedelta(seconds=1))
-        assert proof.outcome is Outcome.UNKNOWN
+        assert proof.outcome is FenceOutcome.UNKNOWN
         assert "when what is known here begins" in proof.evidence
 
 
@@ -170,10 +170,10 @@ async def test_of_what_a_log_of_today_never_sent_absence_needs_to_know_since_whe
     async with rig(settings_for(port, **HASTY), log) as built, fencing(built, tmp_path) as over:
         await asyncio.sleep(SETTLING_S)
         unknown = await over.settled(A)
-        assert unknown.outcome is Outcome.UNKNOWN
+        assert unknown.outcome is FenceOutcome.UNKNOWN
         assert "created today" in unknown.evidence
         proof = await over.settled(A, built.send_log.created + timedelta(seconds=1))
-        assert proof.outcome is Outcome.FENCED
+        assert proof.outcome is FenceOutcome.FENCED
 
 
 @pytest.mark.parametrize("says_its_link", [True, False])
@@ -193,7 +193,7 @@ async def test_what_the_gateway_held_is_absent_once_it_says_that_it_reaches_ib(
     async with rig(settings_for(port, **HASTY), log) as built, fencing(built, tmp_path) as over:
         await asyncio.sleep(SETTLING_S)
         proof = await over.settled(A)
-        assert proof.outcome is (Outcome.FENCED if says_its_link else Outcome.UNKNOWN)
+        assert proof.outcome is (FenceOutcome.FENCED if says_its_link else FenceOutcome.UNKNOWN)
         assert says_its_link or "may hand it on to IB" in proof.evidence
 
 
@@ -209,5 +209,5 @@ async def test_what_was_sent_under_another_client_id_is_not_absent(
     async with rig(settings_for(port, **HASTY), log) as built, fencing(built, tmp_path) as over:
         await asyncio.sleep(SETTLING_S)
         proof = await over.settled(A)
-        assert proof.outcome is Outcome.UNKNOWN
+        assert proof.outcome is FenceOutcome.UNKNOWN
         assert "client 18" in proof.evidence

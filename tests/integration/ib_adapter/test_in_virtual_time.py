@@ -11,11 +11,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from services.common.adapter.absence import Absence, Outcome
+from services.common.adapter.absence import Absence
 from services.common.adapter.fence_store import FenceStore
 from services.common.adapter.order_desk import OrderDesk, Terms
 from services.common.adapter.pacer import Pacer
 from services.common.domain.errors import OutcomeUnknown
+from services.common.domain.reports import FenceOutcome
 from services.common.runtime.clock import LoopClock
 from services.ib_adapter.assembly import Surroundings, build_gateway
 from services.ib_adapter.gateway import IbGateway
@@ -144,18 +145,18 @@ def test_of_sixty_orders_twenty_are_found_and_forty_fenced_after_thirty_seconds_
         assert {type(outcome) for outcome in outcomes} == {OutcomeUnknown}, outcomes
         made.simulated.control.do("disconnect", ends="reset")
         since = await made.session("session-2")
-        proven: dict[str, Outcome] = {}
+        proven: dict[str, FenceOutcome] = {}
         for placement_id in (*there, *lost):
             proof = await made.absence.prove(placement_id, None)
             while proof.retry_after_s is not None:
-                assert proof.outcome is Outcome.UNKNOWN
+                assert proof.outcome is FenceOutcome.UNKNOWN
                 await asyncio.sleep(max(proof.retry_after_s, 0.1))
                 proof = await made.absence.prove(placement_id, None)
             proven[placement_id] = proof.outcome
-            if proof.outcome is Outcome.FENCED:
+            if proof.outcome is FenceOutcome.FENCED:
                 assert made.clock.monotonic() - since >= 30.0
-        assert {i for i, outcome in proven.items() if outcome is Outcome.FOUND} == {*there}
-        assert {i for i, outcome in proven.items() if outcome is Outcome.FENCED} == {*lost}
+        assert {i for i, outcome in proven.items() if outcome is FenceOutcome.FOUND} == {*there}
+        assert {i for i, outcome in proven.items() if outcome is FenceOutcome.FENCED} == {*lost}
 
     acted(tmp_path, story)
 

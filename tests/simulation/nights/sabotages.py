@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import pytest
 
-from services.common.adapter.absence import Absence, Outcome, Proof
+from services.common.adapter.absence import Absence
 from services.common.domain.executions import ExecSource
+from services.common.domain.reports import FenceOutcome, FenceProof
 from services.ib_adapter.session import Session
 from services.ib_adapter.telling import Telling
 from tests.simulation import ib_sabotages
@@ -64,9 +65,9 @@ def ends_forgotten(patch: pytest.MonkeyPatch) -> None:
 def absence_not_proven(patch: pytest.MonkeyPatch) -> None:
     """A tombstone is enough: nobody asks the venue."""
 
-    async def prove(self: Any, placement_id: str, _: Any) -> Proof:
+    async def prove(self: Any, placement_id: str, _: Any) -> FenceProof:
         await self._store.bury(placement_id, "it was not answered")
-        return Proof(Outcome.FENCED, "it was not answered")
+        return FenceProof(FenceOutcome.FENCED, "it was not answered")
 
     patch.setattr(Absence, "prove", prove)
 

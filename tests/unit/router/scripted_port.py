@@ -23,6 +23,8 @@ from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
     AccountMode,
     Balance,
+    FenceOutcome,
+    FenceProof,
     InstructionReport,
     Lookup,
     LookupResult,
@@ -132,6 +134,8 @@ class ScriptedPort(ScriptedMarket):
     instructed: list[InstructionIntended] = field(default_factory=list)
     on_exercise: InstructionReport | TandemError = TAKEN
     swallows_cancels: bool = False
+    proves_absence: bool = False
+    fenced: list[str] = field(default_factory=list)
     clock_offset_s: float = 0.0
     news: asyncio.Queue[VenueNews | None] = field(default_factory=asyncio.Queue)
 
@@ -198,6 +202,18 @@ class ScriptedPort(ScriptedMarket):
         self._require()
         known = self.knows.get(placement_id)
         return LookupResult(Lookup.ABSENT) if known is None else LookupResult(Lookup.FOUND, known)
+
+    async def fence_order(
+        self, placement_id: str, attempted_at: datetime, session_id: str, claim: Claim
+    ) -> FenceProof:
+        """What it knows it shows; the rest it proves absent once `proves_absence` is set."""
+        found = await self.find_order(placement_id)
+        if found.report is not None:
+            return FenceProof(FenceOutcome.FOUND, "by script", found.report)
+        if not self.proves_absence:
+            return FenceProof(FenceOutcome.UNKNOWN, "not yet, by script")
+        self.fenced.append(placement_id)
+        return FenceProof(FenceOutcome.FENCED, "absent, by script")
 
     async def open_orders(self) -> Sequence[OrderReport]:
         self._require()

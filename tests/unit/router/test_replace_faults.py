@@ -370,7 +370,8 @@ async def test_revision_that_nobody_knows_ends_with_its_order(tmp_path: Path, qt
             port.fill(PLACED, "e-1", qty, qty)
             port.news.put_nowait(word(port, OrderStatus.FILLED, Signal.FILLED, qty))
         await asyncio.sleep(5)
-        assert running.order().order.status is OrderStatus.IN_DOUBT  # one look-up is not enough
+        assert running.order().order.status is OrderStatus.IN_DOUBT  # no look-up is proof
+        port.proves_absence = True
         await asyncio.sleep(60)
         order = running.order().order
         assert order.status is (OrderStatus.CANCELED if qty == "0" else OrderStatus.FILLED)
@@ -378,7 +379,7 @@ async def test_revision_that_nobody_knows_ends_with_its_order(tmp_path: Path, qt
         revision = order.placement(REVISED)
         assert revision is not None
         assert revision.cause is not None
-        assert "has ended without it" in revision.cause.message
+        assert "absent, by script" in revision.cause.message
 
 
 @virtual
@@ -392,6 +393,10 @@ async def test_revision_that_nobody_knows_stays_in_doubt_if_its_order_was_replac
         port.news.put_nowait(word(port, OrderStatus.REPLACED, Signal.REPLACED))
         await asyncio.sleep(600)
         assert running.order().order.status is OrderStatus.IN_DOUBT
+        port.proves_absence = True  # then somebody else has replaced it
+        await asyncio.sleep(60)
+        assert running.order().order.status is OrderStatus.REPLACED
+        assert not running.order().order.is_open
         with contextlib.suppress(TandemError):
             await running.submit(spec())
         assert len(port.sent) == 1

@@ -86,6 +86,8 @@ from services.common.contract.convert.times import (
 from services.common.contract.convert.venues import (
     lookup_from_wire,
     lookup_to_wire,
+    proof_from_wire,
+    proof_to_wire,
     venue_status_from_wire,
     venue_status_to_wire,
     venue_to_wire,
@@ -140,6 +142,8 @@ __all__ = [
     "placement_to_wire",
     "position_from_wire",
     "position_to_wire",
+    "proof_from_wire",
+    "proof_to_wire",
     "quote_from_wire",
     "quote_to_wire",
     "report_from_wire",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from services.common.contract.pb import (
     accounts_pb2,
+    adapter_service_pb2,
     broker_service_pb2,
     errors_pb2,
     events_pb2,
@@ -31,7 +32,7 @@ from services.common.domain.instruments import (
 from services.common.domain.market import QuoteQuality
 from services.common.domain.order_status import OrderStatus
 from services.common.domain.order_terms import OrderClass, OrderType, PositionIntent, TimeInForce
-from services.common.domain.reports import AccountMode, Lookup, VenueState
+from services.common.domain.reports import AccountMode, FenceOutcome, Lookup, VenueState
 
 if TYPE_CHECKING:
     from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper
@@ -95,6 +96,7 @@ EFFECTS: Final = EnumTable(Effect, errors_pb2.Effect, "EFFECT_")
 EXEC_SOURCES: Final = EnumTable(ExecSource, orders_pb2.ExecSource, "EXEC_SOURCE_")
 EXEC_TYPES: Final = EnumTable(ExecType, orders_pb2.ExecType, "EXEC_TYPE_")
 EXERCISE_STYLES: Final = EnumTable(ExerciseStyle, types_pb2.ExerciseStyle, "EXERCISE_STYLE_")
+FENCE_OUTCOMES: Final = EnumTable(FenceOutcome, adapter_service_pb2.FenceOutcome, "FENCE_OUTCOME_")
 LOOKUPS: Final = EnumTable(Lookup, broker_service_pb2.OrderLookup, "ORDER_LOOKUP_")
 OPTION_RIGHTS: Final = EnumTable(OptionRight, types_pb2.OptionRight, "OPTION_RIGHT_")
 ORDER_CLASSES: Final = EnumTable(OrderClass, types_pb2.OrderClass, "ORDER_CLASS_")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.common.contract.convert.enums import ACCOUNT_MODES, LOOKUPS, VENUE_STATES
+from services.common.contract.convert.enums import (
+    ACCOUNT_MODES,
+    FENCE_OUTCOMES,
+    LOOKUPS,
+    VENUE_STATES,
+)
 from services.common.contract.convert.replies import reading, require_text
 from services.common.contract.convert.reports import report_from_wire, report_to_wire
 from services.common.contract.convert.texts import text_to_wire
@@ -14,10 +19,17 @@ from services.common.contract.convert.times import (
     required_timestamp_from_wire,
     timestamp_to_wire,
 )
-from services.common.contract.pb import broker_service_pb2, events_pb2, types_pb2
+from services.common.contract.pb import (
+    adapter_service_pb2,
+    broker_service_pb2,
+    events_pb2,
+    types_pb2,
+)
 from services.common.domain.errors import InvalidRequest
 from services.common.domain.reports import (
     AccountMode,
+    FenceOutcome,
+    FenceProof,
     Lookup,
     LookupResult,
     VenueState,
@@ -96,6 +108,27 @@ def lookup_to_wire(
         reason=text_to_wire(result.reason),
         session_id=session_id,
     )
+
+
+def proof_to_wire(proof: FenceProof) -> adapter_service_pb2.FenceOrderResponse:
+    """Write what an adapter has proven of a placement."""
+    return adapter_service_pb2.FenceOrderResponse(
+        outcome=FENCE_OUTCOMES.to_wire(proof.outcome),
+        order=None if proof.report is None else report_to_wire(proof.report),
+        evidence=proof.evidence,
+        retry_after_s=proof.retry_after_s,
+    )
+
+
+def proof_from_wire(msg: adapter_service_pb2.FenceOrderResponse) -> FenceProof:
+    """Read what an adapter has proven. ReadFailed unless it says which, and shows what it found."""
+    with reading("proof"):
+        outcome = FENCE_OUTCOMES.required(msg.outcome, "outcome")
+        if (outcome is FenceOutcome.FOUND) != msg.HasField("order"):
+            raise InvalidRequest("order", f"contradicts {outcome.value}")
+        report = report_from_wire(msg.order) if msg.HasField("order") else None
+        retry_after_s = msg.retry_after_s if msg.HasField("retry_after_s") else None
+        return FenceProof(outcome, msg.evidence, report, retry_after_s)
 
 
 def lookup_from_wire(msg: broker_service_pb2.GetOrderResponse) -> LookupResult:
