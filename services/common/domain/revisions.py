@@ -29,6 +29,8 @@ def counts(placements: Sequence[Placement], placement: Placement) -> bool:
     replaced = find(placements, placement.replaces)
     if replaced is None:
         return True
+    if _is_proven_absent(placement):
+        return False
     return replaced.status is OrderStatus.REPLACED and not _is_passed_over(placements, placement)
 
 
@@ -39,10 +41,15 @@ def _is_passed_over(placements: Sequence[Placement], placement: Placement) -> bo
     return any(other.status not in REFUSED for other in others)
 
 
+def _is_proven_absent(placement: Placement) -> bool:
+    cause = placement.cause
+    return cause is not None and cause.reason is Reason.PLACEMENT_FENCED
+
+
 def is_called_in_question(placements: Sequence[Placement], placement: Placement) -> bool:
     """Whether it is a revision that was called "not sent", and its order has been replaced, and by
     no other revision. With proof that it is absent it was somebody else who replaced the order."""
-    if placement.cause is not None and placement.cause.reason is Reason.PLACEMENT_FENCED:
+    if _is_proven_absent(placement):
         return False
     replaced = find(placements, placement.replaces)
     if replaced is None or placement.status is not OrderStatus.UNPLACED:
