@@ -44,6 +44,7 @@ from services.router.routing.intake import Intake
 from services.router.routing.link import LinkSettings, Stop, VenueLink
 from services.router.routing.revising import drop_held
 from services.router.routing.venue import VenuePort
+from services.router.routing.policy import DEFAULT_POLICY, AccountPolicy
 from services.router.routing.work import WorkTools
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -67,6 +68,7 @@ class AccountWiring:
     allow_uncovered: bool = False
 
 
+    policy: AccountPolicy = DEFAULT_POLICY
 @dataclass(frozen=True, slots=True)
 class CoreSettings:
     """What the core needs to know besides its wiring."""
@@ -162,7 +164,7 @@ class RouterCore:
 
     def _account(self, account: AccountWiring) -> AccountLinks:
         links = tuple(self.links[(account.account_id, venue.name)] for venue in account.venues)
-        return AccountLinks(account.account_id, links, account.allow_uncovered)
+        return AccountLinks(account.account_id, links, account.allow_uncovered, account.policy)
 
     def _apply(self, seq: int, at: datetime, record: Record) -> None:
         before = self.meters.status_of(record)

@@ -5,42 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from services.common.domain.order_rules import VENUE_NAME
-from services.common.domain.order_spec import ACCOUNT_ID, ACCOUNT_TAG
-from services.common.runtime.config import SettingsTable, setting
+from services.common.runtime.config import setting
 from services.common.runtime.service_settings import ServiceSettings
+from services.router.account_settings import AccountSettings
 
-AccountId = Annotated[str, StringConstraints(pattern=f"^{ACCOUNT_ID.pattern}$")]
-AccountTag = Annotated[str, StringConstraints(pattern=f"^{ACCOUNT_TAG.pattern}$")]
-VenueName = Annotated[str, StringConstraints(pattern=f"^{VENUE_NAME.pattern}$", min_length=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
-
-
-class VenueSettings(SettingsTable):
-    """One venue account behind an account."""
-
-    name: VenueName = setting(description="Name of the venue, such as alpaca.")
-    address: str = setting(description="host:port of its adapter.")
-    account_tag: AccountTag = setting(
-        description="Marks this venue account in placement ids: 1 to 8 of a-z and 0-9, "
-        "unique among all venue accounts, never changed while orders are open."
-    )
-
-
-class AccountSettings(SettingsTable):
-    """One logical account."""
-
-    account_id: AccountId = setting(description="The id that clients use.")
-    venues: list[VenueSettings] = setting(
-        min_length=1, description="Its venue accounts, in order of preference."
-    )
-    allow_uncovered: bool = setting(
-        default=False,
-        description="Whether orders may open short options without cover "
-        "(shares for a call, strike in cash for a put) at the venue they go to.",
-    )
 
 
 class RouterSettings(ServiceSettings):
@@ -119,10 +90,6 @@ class RouterSettings(ServiceSettings):
         tags = [venue.account_tag for account in self.accounts for venue in account.venues]
         if len(set(tags)) < len(tags):
             raise ValueError("accounts: an account_tag is there twice")
-        for account in self.accounts:
-            names = [venue.name for venue in account.venues]
-            if len(set(names)) < len(names):
-                raise ValueError(f"accounts: {account.account_id} has a venue twice")
         if self.silence_max_s <= self.heartbeat_s:
             raise ValueError("silence_max_s must be longer than heartbeat_s")
         return self

@@ -3,6 +3,7 @@
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
@@ -121,6 +122,14 @@ def _default(field: FieldInfo) -> str | None:
         return "unset"
     if holds_secret(field.annotation):
         return "a secret"
+    if isinstance(value, list):
+        return f"[{', '.join(_shown(item) for item in value)}]"
+    return _shown(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Enum):
+        value = value.value
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -14,6 +14,7 @@ from services.router.routing.cover import VenueFacts, missing_cover, needs_cover
 from services.router.routing.link import VenueLink
 from services.router.routing.plan import role_of
 from services.router.routing.planned import Facts
+from services.router.routing.policy import DEFAULT_POLICY, AccountPolicy, entry_order
 from services.router.routing.venue import VenueView
 
 _ATTEMPTS_MAX = 3
@@ -27,6 +28,7 @@ class AccountLinks:
     account_id: str
     links: tuple[VenueLink, ...]
     allow_uncovered: bool = False
+    policy: AccountPolicy = DEFAULT_POLICY
 
     def link(self, venue: str) -> VenueLink | None:
         """The link of that name, None if the account has none such."""
@@ -36,6 +38,11 @@ class AccountLinks:
         """What planning may see of the venues now."""
         return [link.view() for link in self.links]
 
+    def links_in_order(self, spec: OrderSpec) -> list[VenueLink]:
+        """The links of the venues that an entry may try, in its order."""
+        ordered = entry_order(spec, self.views(), self.policy)
+        return [link for view in ordered if (link := self.link(view.name)) is not None]
+
 
 async def read_facts(account: AccountLinks, spec: OrderSpec, books: Books) -> Facts:
     """Read each venue's statement if the order needs or sells cover; none older than the books.
@@ -44,11 +51,10 @@ async def read_facts(account: AccountLinks, spec: OrderSpec, books: Books) -> Fa
     doesn't hold up what goes elsewhere. Never raises: a venue that can't be read is a ReadFailed
     among the facts.
     """
-    links = [link for link in account.links if _is_asked(link, account, spec, books)]
+    ordered = account.links_in_order(spec)
+    links = [link for link in ordered if _is_asked(link, account, spec, books)]
     if not links:
         return {}
-    first = spec.venue_pin or spec.venue_preference
-    links.sort(key=lambda link: link.name != first)  # stable: the account's preference is kept
 
     def is_enough(name: str, read: VenueFacts | ReadFailed) -> bool:
         return isinstance(read, VenueFacts) and _covers(account, spec, books, name, read)

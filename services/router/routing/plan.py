@@ -20,6 +20,7 @@ from services.router.routing.legs import closing_legs, naked_leg, parts_of, role
 from services.router.routing.plan_entries import plan_entry
 from services.router.routing.plan_exits import plan_at_holder, plan_exit
 from services.router.routing.planned import Facts, Plan
+from services.router.routing.policy import DEFAULT_POLICY, AccountPolicy
 from services.router.routing.venue import VenueView
 
 
@@ -31,8 +32,10 @@ def plan_order(
     facts: Facts,
     *,
     allow_uncovered: bool = False,
+    policy: AccountPolicy = DEFAULT_POLICY,
 ) -> Plan:
-    """Plan an order. `views` are the account's venues in order of preference.
+    """Plan an order. `views` are the account's venues in order of preference; `policy` says which
+    of them an entry tries first.
 
     Raises Refused (effect NONE) where a rule forbids the order, NotFound for a pinned venue that
     the account does not have.
@@ -58,7 +61,9 @@ def plan_order(
             )
     if role is Role.EXIT:
         return plan_exit(spec, account_id, books, views, allow_uncovered=allow_uncovered)
-    return plan_entry(spec, account_id, books, views, facts, allow_uncovered=allow_uncovered)
+    return plan_entry(
+        spec, account_id, books, views, facts, policy, allow_uncovered=allow_uncovered
+    )
 
 
 def role_of(spec: OrderSpec, account_id: str, books: Books) -> Role:

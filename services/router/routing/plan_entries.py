@@ -1,6 +1,7 @@
 """Where an entry goes: to the preferred venue that takes it, the others standing by for a failover.
 
-One that needs cover goes only to a venue that has it.
+One that needs cover goes only to a venue that has it. Which venue is preferred is for the account's
+policy (`policy.entry_order`); that one can't be reached is a failover, that it lacks cover is not.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from services.router.books.books import Books
 from services.router.risk.gate import Role
 from services.router.routing.cover import VenueFacts, missing_cover, needs_cover, sells_cover
 from services.router.routing.planned import Facts, Plan, unavailable
+from services.router.routing.policy import AccountPolicy, entry_order
+from services.router.routing.preference import by_preference
 from services.router.routing.venue import VenueView
 
 
@@ -22,19 +25,19 @@ def plan_entry(
     books: Books,
     views: Sequence[VenueView],
     facts: Facts,
+    policy: AccountPolicy,
     *,
     allow_uncovered: bool,
 ) -> Plan:
     """Plan an order that opens or adds. Raises Refused, effect NONE."""
-    first = spec.venue_pin or spec.venue_preference
-    ordered = sorted(views, key=lambda view: view.name != first)  # stable: preference is kept
-    if spec.venue_pin:
-        ordered = [view for view in ordered if view.name == spec.venue_pin]
-    candidates, passed = [], []
-    for view in ordered:
+    candidates: list[VenueView] = []
+    passed: list[VenueCause] = []
+    for view in entry_order(spec, views, policy):
         cause = unavailable(view) if not view.takes_entries else None
         if cause is None and not allow_uncovered:
             cause = _uncovered(spec, account_id, books, view, facts)
+        if cause is None and not policy.failover.is_allowed:
+            cause = _would_fail_over(view, candidates, passed)
         if cause is None:
             candidates.append(view)
         else:
@@ -47,7 +50,22 @@ def plan_entry(
             f"order.venue_pin: {spec.venue_pin} can't take the order: {passed[0].message}",
             venue_causes=tuple(passed),
         )
-    return Plan(Role.ENTRY, tuple(candidates), tuple(passed))
+    preferred = by_preference(spec, views, policy.preference)
+    name = preferred[0].name if preferred else ""
+    return Plan(Role.ENTRY, tuple(candidates), tuple(passed), preferred=name)
+
+
+def _would_fail_over(
+    view: VenueView, candidates: Sequence[VenueView], passed: Sequence[VenueCause]
+) -> VenueCause | None:
+    """What forbids a venue to an account without failover: one before it could have taken the
+    order, were it well. A venue without the cover could not."""
+    down = (cause.venue for cause in passed if cause.reason is not Reason.NO_COVER)
+    before = next((one.name for one in candidates), None) or next(down, None)
+    if before is None:
+        return None
+    message = f"{before} goes first, and the account's policy allows no failover"
+    return VenueCause(view.name, Reason.VENUE_UNAVAILABLE, message, Effect.NONE)
 
 
 def _refuse_for_cover(spec: OrderSpec, passed: Sequence[VenueCause]) -> None:

@@ -20,11 +20,13 @@ class Plan:
     """Venues to try, in order, and why the others were passed over.
 
     An exit has exactly one candidate. No candidate means that no venue can take the entry now.
+    `preferred` is where an entry would go if all were well, empty for an exit.
     """
 
     role: Role
     candidates: tuple[VenueView, ...]
     passed_over: tuple[VenueCause, ...] = ()
+    preferred: str = ""
 
 
 def unavailable(view: VenueView) -> VenueCause:

@@ -26,6 +26,7 @@ async def planned_venue(
         account.views(),
         facts,
         allow_uncovered=account.allow_uncovered,
+        policy=account.policy,
     )
     if not plan.candidates:
         shown = "; ".join(f"{cause.venue}: {cause.message}" for cause in plan.passed_over)
