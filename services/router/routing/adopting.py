@@ -15,27 +15,38 @@ in the books already, of which only a placement is missing, is no order to adopt
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from services.common.domain.amounts import mul, sub
 from services.common.domain.executions import Side
 from services.common.domain.external_orders import ExternalId
 from services.common.domain.instruments import OptionContract
+from services.common.domain.order import Order
 from services.common.domain.order_events import Placement
 from services.common.domain.order_spec import OrderSpec, PlacementId
 from services.common.domain.order_status import TERMINAL, OrderStatus, advance
 from services.common.domain.order_terms import (
     OptionCombo,
+    OrderChange,
     OrderClass,
     OrderType,
     PositionIntent,
     TimeInForce,
 )
 from services.common.domain.reports import OrderReport
+from services.router.books.books import Books
 from services.router.journal.records import OrderAdopted
 
+ZERO: Final = Decimal(0)
 _LIMITED: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+_PRICES: Final = {
+    OrderType.LIMIT: ("limit_price",),
+    OrderType.STOP: ("stop_price",),
+    OrderType.STOP_LIMIT: ("limit_price", "stop_price"),
+}
 
 
 class NotAdoptable(Exception):
@@ -106,6 +117,36 @@ def rough_spec(report: OrderReport) -> OrderSpec | None:
     None if nobody can know what it trades, or how much.
     """
     return _spec(report, "external", closes=False)
+
+
+def reduces(report: OrderReport, books: Books) -> bool:
+    """Whether by the books all that is left of an order reduces a position at its venue."""
+    if report.instrument is None or report.side is None or report.order_qty is None:
+        return False
+    held = books.positions.get((report.account_id, report.venue, report.instrument.key))
+    opposite = ZERO if held is None else mul(held.qty, Decimal(-report.side.sign))
+    return opposite >= sub(report.order_qty, report.cum_qty) and opposite > 0
+
+
+def on_new_terms(order: Order, report: OrderReport) -> OrderAdopted | None:
+    """The record of an external order whose owner has changed its quantity or prices; else None.
+
+    Terms that the venue does not tell stay, and so do the distance of a trailing stop and the
+    terms of an order that has ended.
+    """
+    placement = order.placements[-1]
+    is_same = report.instrument is None or report.instrument.key == order.spec.instrument.key
+    if not order.external or placement.status in TERMINAL or not is_same:
+        return None
+    told = {name: getattr(report, name) for name in _PRICES.get(order.spec.order_type, ())}
+    change = OrderChange(order_qty=qty_of(report), **told)
+    spec = order.spec.changed_by(change)
+    if spec == order.spec:
+        return None
+    changed = replace(placement, order_qty=spec.order_qty)
+    return OrderAdopted(
+        order.account_id, spec, changed, report.times, "its owner has changed its terms", "venue"
+    )
 
 
 def qty_of(report: OrderReport) -> Decimal | None:

@@ -8,21 +8,15 @@ record is made, and no other task comes between.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from services.common.domain.amounts import format_decimal
-from services.common.domain.executions import ExecType, Execution
-from services.common.domain.order import Order
+from services.common.domain.executions import Execution
 from services.common.domain.order_events import (
-    ExecutionReported,
-    FeesReported,
     IllegalEvent,
     Placement,
     PlacementSignaled,
     TwoVenueOrders,
     Verdict,
 )
-from services.common.domain.order_spec import PlacementId
 from services.common.domain.order_status import (
     PLAINLY_WORKING,
     TERMINAL,
@@ -38,31 +32,32 @@ from services.router.books.entries import OrderEntry, OrderKey
 from services.router.journal.journal import Journal
 from services.router.journal.records import (
     AlertRaised,
-    ExecutionBooked,
-    FeesBooked,
+    OrderAdopted,
     PlacementReported,
-    Quarantined,
     Record,
     Severity,
-    TradingState,
-    TradingStateSet,
 )
+from services.router.routing.booking import Booking
 from services.router.routing.doubt_alerts import doubt_alerts
+from services.router.routing.quarantine import Quarantine, QuarantineRules
+from services.router.routing.quarantine_takeover import TakeOver
 from services.router.routing.twin_orders import TwinOrders
 from services.router.routing.unclaimed import Unclaimed
-
-_ALERTS = {
-    Verdict.CONTRADICTION: ("VENUE_CONTRADICTION", Severity.CRITICAL),
-    Verdict.LATE_FILL: ("LATE_FILL", Severity.WARNING),
-    Verdict.CORRECTED: ("EXECUTION_CORRECTED", Severity.CRITICAL),
-    Verdict.OVERFILL: ("OVERFILL", Severity.CRITICAL),
-}
 
 
 class Intake:
     """Takes reports and executions of all venues of all accounts."""
 
-    def __init__(self, journal: Journal, books: Books, on_attention: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        books: Books,
+        on_attention: Callable[[], None],
+        rules: QuarantineRules | None = None,
+    ) -> None:
+        self.quarantine = Quarantine(journal, books, rules or QuarantineRules())
+        self._booking = Booking(journal, books, on_attention)
+        self._takeover = TakeOver(journal, books, self.quarantine, self._booking)
         self._journal = journal
         self._books = books
         self._on_attention = on_attention
@@ -80,8 +75,9 @@ class Intake:
         )
         if entry is None:
             if not self._is_leg(report) and not self._unclaimed.keeps(report):
-                self._quarantine_order(report, "an order that this router did not place")
+                self._take_stranger(report)
             return
+        entry = self._takeover.follow(entry, report)
         if self._is_old_news(entry, placement_id, report):
             if not fresh:
                 self._to_look_up.add(placement_id)
@@ -102,9 +98,24 @@ class Intake:
             self.take_signal(entry, signaled, report)
         except TwoVenueOrders as error:
             self._take_twin(entry, placement_id, report, str(error))
-            self._quarantine_order(report, f"{error} ({entry.order.client_order_id})")
+            self.quarantine.take_misfit(report, f"{error} ({entry.order.client_order_id})")
         except IllegalEvent as error:
-            self._quarantine_order(report, f"{error} ({entry.order.client_order_id})")
+            self.quarantine.take_misfit(report, f"{error} ({entry.order.client_order_id})")
+
+    def _take_stranger(self, report: OrderReport) -> None:
+        adopted = self.quarantine.take_stranger(report)
+        if adopted is not None:
+            self.adopt(adopted)
+
+    def adopt(self, adopted: OrderAdopted) -> OrderEntry:
+        """Record an order that was found, with what is in quarantine of it, all in one commit.
+
+        Done again it changes nothing. Executions that don't fit the order stay where they are.
+        Raises NotAdoptable if the books have the id, and not this placement under it.
+        """
+        entry = self._takeover.adopt(adopted)
+        self._on_attention()  # for fills that it had before
+        return entry
 
     def _take_twin(
         self, entry: OrderEntry, placement_id: str, report: OrderReport, what: str
@@ -121,6 +132,10 @@ class Intake:
         where = (key[0], placement.venue, key[1])
         alert = AlertRaised("ORDER_DOUBLED", Severity.CRITICAL, what, *where)
         return [alert, *self.reduced(key[0], what)]
+
+    def reduced(self, account_id: str, reason: str) -> list[Record]:
+        """The records of a venue fault: no new entries until a person has looked."""
+        return self._booking.reduced(account_id, reason)
 
     def is_doubled(self, placement_id: str) -> bool:
         """Whether the venue works a second order under this placement."""
@@ -171,7 +186,7 @@ class Intake:
         records: list[Record] = [
             PlacementReported(order.account_id, order.client_order_id, signaled, times)
         ]
-        records += self._alerts(verdict, entry, signaled.placement_id, signaled.raw_status)
+        records += self._booking.alerts(verdict, entry, signaled.placement_id, signaled.raw_status)
         records += doubt_alerts(order, changed)
         self._journal.record(*records)
         self._look_after(entry.key, signaled)
@@ -180,7 +195,9 @@ class Intake:
 
     def take_contradiction(self, entry: OrderEntry, placement_id: str, what: str) -> None:
         """Alarm that somebody's word was wrong which the evidence had refuted before it came."""
-        self._journal.record(*self._alerts(Verdict.CONTRADICTION, entry, placement_id, what))
+        self._journal.record(
+            *self._booking.alerts(Verdict.CONTRADICTION, entry, placement_id, what)
+        )
 
     def _look_after(self, key: OrderKey, signaled: PlacementSignaled) -> None:
         """Call for care if fills are missing or a standing cancel can be passed on."""
@@ -211,121 +228,33 @@ class Intake:
             execution.account_id, execution.venue, execution.client_id, execution.venue_order_id
         )
         if entry is None:
-            self._quarantine_execution(execution, "an execution of an order that is not ours")
+            self.quarantine.take_execution(execution)
             return
-        order = entry.order
         try:
-            _, verdict = order.apply(ExecutionReported(placement_id, execution))
-            if verdict is Verdict.DUPLICATE:
-                self._take_fees(order, placement_id, execution)
-                return
+            self._booking.book(entry, placement_id, execution)
         except IllegalEvent as error:
-            self._quarantine_execution(execution, f"{error} ({order.client_order_id})")
-            return
-        records: list[Record] = [
-            ExecutionBooked(order.account_id, order.client_order_id, placement_id, execution)
-        ]
-        records += self._alerts(verdict, entry, placement_id, execution.exec_id)
-        self._journal.record(*records)
-        if self._books.orders[entry.key].order.is_exceeded:
-            self._on_attention()
-
-    def _take_fees(self, order: Order, placement_id: str, execution: Execution) -> None:
-        """Book the fees of a known execution if they are news. Raises IllegalEvent."""
-        known = order.booked(replace(execution, client_id=placement_id))
-        assert known is not None, "the order has just said that it knows it"
-        told = FeesReported(placement_id, known.exec_id, execution.fees)
-        if order.apply(told)[1] is Verdict.CHANGED:
-            key = order.account_id, order.client_order_id
-            self._journal.record(FeesBooked(*key, placement_id, known.exec_id, execution.fees))
+            reason = f"{error} ({entry.order.client_order_id})"
+            self.quarantine.take_misfit_execution(execution, reason)
 
     def _owner(
         self, account_id: str, venue: str, client_id: str, venue_order_id: str
     ) -> tuple[OrderEntry | None, str]:
         """The order that a placement id or a venue order id belongs to, and the placement."""
         key = self._books.by_placement.get(client_id)
-        if key is None and not client_id:  # some reports carry only the venue's own id
+        is_named = key is not None
+        if key is None:  # some reports carry only the venue's own id
             key = self._books.by_venue_order.get((account_id, venue, venue_order_id))
         if key is None or key[0] != account_id:
             return None, ""
         entry = self._books.orders[key]
+        if not is_named and client_id and not entry.order.external:
+            return None, ""  # a strange id, and an order that has one of ours
         for placement in entry.order.placements:
-            if placement.venue != venue:
-                continue
-            if placement.placement_id == client_id or (
-                not client_id and placement.venue_order_id == venue_order_id
-            ):
+            own_id = placement.placement_id if is_named else placement.venue_order_id
+            told_id = client_id if is_named else venue_order_id
+            if placement.venue == venue and own_id == told_id:
                 return entry, placement.placement_id
         return None, ""
-
-    def _alerts(
-        self, verdict: Verdict, entry: OrderEntry, placement_id: str, what: str
-    ) -> list[Record]:
-        if verdict not in _ALERTS:
-            return []
-        kind, severity = _ALERTS[verdict]
-        order = entry.order
-        placement = order.placement(placement_id)
-        alert = AlertRaised(
-            kind,
-            severity,
-            f"{placement_id}: {what} while the order was {order.status.value}",
-            order.account_id,
-            placement.venue if placement else "",
-            order.client_order_id,
-        )
-        if verdict in (Verdict.LATE_FILL, Verdict.CORRECTED):
-            return [alert]
-        return [alert, *self.reduced(order.account_id, f"{kind} of {placement_id}")]
-
-    def reduced(self, account_id: str, reason: str) -> list[Record]:
-        """The records of a venue fault: no new entries until a person has looked."""
-        if self._books.trading_state(account_id) is not TradingState.ACTIVE:
-            return []
-        return [TradingStateSet(account_id, TradingState.REDUCING, reason, "tandem")]
-
-    def _quarantine_order(self, report: OrderReport, reason: str) -> None:
-        quarantine_id = f"order:{report.account_id}:{report.venue}:{report.venue_order_id}"
-        if _is_ours(report):
-            quarantine_id += f":{report.client_id}:{report.signal.value}"
-        elif not report.venue_order_id:
-            quarantine_id += f":{report.client_id}"
-        self._quarantine(
-            Quarantined(
-                quarantine_id,
-                report.account_id,
-                report.venue,
-                reason,
-                order=report,
-            ),
-            report.client_id,
-        )
-
-    def _quarantine_execution(self, execution: Execution, reason: str) -> None:
-        self._quarantine(
-            Quarantined(
-                f"execution:{execution.account_id}:{execution.venue}:"
-                f"{execution.venue_order_id}:{_place(execution)}",
-                execution.account_id,
-                execution.venue,
-                reason,
-                execution=execution,
-            ),
-            execution.client_id,
-        )
-
-    def _quarantine(self, record: Quarantined, client_id: str) -> None:
-        if record.quarantine_id in self._books.quarantine:
-            return
-        alert = AlertRaised(
-            "QUARANTINED",
-            Severity.CRITICAL,
-            f"{record.quarantine_id}: {record.reason}",
-            record.account_id,
-            record.venue,
-            client_id if PlacementId.parse(client_id) is None else client_id.split("~")[0],
-        )
-        self._journal.record(record, alert)
 
 
 def _is_revision(entry: OrderEntry, placement_id: str) -> bool:
@@ -341,22 +270,10 @@ def _check_terms(report: OrderReport, entry: OrderEntry, placement_id: str) -> N
     is_combo = isinstance(spec.instrument, OptionCombo)
     if report.side is not None and report.side is not spec.side and not is_combo:
         raise IllegalEvent(f"the venue's order is a {report.side.value}")
+    if entry.order.external:
+        return  # its quantity is its owner's
     if report.order_qty is None or placement is None or report.order_qty == placement.order_qty:
         return
     # A fill of the old order may be off a revision's quantity, or not be yet by older news.
     if not placement.replaces or report.order_qty > entry.order.terms_of(placement).order_qty:
         raise IllegalEvent(f"the venue's order is for a quantity of {report.order_qty}")
-
-
-def _place(execution: Execution) -> str:
-    """What tells one fill from another though stream and query may name it differently: its place
-    in its order, with its own terms; for busts and corrections, and without a place, its id."""
-    if execution.cum_qty is None or execution.exec_type is not ExecType.TRADE:
-        return execution.exec_id
-    last_qty, last_px = format_decimal(execution.last_qty), format_decimal(execution.last_px)
-    return f"{format_decimal(execution.cum_qty)}:{last_qty}@{last_px}"
-
-
-def _is_ours(report: OrderReport) -> bool:
-    """Illegal words on one of our orders are kept one by one, a stranger's order once."""
-    return PlacementId.parse(report.client_id) is not None

@@ -330,7 +330,7 @@ async def test_legs_of_an_order_that_was_not_sent_are_strangers(tmp_path: Path) 
         port.hold.set()
         with pytest.raises(TandemError):
             await waiting
-        assert "QUARANTINED" in running.kinds()
+        assert "EXTERNAL_ORDER" in running.kinds()
 
 
 @virtual
