@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 import structlog
@@ -48,6 +49,7 @@ from services.router.routing.policy import DEFAULT_POLICY, AccountPolicy
 from services.router.routing.work import WorkTools
 
 _log = structlog.stdlib.get_logger(__name__)
+_AHEAD_LEN = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +183,27 @@ class RouterCore:
         _log.critical("journal_failed", error=str(error))
         self._stop(f"the journal has failed: {error}")
 
-    def read_on(self) -> None:
-        """Fold what the journal holds beyond what was read before. Blocks; sends nothing."""
-        for head, at, record in read_back(self._store.entries(self._read.seq), self._read):
+    def read_ahead(self) -> list[tuple[Head, datetime, Record]]:
+        """A page of the journal beyond what was folded, empty at its end; for `fold`.
+
+        Blocks and changes nothing here, so another thread may do it.
+        """
+        return list(
+            islice(read_back(self._store.entries(self._read.seq), self._read), _AHEAD_LEN)
+        )
+
+    def fold(self, ahead: list[tuple[Head, datetime, Record]]) -> None:
+        """Take what `read_ahead` has read last into the books; sends nothing."""
+        for head, at, record in ahead:
             self.watching.note(self.books.apply(head.seq, at, record))
             self._read = head
         self.watching.durable(self._read.seq)
+        self.journal.start(self._read, epoch=0)
+
+    def read_on(self) -> None:
+        """Fold all that the journal holds beyond what was read before. Blocks; sends nothing."""
+        while ahead := self.read_ahead():
+            self.fold(ahead)
 
     def open(self) -> None:
         """Replay, take the epoch, and record what a start has to say. Blocks; sends nothing.

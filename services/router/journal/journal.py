@@ -75,6 +75,7 @@ class Journal:
         self._failure: JournalError | None = None
         self._resigned = False
         self._closing = False
+        self._holds: Callable[[], bool] = lambda: True
 
     @property
     def head(self) -> Head:
@@ -99,10 +100,14 @@ class Journal:
     @property
     def is_leading(self) -> bool:
         """Whether this router may still send: no failure, not overtaken, not stopping."""
-        return self._failure is None and not self._resigned and not self._closing
+        ended = self._failure is not None or self._resigned or self._closing
+        return not ended and self._holds()
 
     def start(self, head: Head, epoch: int) -> None:
-        """Begin after replay: continue the chain at `head`, write in `epoch`."""
+        """Begin after replay: continue the chain at `head`, write in `epoch`.
+
+        Epoch 0 is of one who only reads along: no store takes anything from it.
+        """
         self._head = head
         self._durable = head
         self._epoch = epoch
@@ -188,6 +193,10 @@ class Journal:
             self._durable = Head(batch[-1].seq, batch[-1].hash)
             self._on_durable(self._durable.seq)
             self._wake_waiters()
+
+    def lead_while(self, holds: Callable[[], bool]) -> None:
+        """Lead only for as long as this says so: at once, whoever else is late to know it."""
+        self._holds = holds
 
     def resign(self) -> None:
         """Lead no more: what comes back is still recorded, and nothing is sent from now on."""
