@@ -33,6 +33,7 @@ from services.router.journal.reading import READS_MAX
 from services.router.journal.sqlite import SqliteJournal
 from services.router.journal.store import CommitFailed, JournalError
 from services.router.meters import TimedJournal
+from services.router.risk.journal_room import RoomSettings
 from services.router.routing.care import CareSettings
 from services.router.routing.link import LinkSettings
 from services.router.routing.venue_client import ClientSettings, VenueClient
@@ -53,9 +54,10 @@ async def start(lifecycle: Lifecycle) -> None:
     observed = await observe(lifecycle, SERVICE, settings)
     store = _open_journal(settings)
     lifecycle.on_close("journal store", _awaitable(store.close))
+    opened: list[RouterCore] = []
+    lifecycle.on_close("journal anchor", _awaitable(lambda: _tell_anchor(opened)))
     run_blocking = _journal_runner(lifecycle, settings)
     journal_tasks = lifecycle.own_tasks("journal", finish_s=settings.commit_timeout_s)
-    opened: list[RouterCore] = []
     # Closed before its task is awaited, and after all who may still record.
     lifecycle.on_close("journal", _awaitable(lambda: _close_journal(opened)))
     accounts = [_wire(lifecycle, settings, i) for i in range(len(settings.accounts))]
@@ -88,6 +90,11 @@ async def start(lifecycle: Lifecycle) -> None:
 def _close_journal(opened: list[RouterCore]) -> None:
     for core in opened:
         core.journal.close()
+
+
+def _tell_anchor(opened: list[RouterCore]) -> None:
+    for core in opened:
+        core.tell_anchor()
 
 
 def _open_journal(settings: RouterSettings) -> SqliteJournal:
@@ -146,9 +153,7 @@ def _wire(lifecycle: Lifecycle, settings: RouterSettings, index: int) -> Account
         lifecycle.on_close(f"channel to {venue.name}", channel.close)
         port = VenueClient(account.account_id, venue.name, channel, client)
         venues.append(VenueWiring(venue.name, venue.account_tag, port))
-    return AccountWiring(
-        account.account_id, venues, account.allow_uncovered, account.policy()
-    )
+    return AccountWiring(account.account_id, venues, account.allow_uncovered, account.policy())
 
 
 def _core_settings(settings: RouterSettings) -> CoreSettings:
@@ -159,6 +164,10 @@ def _core_settings(settings: RouterSettings) -> CoreSettings:
         events_kept=settings.events_kept,
         watch_queue_len_max=settings.watch_queue_len_max,
         replace_proof_s=settings.replace_proof_s,
+        anchor_log_s=settings.anchor_log_s,
+        room=RoomSettings(
+            settings.journal_check_s, settings.journal_low_mib, settings.journal_reduce_mib
+        ),
         link=LinkSettings(reconnect_max_s=settings.reconnect_max_s),
         care=CareSettings(round_s=settings.review_s),
     )

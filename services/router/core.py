@@ -21,6 +21,7 @@ from services.router.api.broker_service import BrokerServicer
 from services.router.api.operations_service import OperationsServicer
 from services.router.books.books import Books
 from services.router.books.watching import Watching
+from services.router.journal.anchor_log import AnchorLog
 from services.router.journal.journal import Journal, RunBlocking
 from services.router.journal.reading import JournalReads
 from services.router.journal.records import (
@@ -35,6 +36,7 @@ from services.router.journal.records import (
 from services.router.journal.replay import read_back
 from services.router.journal.store import Head, JournalError, JournalStore
 from services.router.meters import RouterMeters
+from services.router.risk.journal_room import JournalRoom, RoomSettings
 from services.router.routing.accounts import AccountLinks
 from services.router.routing.activities import Activities, ActivitySettings
 from services.router.routing.care import Care, CareSettings, Nudge
@@ -43,9 +45,9 @@ from services.router.routing.doubts import doubt_orphans
 from services.router.routing.instructing import doubt_instructions
 from services.router.routing.intake import Intake
 from services.router.routing.link import LinkSettings, Stop, VenueLink
+from services.router.routing.policy import DEFAULT_POLICY, AccountPolicy
 from services.router.routing.revising import drop_held
 from services.router.routing.venue import VenuePort
-from services.router.routing.policy import DEFAULT_POLICY, AccountPolicy
 from services.router.routing.work import WorkTools
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -68,12 +70,15 @@ class AccountWiring:
     account_id: str
     venues: Sequence[VenueWiring]
     allow_uncovered: bool = False
-
-
     policy: AccountPolicy = DEFAULT_POLICY
+
+
 @dataclass(frozen=True, slots=True)
 class CoreSettings:
-    """What the core needs to know besides its wiring."""
+    """What the core needs to know besides its wiring.
+
+    Without `anchor_log_s` no anchor is logged, without `room` nobody looks at the journal's place.
+    """
 
     node: str
     version: str
@@ -81,6 +86,8 @@ class CoreSettings:
     events_kept: int = 10_000
     watch_queue_len_max: int = 1_000
     replace_proof_s: float = 20.0
+    anchor_log_s: float = 0.0
+    room: RoomSettings | None = None
     link: LinkSettings = field(default_factory=LinkSettings)
     care: CareSettings = field(default_factory=CareSettings)
     activities: ActivitySettings = field(default_factory=ActivitySettings)
@@ -119,6 +126,11 @@ class RouterCore:
         self.journal = Journal(
             store, clock, run_blocking, self._apply, self.watching.durable, self._failed
         )
+        self._read_blocking = read_blocking or run_blocking
+        self._anchors = AnchorLog(
+            self.journal, lambda: self.books.journal_id, clock, settings.anchor_log_s
+        )
+        self._clock = clock
         nudge = Nudge()
         self.intake = Intake(self.journal, self.books, nudge)
         self.care = Care(self.journal, self.books, self.intake, clock, settings.care, nudge)
@@ -137,7 +149,7 @@ class RouterCore:
         self.broker = BrokerServicer(  # type: ignore[abstract] # not_served adds the rest
             self.desk, self.books, self.journal, self.watching, clock, settings.version
         )
-        reads = JournalReads(store, read_blocking or run_blocking)
+        reads = JournalReads(store, self._read_blocking)
         self.operations = OperationsServicer(  # type: ignore[abstract] # not_served adds the rest
             self.desk, self.books, self.journal, reads, clock, settings.version
         )
@@ -267,12 +279,37 @@ class RouterCore:
 
     def start_tasks(self, tasks: TaskOwner) -> None:
         """Start links, care and activities. The journal's task is started apart: it ends last."""
+        if self._settings.anchor_log_s:
+            tasks.start("journal anchors", self._anchors.run(), critical=True)
+        if self._settings.room is not None:
+            tasks.start("journal room", self._room(self._settings.room).run(), critical=True)
         for (account_id, venue), link in self.links.items():
             tasks.start(f"link {account_id} {venue}", link.run(), critical=True)
             tasks.start(f"follow {account_id} {venue}", link.follow(), critical=True)
             tasks.start(f"care {account_id} {venue}", self.care.run(link), critical=True)
             activities = self.activities.run(link)
             tasks.start(f"activities {account_id} {venue}", activities, critical=True)
+
+    def _room(self, settings: RoomSettings) -> JournalRoom:
+        return JournalRoom(
+            self._store,
+            self.journal,
+            self.books,
+            self._clock,
+            settings,
+            self._read_blocking,
+            on_gone=self._journal_gone,
+        )
+
+    def _journal_gone(self, error: JournalError) -> None:
+        """Nothing that is journaled from now on would be found again: nothing is sent."""
+        self.journal.resign()
+        self._failed(error)
+
+    def tell_anchor(self) -> None:
+        """Log where the journal ends, at the end."""
+        if self._settings.anchor_log_s:
+            self._anchors.tell()
 
     def tell_meters(self) -> None:
         """Set the gauges; before each reading."""

@@ -43,6 +43,25 @@ class RouterSettings(ServiceSettings):
     commit_timeout_s: Seconds = setting(
         default=20.0, description="A journal commit that takes longer ends the process."
     )
+    anchor_log_s: Annotated[float, Field(ge=0)] = setting(
+        default=300.0,
+        description="Interval at which the journal's sequence and hash are logged, and once at the "
+        "end, so that log shipping carries an anchor away. 0 logs none.",
+    )
+    journal_check_s: Seconds = setting(
+        default=30.0,
+        description="Interval at which the journal's place is looked at: its free space, and "
+        "whether its files are still there.",
+    )
+    journal_low_mib: int = setting(
+        default=1024, ge=0, description="Free space below which an alert warns. 0: never."
+    )
+    journal_reduce_mib: int = setting(
+        default=256,
+        ge=0,
+        description="Free space below which trading is set to REDUCING, since exits and cancels "
+        "need room, too. 0: never.",
+    )
     send_timeout_s: Seconds = setting(
         default=15.0, description="How long a send to an adapter may take before it is in doubt."
     )

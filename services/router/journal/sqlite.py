@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS entries (
 INSERT OR IGNORE INTO meta (id, epoch) VALUES (1, 0);
 """
 _BUSY_TIMEOUT_MS: Final = 2000
+_WAL_PAGES_MAX: Final = 1000
 
 _FileId = tuple[int, int]
 """Device and inode: which file it is, whatever its name."""
@@ -52,6 +53,7 @@ class SqliteJournal:
         self._path = Path(path)
         self._vfs = vfs
         self._files: dict[Path, _FileId] = {}
+        self._wal_pages = 0
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = _lock(self._path.with_name(self._path.name + ".lock"))
@@ -64,6 +66,8 @@ class SqliteJournal:
             if mode != "wal":
                 raise JournalError(f"{self._path}: SQLite refuses WAL here (it says {mode})")
             self._db.pragma("synchronous", "FULL")
+            # SQLite's own checkpoint would keep a failed sync of the main file to itself.
+            self._db.set_wal_hook(self._note_wal)
             self._db.execute(_SCHEMA)
         except apsw.Error as error:
             self._lock.close()
@@ -72,6 +76,7 @@ class SqliteJournal:
             self._lock.close()
             raise
         self._entries = SqliteEntries(self._db, str(self._path))
+        self._check_files()
 
     @property
     def path(self) -> str:
@@ -87,8 +92,9 @@ class SqliteJournal:
         return SqliteReader(self._path, vfs=self._vfs)
 
     def room_bytes(self) -> int | None:
+        self._check_files()
         try:
-            found = os.statvfs(self._path.parent)
+            found = os.statvfs(self._path)
         except OSError as error:
             raise JournalError(f"{self._path}: its room can't be told: {error}") from error
         return found.f_bavail * found.f_frsize
@@ -115,10 +121,17 @@ class SqliteJournal:
                 ((e.seq, e.data, e.hash) for e in entries),
             )
             self._db.execute("COMMIT")
+            if self._wal_pages >= _WAL_PAGES_MAX:
+                self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                self._wal_pages = 0
         except apsw.Error as error:
             # No ROLLBACK and no retry: after a failed sync nobody knows what is on disk.
             raise CommitFailed(f"{self._path}: {type(error).__name__}: {error}") from error
         self._check_files()
+
+    def _note_wal(self, _db: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
 
     def _check_files(self) -> None:
         """What was just committed must be in files that the next start will find."""
@@ -126,7 +139,9 @@ class SqliteJournal:
             try:
                 found = path.stat()
             except OSError as error:
-                raise CommitFailed(f"{path}: it was there, and it is gone: {error}") from error
+                if path in self._files or path == self._path:
+                    raise CommitFailed(f"{path}: it is not there any more: {error}") from error
+                continue  # nothing was written yet
             file_id = (found.st_dev, found.st_ino)
             if self._files.setdefault(path, file_id) != file_id:
                 raise CommitFailed(f"{path}: another file was put in its place")

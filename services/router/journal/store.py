@@ -104,4 +104,7 @@ class JournalStore(JournalReader, Protocol):
         """A reader on another connection, to be closed by who asked. Raises JournalError."""
 
     def room_bytes(self) -> int | None:
-        """Free space where it lies, None if nobody can tell. Raises JournalError."""
+        """Free space where it lies, None if nobody can tell.
+
+        Raises JournalError if it is not where it was: deleted, or another one in its place.
+        """

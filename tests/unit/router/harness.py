@@ -21,6 +21,7 @@ from services.router.core import AccountWiring, CoreSettings, RouterCore, VenueW
 from services.router.journal.records import AlertRaised
 from services.router.journal.sqlite import SqliteJournal
 from services.router.routing.care import CareSettings
+from services.router.routing.policy import DEFAULT_POLICY, AccountPolicy
 from tests.unit.adapter.virtual_time import run_virtual, virtual_clock
 from tests.unit.domain.orders import NOW, instrument, spec
 from tests.unit.router.scripted_port import ScriptedPort
@@ -81,8 +82,13 @@ async def router(
     wait_ready: bool = True,
     crash: bool = False,
     generation: int = 1,
+    policy: AccountPolicy = DEFAULT_POLICY,
+    **settings: Any,
 ) -> AsyncIterator[Running]:
-    """Run a router over scripted venues; `crash` leaves the journal as a killed process would."""
+    """Run a router over scripted venues; `crash` leaves the journal as a killed process would.
+
+    `settings` are more of the core's.
+    """
     ports = ports or {name: ScriptedPort(name) for name in names or ("alpaca",)}
     clock = virtual_clock()
     stops: list[str] = []
@@ -96,8 +102,10 @@ async def router(
     store = SqliteJournal(path, vfs=vfs)
     wiring = [VenueWiring(name, TAGS[name], port) for name, port in ports.items()]
     core = RouterCore(
-        CoreSettings("test", "0", generation=generation, care=CareSettings((0.1, 0.5), 5.0)),
-        [AccountWiring("main", wiring, allow_uncovered)],
+        CoreSettings(
+            "test", "0", generation=generation, care=CareSettings((0.1, 0.5), 5.0), **settings
+        ),
+        [AccountWiring("main", wiring, allow_uncovered, policy)],
         store,
         clock=clock,
         rng=random.Random(1),
