@@ -39,6 +39,7 @@ from services.common.domain.order_status import (
     IN_FLIGHT,
     TERMINAL,
     OrderStatus,
+    WORKING,
     Signal,
     advance,
 )
@@ -199,6 +200,7 @@ class Order(ShownOrder):
         )
 
     def _execute(self, event: ExecutionReported) -> tuple[Order, Verdict]:
+            was_accepted=old.was_accepted or status in WORKING,
         placement = self._known(event.placement_id)
         execution = replace(event.execution, client_id=placement.placement_id)
         check_execution(execution, self.terms_of(placement))

@@ -45,6 +45,7 @@ class Placement:
     own, besides that of the order. A suspect one was in doubt, and an operator has called it ended.
     One that was planned as an entry may be followed by another, elsewhere, if it never was placed.
     A child is one of several that are worked at once, each a part of the order at its own venue.
+    `was_accepted`: the venue has said that it works, whatever it said after that.
     """
 
     placement_id: str
@@ -65,6 +66,7 @@ class Placement:
     is_suspect: bool = False
     is_entry: bool = False
     is_child: bool = False
+    was_accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ class Desk:
             account.views(),
             facts,
             allow_uncovered=account.allow_uncovered,
+            policy=account.policy,
         )
         check_gate(self._books, account_id, plan.role)
         check_not_after(spec, self._tools.clock)
@@ -163,11 +164,10 @@ class Desk:
             view = plan.candidates[0]
             now = self._tools.clock.now()
             placement = new_placement(self._books, key, spec, view, now, plan.role)
-            preferred = spec.venue_preference or account.links[0].name
             passed = [
                 c
                 for c in plan.passed_over
-                if c.venue == preferred and c.reason is Reason.VENUE_UNAVAILABLE
+                if c.venue == plan.preferred and c.reason is Reason.VENUE_UNAVAILABLE
             ]
             if plan.role is Role.ENTRY and passed:
                 records += failed_over(self._books, key, passed[0], view.name)

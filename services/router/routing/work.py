@@ -43,14 +43,10 @@ from services.router.routing.link import VenueLink
 from services.router.routing.placing import failed_over, intended, new_placement
 from services.router.routing.plan import plan_order
 from services.router.routing.planned import Facts, Plan
+from services.router.routing.policy import may_try_next
 from services.router.routing.trading_day import is_same_day
 
 _log = structlog.stdlib.get_logger(__name__)
-
-# Rejections for the venue's sake, not the order's: the next venue may take it.
-VENUES_OWN_REASONS = frozenset(
-    {Reason.CREDENTIALS_REFUSED, Reason.ACCOUNT_BLOCKED, Reason.INSTRUMENT_NOT_FOUND}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,8 @@ class WorkTools:
 class OrderWork:
     """The work on one order. `run` is its task; `passed_over` says why venues were left out.
 
-    `retry_after_s` is the shortest wait that a venue asked for when it took nothing, if one did.
+    `attempts` counts the venues that were asked. `retry_after_s` is the shortest wait that a venue
+    asked for when it took nothing, if one did.
     """
 
     tools: WorkTools
@@ -77,6 +74,7 @@ class OrderWork:
     plan: Plan
     passed_over: list[VenueCause] = field(default_factory=list)
     retry_after_s: float | None = None
+    attempts: int = 0
 
     async def run(self, placement: Placement) -> TandemError | None:
         """Work the order to its first outcome; the error, if this router could not.
@@ -131,6 +129,7 @@ class OrderWork:
             return []
         taken_at = entry.created.received_time or now
         tried = {placement.venue for placement in entry.order.placements}
+        self.attempts = len(tried)
         links = (link for link in self.account.links if link.name not in tried)
         return [link.name for link in links if is_same_day(link, taken_at, now)]
 
@@ -140,6 +139,7 @@ class OrderWork:
         while following is not None:
             link = self.account.link(following.venue)
             assert link is not None, "planned from this account's links"
+            self.attempts += 1
             await self._send(link, following)
             if self._why_next(following) is None or not rest:
                 return
@@ -252,10 +252,15 @@ class OrderWork:
             return None
         if known.is_suspect:  # an operator has said so, nobody has proven it
             return None
-        cause = known.cause or Cause(Reason.UNSPECIFIED, "")
-        unplaced = known.status is OrderStatus.UNPLACED
-        refused = known.status is OrderStatus.REJECTED and cause.reason in VENUES_OWN_REASONS
-        if not (unplaced or refused):
+        if not may_try_next(
+            self.account.policy.failover,
+            self.plan.role,
+            known.status,
+            known.cause,
+            is_pinned=bool(order.spec.venue_pin),
+            was_accepted=known.was_accepted,
+            attempts=self.attempts,
+        ):
             return None
         return VenueCause(known.venue, cause.reason, cause.message, Effect.NONE, known.placement_id)
 
@@ -282,6 +287,7 @@ class OrderWork:
                 facts,
                 allow_uncovered=self.account.allow_uncovered,
             )
+                policy=self.account.policy,
             check_gate(tools.books, key[0], again.role)
             check_not_after(spec, tools.clock)
         except TandemError as error:
