@@ -200,9 +200,7 @@ class RouterCore:
 
         Blocks and changes nothing here, so another thread may do it.
         """
-        return list(
-            islice(read_back(self._store.entries(self._read.seq), self._read), _AHEAD_LEN)
-        )
+        return list(islice(read_back(self._store.entries(self._read.seq), self._read), _AHEAD_LEN))
 
     def fold(self, ahead: list[tuple[Head, datetime, Record]]) -> None:
         """Take what `read_ahead` has read last into the books; sends nothing."""
