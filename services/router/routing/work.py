@@ -262,6 +262,7 @@ class OrderWork:
             attempts=self.attempts,
         ):
             return None
+        cause = known.cause or Cause(Reason.UNSPECIFIED, "")
         return VenueCause(known.venue, cause.reason, cause.message, Effect.NONE, known.placement_id)
 
     async def _next(self, rest: list[str], failed: Placement) -> Placement | None:
@@ -286,8 +287,8 @@ class OrderWork:
                 views,
                 facts,
                 allow_uncovered=self.account.allow_uncovered,
-            )
                 policy=self.account.policy,
+            )
             check_gate(tools.books, key[0], again.role)
             check_not_after(spec, tools.clock)
         except TandemError as error:
