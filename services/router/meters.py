@@ -22,6 +22,7 @@ from services.router.journal.records import (
     ActivityBooked,
     AlertRaised,
     CancelIntended,
+    DoubtResolved,
     ExecutionBooked,
     FailedOver,
     OrderIntended,
@@ -181,7 +182,13 @@ def _key(record: Record) -> OrderKey | None:
     match record:
         case OrderIntended():
             return (record.account_id, record.spec.client_order_id)
-        case PlacementIntended() | PlacementReported() | ExecutionBooked() | CancelIntended():
+        case (
+            PlacementIntended()
+            | PlacementReported()
+            | ExecutionBooked()
+            | CancelIntended()
+            | DoubtResolved()
+        ):
             return (record.account_id, record.client_order_id)
         case _:
             return None

@@ -35,11 +35,12 @@ from services.common.domain.order_events import (
 )
 from services.common.domain.order_shown import ZERO, ShownOrder
 from services.common.domain.order_status import (
+    ABSENT,
     CONTRADICTIONS,
     IN_FLIGHT,
     TERMINAL,
-    OrderStatus,
     WORKING,
+    OrderStatus,
     Signal,
     advance,
 )
@@ -135,6 +136,8 @@ class Order(ShownOrder):
 
     def _signal(self, event: PlacementSignaled) -> tuple[Order, Verdict]:
         old = self._known(event.placement_id)
+        if old.is_suspect and event.signal in ABSENT:
+            return self, Verdict.DUPLICATE  # the operator's word stands
         status = advance(old.status, event.signal)
         if status is None:
             raise IllegalEvent(f"{event.signal.value} of an order that is {old.status.value}")
@@ -197,10 +200,10 @@ class Order(ShownOrder):
             reported_cum_qty=reported,
             cause=old.cause if stale else event.cause,
             is_suspect=old.is_suspect and status is OrderStatus.UNPLACED,
+            was_accepted=old.was_accepted or status in WORKING,
         )
 
     def _execute(self, event: ExecutionReported) -> tuple[Order, Verdict]:
-            was_accepted=old.was_accepted or status in WORKING,
         placement = self._known(event.placement_id)
         execution = replace(event.execution, client_id=placement.placement_id)
         check_execution(execution, self.terms_of(placement))

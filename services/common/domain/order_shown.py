@@ -232,7 +232,7 @@ class ShownOrder:
         """
         status = OrderStatus.CANCELED if placement.is_suspect else placement.status
         filled = self.filled_by(placement)
-        if filled >= placement.order_qty:
+        if filled and filled >= placement.order_qty:
             return OrderStatus.FILLED
         if status in TERMINAL and self.missing_fills(placement) > 0:
             status = OrderStatus.ACCEPTED

@@ -98,6 +98,8 @@ _ENDING_SIGNALS: Final = {
 }
 # Whoever says this knows of the end that was told, and takes it back.
 _REOPENED: Final = {_G.REOPENED: _S.ACCEPTED}
+# What says that the venue does not have it.
+ABSENT: Final = frozenset({_G.NOT_SENT, _G.FENCED, _G.DISPROVED})
 _STALE_WHEN_ENDED: Final = (*_LIVE_SIGNALS, _G.DOUBTED)
 
 

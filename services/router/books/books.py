@@ -30,6 +30,7 @@ from services.router.journal.records import (
     ActivityBooked,
     AlertRaised,
     CancelIntended,
+    DoubtResolved,
     EpochTaken,
     ExecutionBooked,
     FailedOver,
@@ -92,6 +93,8 @@ class Books(FillFold):
                 return self._book_fees(seq, at, record)
             case ActivityBooked():
                 return self._book_activity(seq, at, record)
+            case DoubtResolved():
+                return [self._overrule(seq, at, record)]
             case CancelIntended():
                 key = (record.account_id, record.client_order_id)
                 return [self._change(seq, at, key, CancelRequested(), RecordTimes())]

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from services.common.domain.errors import Cause, Reason
 from services.common.domain.executions import RecordTimes
 from services.common.domain.order import Order
-from services.common.domain.order_events import OrderEvent, PlacementPlanned
+from services.common.domain.order_events import DoubtOverruled, OrderEvent, PlacementPlanned
 from services.router.books.contents import BookContents
 from services.router.books.entries import OrderEntry, OrderKey
-from services.router.journal.records import OrderAdopted, OrderIntended, PlacementIntended
+from services.router.journal.records import (
+    DoubtResolved,
+    OrderAdopted,
+    OrderIntended,
+    PlacementIntended,
+)
 
 
 class OrderFold(BookContents):
@@ -46,6 +52,13 @@ class OrderFold(BookContents):
             entry = replace(known, order=order, updated=times, seq=seq)
         self.by_placement[record.placement.placement_id] = entry.key
         return self._keep(entry)
+
+    def _overrule(self, seq: int, at: datetime, record: DoubtResolved) -> OrderEntry:
+        key = (record.account_id, record.client_order_id)
+        said = record.verdict.value.lower().replace("_", " ")
+        cause = Cause(Reason.RESOLVED_BY_OPERATOR, f"{said}, by {record.actor}: {record.reason}")
+        overruled = DoubtOverruled(record.placement_id, cause)
+        return self._change(seq, at, key, overruled, self.orders[key].updated)
 
     def _change(
         self, seq: int, at: datetime, key: OrderKey, event: OrderEvent, times: RecordTimes

@@ -105,6 +105,25 @@ class PlacementReported:
     times: RecordTimes
 
 
+class DoubtVerdict(Enum):
+    """What an operator says of a placement in doubt; the names are those of the contract."""
+
+    NEVER_PLACED = "NEVER_PLACED"
+    ENDED = "ENDED"
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtResolved:
+    """An operator has ended the doubt of a placement by their word."""
+
+    account_id: str
+    client_order_id: str
+    placement_id: str
+    verdict: DoubtVerdict
+    reason: str
+    actor: str
+
+
 @dataclass(frozen=True, slots=True)
 class ExecutionBooked:
     """An execution of an order of ours."""
@@ -282,6 +301,7 @@ Record = (
     | ExecutionBooked
     | FeesBooked
     | ActivityBooked
+    | DoubtResolved
     | CancelIntended
     | ReplaceIntended
     | InstructionIntended

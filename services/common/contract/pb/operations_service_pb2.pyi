@@ -772,13 +772,17 @@ class AdoptOrderRequest(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     DISMISS_FIELD_NUMBER: _builtins.int
     quarantine_id: _builtins.str
-    """The record to adopt. Required."""
+    """The record to adopt: an order, or an execution whose order is looked up.
+    Required.
+    """
     reason: _builtins.str
     """Why. Required."""
     actor: _builtins.str
     """Who asks."""
     dismiss: _builtins.bool
-    """Keep it out of the books for good instead."""
+    """Keep it out of the books instead, with the executions of the same order.
+    What the order fills after that is a new record.
+    """
     def __init__(
         self,
         *,

@@ -216,7 +216,9 @@ class OperationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AdoptOrder(self, request, context):
-        """Takes a quarantined order into the books as external.
+        """Takes a quarantined order into the books as external, with its executions;
+        or dismisses a record. Asked again the same way it answers with the record
+        as it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -60,7 +60,10 @@ class OperationsServiceStub:
     ListQuarantined: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListQuarantinedRequest, _operations_service_pb2.ListQuarantinedResponse]
     """What was found at venues and can't be explained by our books."""
     AdoptOrder: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.AdoptOrderRequest, _operations_service_pb2.AdoptOrderResponse]
-    """Takes a quarantined order into the books as external."""
+    """Takes a quarantined order into the books as external, with its executions;
+    or dismisses a record. Asked again the same way it answers with the record
+    as it is.
+    """
     RunReconciliation: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.RunReconciliationRequest, _operations_service_pb2.RunReconciliationResponse]
     """Compares the books with the venues now."""
     ListDiscrepancies: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListDiscrepanciesRequest, _operations_service_pb2.ListDiscrepanciesResponse]
@@ -125,7 +128,10 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     ListQuarantined: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListQuarantinedRequest, _operations_service_pb2.ListQuarantinedResponse]  # type: ignore[assignment]
     """What was found at venues and can't be explained by our books."""
     AdoptOrder: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.AdoptOrderRequest, _operations_service_pb2.AdoptOrderResponse]  # type: ignore[assignment]
-    """Takes a quarantined order into the books as external."""
+    """Takes a quarantined order into the books as external, with its executions;
+    or dismisses a record. Asked again the same way it answers with the record
+    as it is.
+    """
     RunReconciliation: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.RunReconciliationRequest, _operations_service_pb2.RunReconciliationResponse]  # type: ignore[assignment]
     """Compares the books with the venues now."""
     ListDiscrepancies: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListDiscrepanciesRequest, _operations_service_pb2.ListDiscrepanciesResponse]  # type: ignore[assignment]
@@ -241,7 +247,10 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.AdoptOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.AdoptOrderResponse, _abc.Awaitable[_operations_service_pb2.AdoptOrderResponse]]:
-        """Takes a quarantined order into the books as external."""
+        """Takes a quarantined order into the books as external, with its executions;
+        or dismisses a record. Asked again the same way it answers with the record
+        as it is.
+        """
 
     @_abc_1.abstractmethod
     def RunReconciliation(
