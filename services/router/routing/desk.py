@@ -34,11 +34,12 @@ from services.router.journal.store import JournalError
 from services.router.risk.gate import Role, check_gate
 from services.router.routing.accounts import AccountLinks, read_facts
 from services.router.routing.instructing import Instructing
-from services.router.routing.placing import failed_over, intended, new_placement, no_venue
+from services.router.routing.placing import failed_over, intended, new_placements, no_venue
 from services.router.routing.plan import plan_order
 from services.router.routing.planned import Plan
 from services.router.routing.replacing import Replacing
 from services.router.routing.revising import Asked
+from services.router.routing.together import all_done
 from services.router.routing.work import OrderWork, WorkTools, check_not_after, not_durable
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -118,8 +119,8 @@ class Desk:
         )
         check_gate(self._books, account_id, plan.role)
         check_not_after(spec, self._tools.clock)
-        placement = self._intend(account, key, spec, plan, received, traceparent)
-        self._start(account, key, plan, placement)
+        placements = self._intend(account, key, spec, plan, received, traceparent)
+        self._start(account, key, plan, placements)
         return await self._answer(key)
 
     def require_open(self) -> None:
@@ -150,43 +151,40 @@ class Desk:
         plan: Plan,
         received: datetime,
         traceparent: str,
-    ) -> Placement | None:
-        """Record the order, unless it is known, and its next placement, in one commit."""
+    ) -> tuple[Placement, ...]:
+        """Record the order, unless it is known, and what is sent of it first, in one commit."""
         records: list[Record] = []
         if key not in self._books.orders:
-            placed = bool(plan.candidates)
+            placed = plan.is_placed
             intent = OrderIntended(
                 key[0], spec, spec.content_hash(), received, traceparent, placed=placed
             )
             records.append(intent)
-        placement = None
-        if plan.candidates:
-            view = plan.candidates[0]
-            now = self._tools.clock.now()
-            placement = new_placement(self._books, key, spec, view, now, plan.role)
+        placements = new_placements(self._books, key, spec, plan, self._tools.clock.now())
+        if placements:
             passed = [
                 c
                 for c in plan.passed_over
                 if c.venue == plan.preferred and c.reason is Reason.VENUE_UNAVAILABLE
             ]
             if plan.role is Role.ENTRY and passed:
-                records += failed_over(self._books, key, passed[0], view.name)
-            records.append(intended(key, placement))
+                records += failed_over(self._books, key, passed[0], placements[0].venue)
+            records += [intended(key, placement) for placement in placements]
         try:
             self._journal.record(*records)
         except JournalError as error:
             raise not_durable(error) from error
-        return placement
+        return placements
 
     def _start(
-        self, account: AccountLinks, key: OrderKey, plan: Plan, placement: Placement | None
+        self, account: AccountLinks, key: OrderKey, plan: Plan, placements: tuple[Placement, ...]
     ) -> None:
         """Give the order its task; without a placement there is nothing to do."""
         work = OrderWork(self._tools, account, key, plan, list(plan.passed_over))
         self._unplaced[key] = work
-        if placement is None:
+        if not placements:
             return
-        self._own(key, work.run(placement))
+        self._own(key, work.run(*placements))
 
     def _own(self, key: OrderKey, work: Coroutine[None, None, TandemError | None]) -> None:
         """Make a task of the work on an order."""
@@ -315,22 +313,23 @@ class Desk:
 
     async def _carry_out(self, key: OrderKey) -> None:
         """What works now is canceled at once; what is being sent, when its outcome is known."""
-        replacing = self.replacing.under_way(key)
-        if replacing is not None:
-            await self._cancel_working(key)
-        tasks = (self._working.get(key), replacing)
+        tasks = (self._working.get(key), self.replacing.under_way(key))
         if sending := {task for task in tasks if task is not None}:
+            await self._cancel_working(key)
             await asyncio.wait(sending)
         await self._cancel_working(key)
 
     async def _cancel_working(self, key: OrderKey) -> None:
+        """Ask for the end of each placement that works; no venue is waited for before another."""
+        cancels = []
         for placement in self._books.orders[key].order.placements:
             link = self.accounts[key[0]].link(placement.venue)
             live = (
                 placement.status in WORKING and placement.status is not OrderStatus.PENDING_CANCEL
             )
             if live and link is not None and link.is_fenced:
-                await self._tools.care.cancel(key, placement.placement_id, link)
+                cancels.append(self._tools.care.cancel(key, placement.placement_id, link))
+        await all_done(cancels)
 
 
 def _unplaced(entry: OrderEntry, work: OrderWork | None) -> TandemError:

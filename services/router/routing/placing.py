@@ -9,6 +9,7 @@ from services.common.domain.errors import VenueCause
 from services.common.domain.order import Order
 from services.common.domain.order_events import Placement
 from services.common.domain.order_spec import OrderSpec, PlacementId
+from services.common.domain.revisions import REFUSED
 from services.common.runtime.telemetry import add_event
 from services.router.books.books import Books
 from services.router.books.entries import OrderKey
@@ -21,6 +22,7 @@ from services.router.journal.records import (
     Severity,
 )
 from services.router.risk.gate import Role
+from services.router.routing.planned import Plan
 from services.router.routing.venue import VenueView
 
 
@@ -43,6 +45,30 @@ def new_placement(
         at,
         view.session_id,
         is_entry=role is Role.ENTRY,
+    )
+
+
+def new_placements(
+    books: Books, key: OrderKey, spec: OrderSpec, plan: Plan, at: datetime
+) -> tuple[Placement, ...]:
+    """What is sent first by a plan: the whole to its first candidate, or each part to its venue.
+
+    Empty if no venue can take the order now.
+    """
+    if plan.candidates:
+        return (new_placement(books, key, spec, plan.candidates[0], at, plan.role),)
+    entry = books.orders.get(key)
+    first = next_number(entry.order) if entry is not None else 1
+    return tuple(
+        Placement(
+            str(PlacementId(spec.client_order_id, child.view.account_tag, number)),
+            child.view.name,
+            child.order_qty,
+            at,
+            child.view.session_id,
+            is_child=True,
+        )
+        for number, child in enumerate(plan.children, first)
     )
 
 
@@ -108,4 +134,24 @@ def no_venue(books: Books, key: OrderKey, causes: tuple[VenueCause, ...]) -> lis
             client_order_id=client_order_id,
             venue_causes=causes,
         )
+    ]
+
+
+def left_out(order: Order) -> list[Record]:
+    """Parts of a split order that were not taken though others were: told to a person each."""
+    refused = [p for p in order.children if p.status in REFUSED]
+    if order.cancel_requested or len(refused) == len(order.children):
+        return []
+    return [
+        AlertRaised(
+            "PART_NOT_PLACED",
+            Severity.WARNING,
+            f"{placement.order_qty} of {order.spec.order_qty} are not worked: {placement.venue} "
+            f"did not take {placement.placement_id}"
+            + (f" ({placement.cause.message})" if placement.cause is not None else ""),
+            order.account_id,
+            placement.venue,
+            order.client_order_id,
+        )
+        for placement in refused
     ]

@@ -1,15 +1,17 @@
 """Where an exit goes: to the venue that holds the position, never more than is free there.
 
-Nor does any order that closes something with one of its legs go anywhere else.
+If only several hold it together, it is split over them. An order that closes something with one of
+its legs is not, and goes to the one holder of all that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import NoReturn
 
 from services.common.domain.amounts import sub, total
-from services.common.domain.errors import Reason, Refused
+from services.common.domain.errors import Effect, Reason, Refused, VenueCause
 from services.common.domain.executions import Side
 from services.common.domain.instruments import Equity, OptionContract
 from services.common.domain.order_spec import OrderSpec
@@ -18,8 +20,9 @@ from services.router.books.books import Books
 from services.router.risk.gate import Role
 from services.router.routing.cover import promised_shares
 from services.router.routing.legs import closing_legs, needed_of
-from services.router.routing.planned import Plan, shown, unavailable
+from services.router.routing.planned import Child, Plan, shown, unavailable
 from services.router.routing.spare import bares_a_short, free_of, spare_longs
+from services.router.routing.splits import divide, why_whole
 from services.router.routing.venue import VenueView
 
 
@@ -42,20 +45,50 @@ def plan_exit(
             f"order.order_qty: {spec.order_qty} is more than is held ({shown(held)}); an order "
             "that would turn the position over must be split by the client",
         )
-    able = [view for view in views if free.get(view.name, Decimal(0)) >= spec.order_qty]
-    if not able and total(free.values()) >= spec.order_qty:
-        raise Refused(
-            Reason.NOT_IMPLEMENTED,
-            f"no single venue holds {spec.order_qty} ({shown(free)}): exits are not split over "
-            "venues by this release; send one order per venue with venue_pin",
-        )
-    if not able:
+    if spec.order_qty > total(free.values()):
         raise Refused(
             Reason.INSUFFICIENT_QTY,
             f"order.order_qty: {spec.order_qty} is more than open exits, exercises and short "
             f"options leave free (held {shown(held)}, free {shown(free)})",
         )
-    return _at_holder(Role.EXIT, able, spec.instrument.key)
+    able = [view for view in views if free.get(view.name, Decimal(0)) >= spec.order_qty]
+    if able and (why_whole(spec) is not None or any(view.ready for view in able)):
+        return _at_holder(Role.EXIT, able, spec.instrument.key)
+    return _split(spec, views, {venue: qty for venue, qty in free.items() if qty > 0})
+
+
+def _split(spec: OrderSpec, views: Sequence[VenueView], free: Mapping[str, Decimal]) -> Plan:
+    """The plan for several holders, all of which take their part, or nothing is sent."""
+    if (what := why_whole(spec)) is not None:
+        raise Refused(
+            Reason.INSUFFICIENT_QTY,
+            f"order.order_qty: no single venue has {spec.order_qty} free ({shown(free)}), and "
+            f"{what} is never split over venues; send one order per venue with venue_pin",
+        )
+    ready = {view.name: view for view in views if view.ready and view.name in free}
+    if total(free[name] for name in ready) < spec.order_qty:
+        _refuse_for_holders(spec, views, {v: qty for v, qty in free.items() if v not in ready})
+    parts = divide(spec.order_qty, {name: free[name] for name in ready})
+    children = tuple(Child(ready[name], qty) for name, qty in parts.items())
+    return Plan(Role.EXIT, (), children=children)
+
+
+def _refuse_for_holders(
+    spec: OrderSpec, views: Sequence[VenueView], missing: Mapping[str, Decimal]
+) -> NoReturn:
+    gone = "it is no venue of the account any more"
+    known = {view.name: view.why_not for view in views}
+    causes = tuple(
+        VenueCause(name, Reason.VENUE_UNAVAILABLE, known.get(name, gone), Effect.NONE)
+        for name in missing
+    )
+    why = "; ".join(f"{cause.venue}: {cause.message}" for cause in causes)
+    raise Refused(
+        Reason.HOLDER_UNAVAILABLE,
+        f"of {spec.instrument.key} {shown(missing)} can't be closed now ({why}), and what the "
+        "others hold is not enough. Nothing was sent: an exit never goes to another venue",
+        venue_causes=causes,
+    )
 
 
 def plan_at_holder(

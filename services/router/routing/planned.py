@@ -16,17 +16,32 @@ Facts = Mapping[str, VenueFacts | ReadFailed]
 
 
 @dataclass(frozen=True, slots=True)
+class Child:
+    """A part of an order, for one venue and no other."""
+
+    view: VenueView
+    order_qty: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Venues to try, in order, and why the others were passed over.
 
-    An exit has exactly one candidate. No candidate means that no venue can take the entry now.
-    `preferred` is where an entry would go if all were well, empty for an exit.
+    An exit has exactly one candidate, or it is split: then it has children, which are all sent, and
+    no candidate. Neither means that no venue can take the entry now. `preferred` is where an entry
+    would go if all were well, empty for an exit.
     """
 
     role: Role
     candidates: tuple[VenueView, ...]
     passed_over: tuple[VenueCause, ...] = ()
     preferred: str = ""
+    children: tuple[Child, ...] = ()
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether anything is to be sent."""
+        return bool(self.candidates or self.children)
 
 
 def unavailable(view: VenueView) -> VenueCause:

@@ -28,6 +28,12 @@ async def planned_venue(
         allow_uncovered=account.allow_uncovered,
         policy=account.policy,
     )
+    if plan.children:
+        parts = ", ".join(f"{child.order_qty} at {child.view.name}" for child in plan.children)
+        raise Refused(
+            Reason.NOT_IMPLEMENTED,
+            f"the order would be split ({parts}): preview each part with venue_pin",
+        )
     if not plan.candidates:
         shown = "; ".join(f"{cause.venue}: {cause.message}" for cause in plan.passed_over)
         raise Unavailable(

@@ -235,6 +235,12 @@ def _working(order: Order) -> Placement:
         raise Refused(
             Reason.ORDER_ENDED, f"{order.client_order_id} is not live: {order.status.value}"
         )
+    if any(p.is_child for p in live):
+        raise Refused(
+            Reason.NOT_IMPLEMENTED,
+            f"{order.client_order_id} is split over venues and can't be replaced: cancel it, and "
+            "send what is left as a new order",
+        )
     settled = len(live) == 1 and not order.is_being_replaced(live[0])
     if not settled or live[0].status not in _REPLACEABLE or order.cancel_requested:
         raise Refused(

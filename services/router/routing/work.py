@@ -40,10 +40,11 @@ from services.router.routing.accounts import AccountLinks, read_facts
 from services.router.routing.care import Care
 from services.router.routing.intake import Intake
 from services.router.routing.link import VenueLink
-from services.router.routing.placing import failed_over, intended, new_placement
+from services.router.routing.placing import failed_over, intended, left_out, new_placement
 from services.router.routing.plan import plan_order
 from services.router.routing.planned import Facts, Plan
 from services.router.routing.policy import may_try_next
+from services.router.routing.together import all_done, of_all
 from services.router.routing.trading_day import is_same_day
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -76,14 +77,15 @@ class OrderWork:
     retry_after_s: float | None = None
     attempts: int = 0
 
-    async def run(self, placement: Placement) -> TandemError | None:
+    async def run(self, *placements: Placement) -> TandemError | None:
         """Work the order to its first outcome; the error, if this router could not.
 
-        That is Unavailable (effect NONE) if the journal failed before the send, OutcomeUnknown
-        if it failed after.
+        Several placements are parts that are sent at once: none waits for another, and this for
+        all. The error is Unavailable (effect NONE) if the journal failed before anything was sent,
+        OutcomeUnknown if it failed after.
         """
         rest = [view.name for view in self.plan.candidates[1:]]
-        return await self._traced(self._work(placement, rest))
+        return await self._traced(*(self._work(placement, rest) for placement in placements))
 
     async def go_on(self, fenced: Placement, proof: PlacementSignaled) -> TandemError | None:
         """A doubt of an earlier attempt has ended: record the proof of its absence and, in the same
@@ -92,15 +94,21 @@ class OrderWork:
         with telemetry.continued(self.tools.books.orders[self.key].traceparent):
             return await self._traced(self._go_on(fenced, proof))
 
-    async def _traced(self, work: Coroutine[None, None, None]) -> TandemError | None:
+    async def _traced(self, *works: Coroutine[None, None, None]) -> TandemError | None:
         whose = telemetry.order_attributes(account_id=self.key[0], client_order_id=self.key[1])
         with telemetry.span("order", attributes=whose) as span:
-            error = await self._run(work)
+            error = of_all(await all_done([self._run(work) for work in works]))
+            self._tell_of_what_is_left_out()
             status = self.tools.books.orders[self.key].order.status
             span.set_attribute(telemetry.ORDER_STATUS, status.value)
             if error is not None:
                 telemetry.set_failed(span, error.reason.value)
             return error
+
+    def _tell_of_what_is_left_out(self) -> None:
+        records = left_out(self.tools.books.orders[self.key].order)
+        if records and self.tools.journal.is_leading:
+            self.tools.journal.record(*records)
 
     async def _run(self, work: Coroutine[None, None, None]) -> TandemError | None:
         try:

@@ -27,7 +27,7 @@ from services.router.journal.records import (
 )
 from tests.unit.domain.orders import NOW, execution
 
-TAGS = {"alpaca": "al", "second": "sd"}
+TAGS = {"alpaca": "al", "second": "sd", "third": "td"}
 
 
 class Folded:

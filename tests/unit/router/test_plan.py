@@ -203,10 +203,9 @@ def test_an_exit_of_more_than_is_held_is_refused() -> None:
     assert refusal(put(BTC, "11"), short("10")) is Reason.WOULD_CROSS_ZERO
 
 
-def test_an_exit_of_what_two_venues_hold_together_is_not_split_yet() -> None:
+def test_an_exit_that_one_of_two_holders_can_take_goes_there_whole() -> None:
     fold = short("6")
     fold.held(put(STO, "6", "held-2"), "second")
-    assert refusal(put(BTC, "10"), fold) is Reason.NOT_IMPLEMENTED
     assert names(plan(put(BTC, "6"), fold)) == ["alpaca"]
     assert names(plan(put(BTC, "6", venue_pin="second"), fold)) == ["second"]
     assert names(plan(put(BTC, "6"), fold, DOWN)) == ["second"]
