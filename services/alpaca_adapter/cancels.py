@@ -67,13 +67,27 @@ class Cancels:
 
     async def cancel(self, client_id: str, last_check: LastCheck) -> OrderReport:
         """See `VenueGateway.cancel`."""
-        report = await self._to_cancel(client_id)
+        return await self._cancel(await self._to_cancel(client_id), last_check)
+
+    async def cancel_found(self, venue_order_id: str, last_check: LastCheck) -> OrderReport:
+        """See `VenueGateway.cancel_found`. Alpaca lets us cancel whatever is in the account."""
+        try:
+            order = await self._orders.by_id(venue_order_id, Priority.CANCEL)
+        except ReadFailed as error:
+            raise not_looked_up(error) from error
+        if order is None:
+            raise NotFound(Reason.ORDER_NOT_FOUND, f"Alpaca has no order {venue_order_id}")
+        if order.has_ended:
+            raise _ended(order.report)
+        return await self._cancel(order.report, last_check)
+
+    async def _cancel(self, report: OrderReport, last_check: LastCheck) -> OrderReport:
         if report.status is OrderStatus.PENDING_CANCEL:
             return report
         problem = await self._delete(report, last_check)
         if problem is None:
             return await self._canceling(report)
-        _log.info("cancel_not_taken", client_order_id=client_id, answer=str(problem))
+        _log.info("cancel_not_taken", client_order_id=report.client_id, answer=str(problem))
         return await self._cancel_refused(report, problem)
 
     async def _to_cancel(self, client_id: str) -> OrderReport:

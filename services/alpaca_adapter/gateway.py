@@ -225,6 +225,10 @@ class AlpacaGateway(VenueGateway):
         """See the port."""
         return await self._parts.mutations.cancel(client_id, last_check)
 
+    async def cancel_found(self, venue_order_id: str, last_check: LastCheck) -> OrderReport:
+        """See the port."""
+        return await self._parts.mutations.cancel_found(venue_order_id, last_check)
+
     async def cancel_all(
         self, instrument: Instrument | None, last_check: LastCheck
     ) -> CancelAllOutcome:

@@ -50,10 +50,16 @@ class Listings:
         # By client id Alpaca does not promise legs; by its own id it does.
         return await self.order_by_id(_id(found)) or found
 
-    async def order_by_id(self, venue_order_id: str, until: float | None = None) -> Record | None:
+    async def order_by_id(
+        self,
+        venue_order_id: str,
+        until: float | None = None,
+        priority: Priority = Priority.READ,
+    ) -> Record | None:
         """The order of an id of Alpaca's, with its legs; None if Alpaca says there is none."""
         path = f"/orders/{quote(venue_order_id, safe='')}"
-        order = await self._reader.find(path, {"nested": "true"}, until=until)
+        params = {"nested": "true"}
+        order = await self._reader.find(path, params, until=until, priority=priority)
         return self._checked(order, "id", venue_order_id)
 
     async def orders(

@@ -47,6 +47,11 @@ class Mutations:
         self.admission.require()
         return await self.cancels.cancel(client_id, last_check)
 
+    async def cancel_found(self, venue_order_id: str, last_check: LastCheck) -> OrderReport:
+        """Ask for the end of an order that was found there."""
+        self.admission.require()
+        return await self.cancels.cancel_found(venue_order_id, last_check)
+
     async def cancel_all(
         self, instrument: Instrument | None, last_check: LastCheck
     ) -> CancelAllOutcome:

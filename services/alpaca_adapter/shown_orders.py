@@ -39,9 +39,11 @@ class ShownOrders:
         """The order under a client id, None if Alpaca says that there is none."""
         return self._shown(await self._listings.order_by_client_id(client_id, priority))
 
-    async def by_id(self, venue_order_id: str) -> ShownOrder | None:
+    async def by_id(
+        self, venue_order_id: str, priority: Priority = Priority.READ
+    ) -> ShownOrder | None:
         """The order of an id of Alpaca's, None if Alpaca says that there is none."""
-        return self._shown(await self._listings.order_by_id(venue_order_id))
+        return self._shown(await self._listings.order_by_id(venue_order_id, priority=priority))
 
     async def open_now(self) -> list[OrderReport]:
         """All open orders with what is nested in them, each once. Raises ReadFailed."""

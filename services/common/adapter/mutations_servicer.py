@@ -20,6 +20,7 @@ from services.common.adapter.port import VenueGateway
 from services.common.adapter.requests import (
     MutationRequest,
     require_client_id,
+    require_found_id,
     require_key,
     require_own_tag,
     require_venue,
@@ -116,7 +117,11 @@ class MutationsServicer(ServedAccount):
     ) -> pb.CancelOrderResponse:
         terms = self._terms(request, context)
         fenced = terms.claim is not None
-        client_id = request.client_order_id
+        client_id, venue_order_id = request.client_order_id, request.venue_order_id
+        if venue_order_id:
+            require_found_id(venue_order_id, client_id, fenced=fenced)
+            report = await self._desk.cancel_found(venue_order_id, terms)
+            return pb.CancelOrderResponse(order=report_to_wire(report))
         require_client_id(client_id, fenced=fenced)
         try:
             report = await self._desk.cancel(client_id, terms)

@@ -6,6 +6,7 @@ How each runs is in `mutation_tasks`; which ones exclude or join each other is h
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 
@@ -123,20 +124,35 @@ class OrderDesk:
         Raises as `submit`, and NotFound, Refused ORDER_ENDED. Canceled, the request goes on.
         """
         beside_submit = self.is_in_flight(client_id)
+        try:
+            return await self._cancel(
+                client_id, terms, lambda check: self._gateway.cancel(client_id, check)
+            )
+        except NotFound as error:
+            raise self._not_yet(client_id, beside_submit, error) from error
+
+    async def cancel_found(self, venue_order_id: str, terms: Terms) -> OrderReport:
+        """As `cancel`, by the venue's own id of an order that nobody has sent from here."""
+        return await self._cancel(
+            venue_order_id,
+            terms,
+            lambda check: self._gateway.cancel_found(venue_order_id, check),
+        )
+
+    async def _cancel(
+        self, any_id: str, terms: Terms, call: Callable[[LastCheck], Awaitable[OrderReport]]
+    ) -> OrderReport:
         mutation = Mutation(
             "cancel",
-            client_id,
+            any_id,
             terms,
             Priority.CANCEL,
             check=lambda: self._rules.check_cancel(terms),
-            call=lambda last_check: self._gateway.cancel(client_id, last_check),
+            call=call,
         )
-        key = ("cancel", client_id, terms.leader, terms.expected_session_id)
+        key = ("cancel", any_id, terms.leader, terms.expected_session_id)
         running = self._tasks.get(key) or self._tasks.start(key, mutation)
-        try:
-            report: OrderReport = await self._tasks.outcome(running)
-        except NotFound as error:
-            raise self._not_yet(client_id, beside_submit, error) from error
+        report: OrderReport = await self._tasks.outcome(running)
         return report
 
     async def cancel_all(self, instrument: Instrument | None, terms: Terms) -> CancelAllOutcome:

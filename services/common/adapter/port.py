@@ -175,6 +175,17 @@ class VenueGateway(Protocol):
         ORDER_NOT_FOUND if the venue does not know it. Paced as `submit`.
         """
 
+    async def cancel_found(self, venue_order_id: str, last_check: LastCheck) -> OrderReport:
+        """As `cancel`, for an order that was found at the venue, by the venue's own id.
+
+        Raises `Refused` NOT_PERMITTED where the venue lets nobody but its owner cancel it.
+        """
+        raise Refused(
+            Reason.NOT_PERMITTED,
+            f"{self.venue} lets nobody cancel an order but who has placed it: cancel "
+            f"{venue_order_id} there",
+        )
+
     async def replace(
         self, client_id: str, new_client_id: str, change: OrderChange, last_check: LastCheck
     ) -> OrderReport:

@@ -74,9 +74,13 @@ class RecordsServicer(ServedAccount):
         self._require_here(request.account_id, request.venue)
         after = optional_timestamp_from_wire(request, "after", "after")
         before = optional_timestamp_from_wire(request, "before", "before")
+        if request.client_order_id and request.venue_order_id:
+            raise InvalidRequest("venue_order_id", "give either this or client_order_id")
 
         async def read() -> Sequence[Execution]:
-            venue_order_id = await self._venue_order_id(request.client_order_id)
+            venue_order_id = request.venue_order_id or await self._venue_order_id(
+                request.client_order_id
+            )
             return await self._gateway.executions(ExecutionQuery(after, before, venue_order_id))
 
         page = await self._lists.page(request.page, scope_of(request), read, self._feed.token)

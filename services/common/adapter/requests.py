@@ -73,6 +73,17 @@ def require_client_id(client_id: str, *, fenced: bool) -> None:
         raise InvalidRequest("client_order_id", "must be 1 to 64 of [A-Za-z0-9._-]")
 
 
+def require_found_id(venue_order_id: str, client_id: str, *, fenced: bool) -> None:
+    """Raise InvalidRequest unless a router names an order by the venue's own id, and by no other:
+    one that it has found there. Without a fence an order goes by the id that the venue shows."""
+    if not fenced:
+        raise InvalidRequest("venue_order_id", "set by routers only")
+    if client_id:
+        raise InvalidRequest("venue_order_id", "give either this or client_order_id")
+    if len(venue_order_id) > CLIENT_ID_LEN_MAX or not venue_order_id.isprintable():
+        raise InvalidRequest("venue_order_id", "not an id of a venue")
+
+
 def require_key(key: str, field: str, *, placement: bool) -> None:
     """Raise InvalidRequest unless a client's own key of a change has its form, or a router's."""
     if not key:

@@ -100,6 +100,8 @@ class BrokerServicer(
         check_known_fields(request)
         refuse_fence(request)
         account = self._desk.required_account(request.account_id)
+        if request.venue_order_id:
+            raise InvalidRequest("venue_order_id", "set by routers only")
         if not request.client_order_id:
             raise InvalidRequest("client_order_id", "required")
         entry = await self._desk.cancel(account.account_id, request.client_order_id)
@@ -154,6 +156,8 @@ class BrokerServicer(
     async def ListExecutions(self, request: pb.ListExecutionsRequest, context: Any) -> Any:
         account = self._desk.required_account(request.account_id)
         order_id = request.client_order_id
+        if order_id and request.venue_order_id:
+            raise InvalidRequest("venue_order_id", "give either this or client_order_id")
         after = optional_timestamp_from_wire(request, "after", "after")
         before = optional_timestamp_from_wire(request, "before", "before")
         found = (
@@ -161,6 +165,7 @@ class BrokerServicer(
             for booked in reversed(self._books.executions)
             if booked.execution.account_id == account.account_id
             and order_id in ("", booked.client_order_id, booked.execution.client_id)
+            and request.venue_order_id in ("", booked.execution.venue_order_id)
             and request.venue in ("", booked.execution.venue)
             and between(booked.execution.times.venue_time, after, before)
         )

@@ -78,7 +78,9 @@ class VenuePort(MarketPort, Protocol):
 
     Mutations answer with the venue's word (a report, rejections included), raise an error whose
     effect is NONE only if the adapter itself said so or no connection existed, and raise
-    OutcomeUnknown for all else. Reads answer in full or raise ReadFailed. All have deadlines.
+    OutcomeUnknown for all else. Reads answer in full or raise ReadFailed. All have deadlines. The
+    placement id of an external order (`ExternalId`) names the venue's own id: by that it is asked
+    for, and canceled.
     """
 
     async def fence(self, claim: Claim) -> Fenced:

@@ -41,6 +41,7 @@ from services.common.contract.status import from_rpc_error
 from services.common.domain.activities import Activity
 from services.common.domain.errors import ReadFailed, Reason, Unavailable
 from services.common.domain.executions import Execution
+from services.common.domain.external_orders import ExternalId
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import (
@@ -105,9 +106,11 @@ class VenueClient(VenueData):
         return report_from_wire(reply.order, mutation=True)
 
     async def cancel(self, placement_id: str, claim: Claim, session_id: str) -> OrderReport:
+        found = ExternalId.parse(placement_id)
         request = broker_service_pb2.CancelOrderRequest(
             account_id=self._account_id,
-            client_order_id=placement_id,
+            client_order_id="" if found else placement_id,
+            venue_order_id=found.venue_order_id if found else "",
             fence=_claim_to_wire(claim),
             expected_session_id=session_id,
         )
@@ -156,8 +159,11 @@ class VenueClient(VenueData):
     # -- reads -------------------------------------------------------------------------------
 
     async def find_order(self, placement_id: str) -> LookupResult:
+        found = ExternalId.parse(placement_id)
         request = broker_service_pb2.GetOrderRequest(
-            account_id=self._account_id, client_order_id=placement_id
+            account_id=self._account_id,
+            client_order_id="" if found else placement_id,
+            venue_order_id=found.venue_order_id if found else "",
         )
         return lookup_from_wire(await self._read(self._broker.GetOrder, request))
 
@@ -192,11 +198,13 @@ class VenueClient(VenueData):
         self, *, after: datetime | None = None, placement_id: str = ""
     ) -> Sequence[Execution]:
         found: list[Execution] = []
+        external = ExternalId.parse(placement_id)
         page = types_pb2.PageRequest(page_size=_PAGE_SIZE)
         while True:
             request = broker_service_pb2.ListExecutionsRequest(
                 account_id=self._account_id,
-                client_order_id=placement_id,
+                client_order_id="" if external else placement_id,
+                venue_order_id=external.venue_order_id if external else "",
                 after=optional_timestamp_to_wire(after),
                 page=page,
             )

@@ -79,6 +79,10 @@ class MutatingGateway(FakeVenueGateway):
         )
         return new
 
+    async def cancel_found(self, venue_order_id: str, last_check: LastCheck) -> OrderReport:
+        found = (i for i, h in self._held.items() if h.report.venue_order_id == venue_order_id)
+        return await self.cancel(next(found, venue_order_id), last_check)
+
     async def cancel_all(
         self, instrument: Instrument | None, last_check: LastCheck
     ) -> CancelAllOutcome:

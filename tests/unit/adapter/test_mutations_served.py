@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.common.adapter.port import VenueGateway
 from services.common.contract.pb import broker_service_pb2 as pb
 from services.common.contract.pb import errors_pb2, orders_pb2, types_pb2
 from services.common.domain.errors import (
@@ -201,6 +203,34 @@ async def test_canceling_what_is_unknown_or_ended_is_told_apart(served: Served) 
     assert (ended.reason, ended.effect) == (Reason.ORDER_ENDED, Effect.NONE)
     malformed = await error_of(cancel("mine"))
     assert isinstance(malformed, InvalidRequest)
+
+
+async def test_an_order_that_was_found_is_canceled_by_the_venues_own_id(served: Served) -> None:
+    await served.fence()
+
+    def cancel(venue_order_id: str, **more: Any) -> Any:
+        request = pb.CancelOrderRequest(account_id="main", venue_order_id=venue_order_id, **more)
+        return served.broker.CancelOrder(request)
+
+    for named in ({}, {"client_order_id": ID, "fence": fence()}):
+        assert isinstance(await error_of(cancel("venue-1", **named)), InvalidRequest)
+    assert served.gateway.sent == []
+    await served.submit()
+    canceled = await cancel("venue-1", fence=fence())
+    assert canceled.order.status == types_pb2.ORDER_STATUS_PENDING_CANCEL
+    served.gateway.end_cancel(ID)
+    assert (await error_of(cancel("venue-1", fence=fence()))).reason is Reason.ORDER_ENDED
+
+
+async def test_a_venue_where_only_the_owner_can_cancel_refuses_with_no_effect(
+    served: Served,
+) -> None:
+    def never() -> None:
+        raise AssertionError("nothing may be written")
+
+    with pytest.raises(Refused, match="nobody") as refused:
+        await VenueGateway.cancel_found(served.gateway, "venue-1", never)
+    assert (refused.value.reason, refused.value.effect) == (Reason.NOT_PERMITTED, Effect.NONE)
 
 
 async def test_stand_alone_takes_the_clients_own_ids_and_no_placement_ids(

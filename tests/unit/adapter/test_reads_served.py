@@ -256,6 +256,12 @@ async def test_executions_are_listed_for_all_orders_or_one(served: Served) -> No
         )
         return [execution.exec_id for execution in reply.executions]
 
+    by_venue_id = pb.ListExecutionsRequest(account_id="main", venue_order_id="venue-2")
+    found = (await served.broker.ListExecutions(by_venue_id)).executions
+    assert [execution.exec_id for execution in found] == ["exec-2"]
+    by_venue_id.client_order_id = "o1~t1~1.0"
+    both = await error_of(served.broker.ListExecutions(by_venue_id), mutation=False)
+    assert both.reason is Reason.INVALID_FIELD
     assert await exec_ids("") == ["exec-2", "exec-1"]
     assert await exec_ids("o0~t1~1.0") == ["exec-1"]
     failed = await error_of(exec_ids("nobody~t1~1.0"), mutation=False)

@@ -60,6 +60,28 @@ async def test_a_cancel_is_a_request_and_answers_with_the_order_as_it_is_then() 
     assert (report.status, report.signal) == (OrderStatus.PENDING_CANCEL, Signal.PENDING_CANCEL)
 
 
+async def test_an_order_that_was_found_is_canceled_by_alpacas_own_id() -> None:
+    def venue(before: Reply) -> Answers:
+        return lambda asked: Reply(204) if asked.method == "DELETE" else before
+
+    desk = Desk(venue(Reply(200, order_json(client_order_id="by-hand"))))
+    report = await desk.cancels.cancel_found(VENUE_ID, passes)
+    assert (report.client_id, report.status) == ("by-hand", OrderStatus.PENDING_CANCEL)
+    path = f"/v2/orders/{VENUE_ID}"
+    told = [("GET", path), ("DELETE", path), ("GET", path)]
+    assert [(a.method, a.path) for a in desk.venue.asked] == told
+    for before, reason in (
+        (ABSENT, Reason.ORDER_NOT_FOUND),
+        (Reply(200, order_json(status="filled", filled_qty="2")), Reason.ORDER_ENDED),
+        (Reply(500), Reason.VENUE_UNAVAILABLE),
+    ):
+        desk = Desk(venue(before))
+        with pytest.raises(TandemError) as refused:
+            await desk.cancels.cancel_found(VENUE_ID, passes)
+        assert refused.value.reason is reason
+        assert all(asked.method == "GET" for asked in desk.venue.asked)
+
+
 @pytest.mark.parametrize(
     ("after", "status", "signal"),
     [

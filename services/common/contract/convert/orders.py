@@ -20,6 +20,7 @@ from services.common.domain.order_status import OrderStatus
 
 # The venue's own word that it did not take it, or the adapter's that it never left.
 _WITHOUT_EFFECT: Final = frozenset({OrderStatus.UNPLACED, OrderStatus.REJECTED})
+_EXTERNAL: Final = orders_pb2.ORDER_ORIGIN_EXTERNAL
 
 
 def order_to_wire(
@@ -47,7 +48,7 @@ def order_to_wire(
         created=times_to_wire(created),
         updated=times_to_wire(updated),
         sequence=sequence,
-        origin=orders_pb2.ORDER_ORIGIN_CLIENT,
+        origin=_EXTERNAL if order.external else orders_pb2.ORDER_ORIGIN_CLIENT,
         provisional=provisional,
     )
     if order.latest is not None:

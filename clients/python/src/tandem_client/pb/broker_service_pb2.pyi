@@ -636,12 +636,20 @@ class CancelOrderRequest(_message.Message):
     CLIENT_ORDER_ID_FIELD_NUMBER: _builtins.int
     FENCE_FIELD_NUMBER: _builtins.int
     EXPECTED_SESSION_ID_FIELD_NUMBER: _builtins.int
+    VENUE_ORDER_ID_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account. Required."""
     client_order_id: _builtins.str
-    """The order. Required; on a fenced call the placement_id."""
+    """The order. Required, unless `venue_order_id` is set; on a fenced call the
+    placement_id.
+    """
     expected_session_id: _builtins.str
     """Set by routers only."""
+    venue_order_id: _builtins.str
+    """Set by routers only: the venue's own id of an order that was found there
+    and adopted. `client_order_id` is empty then. A venue that lets nobody but
+    the order's owner cancel it refuses with NOT_PERMITTED.
+    """
     @_builtins.property
     def fence(self) -> Global___Fence:
         """Set by routers only."""
@@ -653,10 +661,11 @@ class CancelOrderRequest(_message.Message):
         client_order_id: _builtins.str = ...,
         fence: Global___Fence | None = ...,
         expected_session_id: _builtins.str = ...,
+        venue_order_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fence", b"fence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "client_order_id", b"client_order_id", "expected_session_id", b"expected_session_id", "fence", b"fence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "client_order_id", b"client_order_id", "expected_session_id", b"expected_session_id", "fence", b"fence", "venue_order_id", b"venue_order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -972,12 +981,17 @@ class ListExecutionsRequest(_message.Message):
     BEFORE_FIELD_NUMBER: _builtins.int
     VENUE_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
+    VENUE_ORDER_ID_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account. Required."""
     client_order_id: _builtins.str
     """Only this order: a client_order_id or placement_id; empty for all."""
     venue: _builtins.str
     """Only this venue; empty for all."""
+    venue_order_id: _builtins.str
+    """Only the order that the venue knows by this id; empty for all. Not together
+    with `client_order_id`. At the router, with `venue` if there are several.
+    """
     @_builtins.property
     def after(self) -> _timestamp_pb2.Timestamp:
         """Only executions at or after this time."""
@@ -999,10 +1013,11 @@ class ListExecutionsRequest(_message.Message):
         before: _timestamp_pb2.Timestamp | None = ...,
         venue: _builtins.str = ...,
         page: _types_pb2.PageRequest | None = ...,
+        venue_order_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "after", b"after", "before", b"before", "client_order_id", b"client_order_id", "page", b"page", "venue", b"venue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "after", b"after", "before", b"before", "client_order_id", b"client_order_id", "page", b"page", "venue", b"venue", "venue_order_id", b"venue_order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -422,7 +422,8 @@ Global___Alert: _TypeAlias = Alert  # noqa: Y015
 @_typing.final
 class QuarantineRecord(_message.Message):
     """Something at a venue that our books can't explain. It is kept, shown and
-    never dropped; it does not change the books until it is adopted.
+    never dropped; it does not change the books until it is adopted. It is told
+    again when the venue says more of it, and when it is closed.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -435,6 +436,11 @@ class QuarantineRecord(_message.Message):
     EXECUTION_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
     CLOSED_FIELD_NUMBER: _builtins.int
+    UPDATED_FIELD_NUMBER: _builtins.int
+    CLOSED_TIME_FIELD_NUMBER: _builtins.int
+    CLOSED_REASON_FIELD_NUMBER: _builtins.int
+    CLOSED_BY_FIELD_NUMBER: _builtins.int
+    CLIENT_ORDER_ID_FIELD_NUMBER: _builtins.int
     quarantine_id: _builtins.str
     """Our id of the record."""
     account_id: _builtins.str
@@ -445,9 +451,17 @@ class QuarantineRecord(_message.Message):
     """Why it was put aside."""
     closed: _builtins.bool
     """Whether it has been adopted or dismissed since."""
+    closed_reason: _builtins.str
+    """Why it was closed."""
+    closed_by: _builtins.str
+    """Who closed it."""
+    client_order_id: _builtins.str
+    """The order of the books that it has become, or belongs to, if it was adopted;
+    empty if it was dismissed.
+    """
     @_builtins.property
     def order(self) -> _orders_pb2.Order:
-        """An order."""
+        """An order, as the venue showed it last."""
 
     @_builtins.property
     def execution(self) -> _orders_pb2.Execution:
@@ -456,6 +470,14 @@ class QuarantineRecord(_message.Message):
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When."""
+
+    @_builtins.property
+    def updated(self) -> _timestamp_pb2.Timestamp:
+        """When the venue last said anything new of it."""
+
+    @_builtins.property
+    def closed_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was closed; unset while it is open."""
 
     def __init__(
         self,
@@ -468,10 +490,15 @@ class QuarantineRecord(_message.Message):
         execution: _orders_pb2.Execution | None = ...,
         time: _timestamp_pb2.Timestamp | None = ...,
         closed: _builtins.bool = ...,
+        updated: _timestamp_pb2.Timestamp | None = ...,
+        closed_time: _timestamp_pb2.Timestamp | None = ...,
+        closed_reason: _builtins.str = ...,
+        closed_by: _builtins.str = ...,
+        client_order_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["execution", b"execution", "order", b"order", "subject", b"subject", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["closed_time", b"closed_time", "execution", b"execution", "order", b"order", "subject", b"subject", "time", b"time", "updated", b"updated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "closed", b"closed", "execution", b"execution", "order", b"order", "quarantine_id", b"quarantine_id", "reason", b"reason", "subject", b"subject", "time", b"time", "venue", b"venue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "client_order_id", b"client_order_id", "closed", b"closed", "closed_by", b"closed_by", "closed_reason", b"closed_reason", "closed_time", b"closed_time", "execution", b"execution", "order", b"order", "quarantine_id", b"quarantine_id", "reason", b"reason", "subject", b"subject", "time", b"time", "updated", b"updated", "venue", b"venue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["order", "execution"]  # noqa: Y015
     _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
