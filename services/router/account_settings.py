@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints, field_validator, model_validator
 
@@ -141,6 +141,11 @@ class AccountSettings(SettingsTable):
         description="Whether orders may open short options without cover "
         "(shares for a call, strike in cash for a put) at the venue they go to.",
     )
+    unknown_orders: Literal["quarantine", "adopt"] = setting(
+        default="quarantine",
+        description="What becomes of orders that others place at a venue, by hand or with another "
+        "program: they wait in quarantine for a person, or are adopted into the books at once.",
+    )
     failover: FailoverSettings = setting(
         default_factory=FailoverSettings, description="When entries may go to the next venue."
     )
@@ -192,4 +197,5 @@ class AccountSettings(SettingsTable):
                 dict(self.large_order_qty),
                 self.large_order_venue,
             ),
+            adopts_unknown=self.unknown_orders == "adopt",
         )

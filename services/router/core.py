@@ -46,6 +46,7 @@ from services.router.routing.instructing import doubt_instructions
 from services.router.routing.intake import Intake
 from services.router.routing.link import LinkSettings, Stop, VenueLink
 from services.router.routing.policy import DEFAULT_POLICY, AccountPolicy
+from services.router.routing.quarantine import QuarantineRules
 from services.router.routing.revising import drop_held
 from services.router.routing.venue import VenuePort
 from services.router.routing.work import WorkTools
@@ -93,6 +94,13 @@ class CoreSettings:
     activities: ActivitySettings = field(default_factory=ActivitySettings)
 
 
+def _quarantine_rules(accounts: Sequence[AccountWiring]) -> QuarantineRules:
+    tags = {(a.account_id, v.name): v.account_tag for a in accounts for v in a.venues}
+    return QuarantineRules(
+        tags, frozenset(a.account_id for a in accounts if a.policy.adopts_unknown)
+    )
+
+
 class RouterCore:
     """Everything that a router is between its disk and its wires.
 
@@ -132,7 +140,7 @@ class RouterCore:
         )
         self._clock = clock
         nudge = Nudge()
-        self.intake = Intake(self.journal, self.books, nudge)
+        self.intake = Intake(self.journal, self.books, nudge, _quarantine_rules(accounts))
         self.care = Care(self.journal, self.books, self.intake, clock, settings.care, nudge)
         self.activities = Activities(self.journal, self.books, settings.activities)
         self.links: dict[tuple[str, str], VenueLink] = {}

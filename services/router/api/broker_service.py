@@ -23,7 +23,7 @@ from services.router.api.changes_service import ChangesServicer
 from services.router.api.market_service import MarketServicer
 from services.router.api.not_served import BROKER_METHODS, not_served
 from services.router.api.paging import page_of
-from services.router.api.requests import refuse_fence
+from services.router.api.requests import refuse_fence, require_clients_own
 from services.router.api.told import once_durable
 from services.router.api.views import (
     account_to_wire,
@@ -88,6 +88,7 @@ class BrokerServicer(
         account_id = self._desk.required_account(request.account_id).account_id
         spec = spec_from_wire(request.order)
         require_routable(spec)
+        require_clients_own(spec.client_order_id, self._books, account_id)
         entry = await self._desk.submit(
             account_id,
             spec,

@@ -62,10 +62,12 @@ class FailoverPolicy:
 
 @dataclass(frozen=True, slots=True)
 class AccountPolicy:
-    """All that an account's settings say of where its entries may go."""
+    """All that an account's settings say of where its entries may go, and of orders that others
+    place at its venues: whether those are adopted, or wait in quarantine."""
 
     failover: FailoverPolicy = field(default_factory=FailoverPolicy)
     preference: Preference = field(default_factory=Preference)
+    adopts_unknown: bool = False
 
 
 DEFAULT_POLICY: Final = AccountPolicy()
