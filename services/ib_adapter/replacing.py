@@ -122,8 +122,13 @@ class Replacing:
         # From here to the log's own note of it nothing waits: one change of an order at a time.
         self._require_calm(facts)
         self._news.writing(new_client_id)
-        earlier = await self._revisions.log.begin(modify.row)
+        try:
+            earlier = await self._revisions.log.begin(modify.row)
+        except TandemError:
+            self._news.not_written(new_client_id)
+            raise
         if earlier is not None:
+            self._news.not_written(new_client_id)
             return await self._answer_earlier(earlier, order_ref, change)
         return await self._write(wire, modify, last_check)
 
@@ -261,6 +266,7 @@ class Replacing:
 
     async def _withdraw(self, row: Revision) -> None:
         """Take back what the log says of a change that was not written."""
+        self._news.not_written(row.revision_id)
         try:
             await self._revisions.log.withdraw(row.revision_id)
         except TandemError as error:

@@ -54,6 +54,10 @@ class RevisionNews:
         """It is written now."""
         self._write(revision_id, self._clock.monotonic())
 
+    def not_written(self, revision_id: str) -> None:
+        """It was not written after all, nor will be."""
+        self._written_at.pop(revision_id, None)
+
     def written_at(self, revision_id: str) -> float:
         """When this process wrote it, in monotonic seconds: infinite if it is about to, 0 if it did
         not write it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -20,6 +21,7 @@ from services.ib_adapter.settings import IbSettings
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
     HASTY,
+    WAIT_S,
     A,
     Rig,
     eventually,
@@ -75,6 +77,26 @@ async def test_a_change_without_an_answer_is_in_doubt_until_it_can_not_come_any_
         new = await built.gateway.replace(A, A2, price("0.10"), built.check)
         assert (new.client_id, new.status) == (A2, OrderStatus.ACCEPTED)
         assert placed(ib[0]) == [A, A, A]
+
+
+async def test_a_change_that_was_not_let_through_does_not_keep_its_id_from_settling(
+    ib: Simulated, log: Path
+) -> None:
+    def forbid() -> None:
+        raise Refused(Reason.DEADLINE_TOO_SHORT, "the deadline passed before it could leave")
+
+    async def is_settled(built: Rig) -> bool:
+        await found(built, A1, Lookup.ABSENT)
+        return (built.gateway.settled_for_s(A1) or 0.0) > 0.0
+
+    async with rig(hasty(ib[1]), log) as built:
+        await built.gateway.submit(limit(A, Side.BUY, "0.05"), built.check)
+        with pytest.raises(Refused):
+            await built.gateway.replace(A, A1, price("0.10"), forbid)
+        async with asyncio.timeout(WAIT_S):
+            while not await is_settled(built):
+                await asyncio.sleep(0.02)
+        assert placed(ib[0]) == [A]
 
 
 async def test_what_is_settling_is_unknown_and_nothing_else_is_changed(
