@@ -2,7 +2,8 @@
 
 The bytes of an entry are what the hash chain covers: `{"at", "body", "kind", "min_reader", "seq",
 "v"}`, keys sorted, no spaces. `v` is the version that wrote it, `min_reader` the lowest reader
-that understands it: a router that is older than a record's `min_reader` may not lead.
+that understands it: a router that is older than a record's `min_reader` may not lead. Of a newer
+writer's record that we may read, what we don't know changes nothing for us, by its own word.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from cattrs import Converter
 from services.common.domain.amounts import format_decimal, parse_decimal
 from services.common.domain.instruments import Equity, Instrument, OptionContract
 from services.common.domain.order_terms import OptionCombo, Tradable
-from services.router.journal.records import Record
+from services.router.journal.records import Record, UnknownRecord
+from services.router.journal.versions import min_reader_of
 
-WRITER_VERSION: Final = 1
-READER_VERSION: Final = 1
+WRITER_VERSION: Final = 2
+READER_VERSION: Final = 2
 
 _KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in get_args(Record)}
 _INSTRUMENTS: Final[dict[str, type[Any]]] = {
@@ -37,9 +39,12 @@ class UnreadableRecord(Exception):
 
 
 @cache
-def _converter() -> Converter:
-    """Built at first use: exact decimals, ISO times, tagged instruments; no defaults stored."""
-    made = Converter(omit_if_default=True, forbid_extra_keys=True)
+def _converter(*, strict: bool = True) -> Converter:
+    """Built at first use: exact decimals, ISO times, tagged instruments; no defaults stored.
+
+    `strict`: a key that is not known is an error.
+    """
+    made = Converter(omit_if_default=True, forbid_extra_keys=strict)
     made.register_unstructure_hook(Decimal, format_decimal)
     made.register_structure_hook(Decimal, lambda text, _: parse_decimal(text))
     made.register_unstructure_hook(datetime, lambda moment: moment.astimezone(UTC).isoformat())
@@ -74,7 +79,7 @@ def encode(seq: int, at: datetime, record: Record) -> bytes:
         "at": at.astimezone(UTC).isoformat(),
         "kind": type(record).__name__,
         "v": WRITER_VERSION,
-        "min_reader": 1,
+        "min_reader": min_reader_of(record, WRITER_VERSION),
         "body": _converter().unstructure(record),
     }
     return json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()
@@ -89,7 +94,12 @@ def decode(data: bytes) -> tuple[int, datetime, Record]:
                 f"record {entry['seq']} needs reader version {entry['min_reader']}, "
                 f"this release reads {READER_VERSION}"
             )
-        record: Record = _converter().structure(entry["body"], _KINDS[entry["kind"]])
+        is_newer = entry["v"] > WRITER_VERSION
+        if is_newer and entry["kind"] not in _KINDS:
+            record: Record = UnknownRecord(str(entry["kind"]))
+        else:
+            converter = _converter(strict=not is_newer)
+            record = converter.structure(entry["body"], _KINDS[entry["kind"]])
         return entry["seq"], datetime.fromisoformat(entry["at"]), record
     except UnreadableRecord:
         raise

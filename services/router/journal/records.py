@@ -290,6 +290,13 @@ class AlertRaised:
     venue_causes: tuple[VenueCause, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownRecord:
+    """A record of a newer release which says that this one may go on without it. Never written."""
+
+    kind: str
+
+
 Record = (
     JournalCreated
     | EpochTaken
@@ -312,4 +319,5 @@ Record = (
     | OrderAdopted
     | VenueStateChanged
     | AlertRaised
+    | UnknownRecord
 )

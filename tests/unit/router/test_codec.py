@@ -151,7 +151,7 @@ def test_the_stored_form_does_not_drift() -> None:
     halted = TradingStateSet("", TradingState.HALTED, "lunch", "me")
     assert encode(3, AT, halted) == (
         b'{"at":"2024-11-04T15:00:00.123456+00:00","body":{"account_id":"","actor":"me",'
-        b'"reason":"lunch","state":"HALTED"},"kind":"TradingStateSet","min_reader":1,"seq":3,"v":1}'
+        b'"reason":"lunch","state":"HALTED"},"kind":"TradingStateSet","min_reader":1,"seq":3,"v":2}'
     )
     order = OrderIntended("main", spec(), "1:h", AT, "")
     assert encode(4, AT, order) == (
@@ -161,7 +161,7 @@ def test_the_stored_form_does_not_drift() -> None:
         b'"root":"SPY","strike":"400","type":"option"},"limit_price":"8.5","order_qty":"10",'
         b'"order_type":"LIMIT","position_intent":"SELL_TO_OPEN","side":"SELL",'
         b'"time_in_force":"DAY"},"traceparent":""},"kind":"OrderIntended","min_reader":1,'
-        b'"seq":4,"v":1}'
+        b'"seq":4,"v":2}'
     )
 
 
