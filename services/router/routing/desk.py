@@ -256,7 +256,17 @@ class Desk:
         role = Role.ENTRY if placement.is_entry else Role.EXIT
         work = OrderWork(self._tools, account, key, Plan(role, ()))
         self._unplaced[key] = work
-        self._own(key, work.go_on(placement, signaled))
+        self._own(key, self._go_on(work, placement, signaled))
+
+    async def _go_on(
+        self, work: OrderWork, placement: Placement, proof: PlacementSignaled
+    ) -> TandemError | None:
+        """Work it on; nobody may be waiting for it, so that it is a person who hears of the end."""
+        error = await work.go_on(placement, proof)
+        entry = self._books.orders[work.key]
+        if error is None and entry.order.status is OrderStatus.UNPLACED:
+            self._taken_nowhere(entry)
+        return error
 
     # -- replaces ----------------------------------------------------------------------------
 
