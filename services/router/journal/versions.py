@@ -52,7 +52,7 @@ def _since(class_name: str, name: str, writer_version: int) -> int:
     return writer_version
 
 
-def _needed(value: object, kind: type[Any], writer_version: int) -> int:
+def _needed(value: object, kind: Any, writer_version: int) -> int:
     if not _may_need(kind, writer_version):
         return 1
     if isinstance(value, Enum):
