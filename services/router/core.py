@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from uuid import UUID
@@ -147,7 +147,7 @@ class RouterCore:
         for account in accounts:
             for venue in account.venues:
                 key = (account.account_id, venue.name)
-                self.links[key] = self._link(account.account_id, venue, clock)
+                self.links[key] = self._link(account, venue, clock)
         self.accounts = {a.account_id: self._account(a) for a in accounts}
         tools = WorkTools(self.journal, self.books, self.intake, self.care, clock)
         self.desk = Desk(
@@ -162,9 +162,10 @@ class RouterCore:
             self.desk, self.books, self.journal, reads, clock, settings.version
         )
 
-    def _link(self, account_id: str, venue: VenueWiring, clock: Clock) -> VenueLink:
+    def _link(self, account: AccountWiring, venue: VenueWiring, clock: Clock) -> VenueLink:
+        wait_s = account.policy.failover.failback_after_s
         link = VenueLink(
-            account_id,
+            account.account_id,
             venue.name,
             venue.account_tag,
             venue.port,
@@ -173,7 +174,7 @@ class RouterCore:
             intake=self.intake,
             clock=clock,
             rng=self._rng,
-            settings=self._settings.link,
+            settings=replace(self._settings.link, failback_after_s=wait_s),
             on_stale_epoch=self._overtaken,
         )
         link.on_session = self._after_connect

@@ -58,6 +58,8 @@ def link_to_wire(link: VenueLink, books: Books) -> events_pb2.VenueStatus:
     message.session_id = view.session_id
     if view.why_not:
         message.reason = view.why_not
+    elif view.is_recovering:
+        message.reason = f"it was down: others go first for {link.failback_left_s:.0f} s more"
     if known is not None:
         message.state = VENUE_STATES.to_wire(known.state)
         message.since.CopyFrom(timestamp_to_wire(known.since))

@@ -23,6 +23,7 @@ from services.router.books.entries import (
     Told,
     VenueEntry,
     note_latest,
+    venue_after,
 )
 from services.router.books.fill_fold import FillFold
 from services.router.journal.records import (
@@ -143,17 +144,8 @@ class Books(FillFold):
         offset_s = record.clock_offset_s
         if offset_s is not None:
             self.least_offset_s[key] = min(offset_s, self.least_offset_s.get(key, offset_s))
-        entry = VenueEntry(
-            record.account_id,
-            record.venue,
-            record.state,
-            record.reason,
-            record.ready,
-            record.session_id,
-            at,
-        )
-        self.venues[key] = entry
-        return entry
+        self.venues[key] = venue_after(self.venues.get(key), record, at, self.epoch)
+        return self.venues[key]
 
     def _book_activity(self, seq: int, at: datetime, record: ActivityBooked) -> list[Told]:
         activity = record.activity

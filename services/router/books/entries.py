@@ -18,6 +18,7 @@ from services.router.journal.records import (
     QuarantineClosed,
     Quarantined,
     TradingState,
+    VenueStateChanged,
 )
 
 OrderKey = tuple[str, str]
@@ -70,7 +71,13 @@ class InstructionEntry:
 
 @dataclass(frozen=True, slots=True)
 class VenueEntry:
-    """The state of an account's venue as last journaled."""
+    """The state of an account's venue as last journaled.
+
+    `is_out`: entries could go there before, and can't now. `recovered` is when the last outage
+    ended, None while it lasts and if there was none. `ready_epoch` is that of the router for which
+    the venue was ready last, 0 if it never was: a router that only looks orders up after its own
+    start has seen no outage.
+    """
 
     account_id: str
     venue: str
@@ -79,6 +86,34 @@ class VenueEntry:
     ready: bool
     session_id: str
     since: datetime
+    is_out: bool = False
+    recovered: datetime | None = None
+    ready_epoch: int = 0
+
+
+def venue_after(
+    known: VenueEntry | None, record: VenueStateChanged, at: datetime, epoch: int
+) -> VenueEntry:
+    """A venue's entry after a change of its state. That one was never there yet is no outage."""
+    ready_epoch = known.ready_epoch if known is not None else 0
+    recovered = known.recovered if known is not None else None
+    was_out = known is not None and known.is_out
+    only_looks_up = record.state is VenueState.DEGRADED and ready_epoch != epoch
+    is_out = not record.ready and (was_out or (ready_epoch > 0 and not only_looks_up))
+    if is_out or was_out:
+        recovered = None if is_out else at
+    return VenueEntry(
+        record.account_id,
+        record.venue,
+        record.state,
+        record.reason,
+        record.ready,
+        record.session_id,
+        at,
+        is_out,
+        recovered,
+        epoch if record.ready else ready_epoch,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from services.router.journal.records import (
     TradingStateSet,
     VenueStateChanged,
 )
+from services.router.routing.failback import Failback
 from services.router.routing.intake import Intake
 from services.router.routing.lineage import why_not_ours
 from services.router.routing.venue import Claim, Pulse, VenueNews, VenuePort, VenueView
@@ -42,12 +43,14 @@ _TAKES_NO_ORDERS = frozenset({VenueState.DOWN, VenueState.UNKNOWN})
 class LinkSettings:
     """Waits of a link, in seconds.
 
-    `overlap_s` is how far before the last booked execution the catch-up begins.
+    `overlap_s` is how far before the last booked execution the catch-up begins, `failback_after_s`
+    how long the venue must have been well after an outage before entries prefer it again.
     """
 
     reconnect_min_s: float = 0.2
     reconnect_max_s: float = 5.0
     overlap_s: float = 300.0
+    failback_after_s: float = 60.0
 
 
 Stop = Callable[[str], None]
@@ -88,6 +91,8 @@ class VenueLink:
         self._session_id = ""
         self._turn = 0
         self._status: VenueStatus | None = None
+        self._broker = ""
+        self._failback = Failback(clock, settings.failback_after_s)
         self._why_not = "not connected yet"
         self._session_changed = asyncio.Event()
         self.on_session: Callable[[VenueLink], Awaitable[None]] | None = None
@@ -100,7 +105,16 @@ class VenueLink:
         why = self._obstacle()
         ready = self._fenced and bool(self._session_id)
         takes = ready and self._caught_up and why == ""
-        return VenueView(self.name, self.account_tag, ready, takes, why, self._session_id)
+        return VenueView(
+            self.name,
+            self.account_tag,
+            ready,
+            takes,
+            why,
+            self._session_id,
+            self._broker,
+            is_recovering=takes and self.failback_left_s > 0,
+        )
 
     def _obstacle(self) -> str:
         if not self._fenced:
@@ -115,6 +129,11 @@ class VenueLink:
         if not self._caught_up:
             return "its orders are being looked up after a (re)connect"
         return ""
+
+    @property
+    def failback_left_s(self) -> float:
+        """How long others still go first, since it was down."""
+        return self._failback.left_s(self._books.venues.get((self.account_id, self.name)))
 
     @property
     def status(self) -> VenueStatus | None:
@@ -167,7 +186,7 @@ class VenueLink:
         fenced = await self.port.fence(self.claim())
         if fenced.previous is not None:
             await self._check_journal(fenced.previous)
-        self._status = await self.port.status()
+        self._heard(await self.port.status())
         self._fenced = True
 
     async def _check_journal(self, seen: Claim) -> None:
@@ -230,7 +249,7 @@ class VenueLink:
         before = self._status
         status = await self.port.status()
         if self._status is before:  # else the stream has told since
-            self._status = status
+            self._heard(status)
             self._tell_state()
 
     def in_venue_time(self, moment: datetime | None) -> datetime | None:
@@ -255,10 +274,14 @@ class VenueLink:
                 if self.on_activity is not None:
                     self.on_activity(item)
             case VenueStatus():
-                self._status = item
+                self._heard(item)
                 self._set_session(item.session_id)
             case Pulse():
                 self._set_session(item.session_id)
+
+    def _heard(self, status: VenueStatus) -> None:
+        """The adapter's own word on its venue; the kind of broker outlives the connection."""
+        self._status, self._broker = status, status.broker
 
     def _set_session(self, session_id: str) -> None:
         if session_id != self._session_id:
