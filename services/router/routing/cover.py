@@ -25,6 +25,7 @@ from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OptionCombo, PositionIntent
 from services.common.domain.reports import Balance, VenuePosition
 from services.router.books.books import Books
+from services.router.routing.quarantine_reserve import strangers_open
 
 ZERO = Decimal(0)
 _STANDARD_MULTIPLIER = Decimal(100)
@@ -208,7 +209,8 @@ def promised_shares(
 
 
 def _open_at(books: Books, account_id: str, venue: str) -> Iterable[tuple[OrderSpec, Decimal]]:
-    """Our open orders at the venue with what each may still fill there."""
+    """Open orders at the venue, ours and others', with what each may still fill there."""
+    yield from strangers_open(books, account_id, venue)
     for entry in books.open_entries(account_id):
         for placement in entry.order.placements:
             leaves = entry.order.may_be_live(placement)

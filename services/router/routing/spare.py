@@ -1,9 +1,10 @@
 """What of a holding may be closed or exercised: not what is promised to something else.
 
-Open exits and instructions to exercise have their contracts to themselves. And long options that
-cover the short legs of multi-leg orders stay while the short ones do: for each expiry, as many
-longs of the root and right that live at least as long as there are shorts. Shorts that were sold
-by an order of their own had cash or shares behind them and need no long.
+Open exits and instructions to exercise have their contracts to themselves, and so have strangers'
+orders (see `quarantine_reserve`). And long options that cover the short legs of multi-leg orders
+stay while the short ones do: for each expiry, as many longs of the root and right that live at
+least as long as there are shorts. Shorts that were sold by an order of their own had cash or
+shares behind them and need no long.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from services.router.books.books import Books
 from services.router.books.positions import Position
 from services.router.journal.records import Instruction, InstructionIntended
 from services.router.routing.legs import needed_of, parts_of
+from services.router.routing.quarantine_reserve import reserved
 
 ZERO = Decimal(0)
 _STANDS = frozenset({OrderStatus.PENDING_NEW, OrderStatus.ACCEPTED})
@@ -55,6 +57,9 @@ def free_of(
             if ratios and placement.venue in free:
                 live = mul(entry.order.may_be_live(placement), total(ratios))
                 free[placement.venue] = sub(free[placement.venue], live)
+    for venue, qty in held.items():  # what others close there is told of apart
+        taken = reserved((instrument.key, side), qty, account_id, venue, books)
+        free[venue] = sub(free[venue], taken)
     if side is Side.SELL:
         stands = _STANDS if despite_doubts else _STANDS | {OrderStatus.IN_DOUBT}
         for told in _exercised(instrument, account_id, books, stands):
