@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from services.common.runtime.config import setting
 from services.common.runtime.service_settings import ServiceSettings
@@ -33,6 +33,22 @@ class RouterSettings(ServiceSettings):
     journal_path: Path = setting(
         default=Path("var/router/journal.sqlite"),
         description="File of the journal. It and the files beside it are the system's memory.",
+    )
+    journal_dsn: SecretStr | None = setting(
+        default=None,
+        env="TANDEM_JOURNAL_DSN",
+        description="The journal lies in PostgreSQL instead: a URI or key=value pairs, as libpq "
+        "takes them. Its user needs a schema where it may make tables.",
+    )
+    standby: bool = setting(
+        default=False,
+        description="Wait while another router leads on this journal, and take over when it is "
+        "gone. Otherwise a second router on a journal ends with an error.",
+    )
+    lease_s: Annotated[float, Field(ge=0.5, le=60)] = setting(
+        default=3.0,
+        description="With journal_dsn: a leader that gives no sign for so long has lost the "
+        "journal to a standby, and stops.",
     )
     journal_generation: int = setting(
         default=1,
@@ -100,6 +116,12 @@ class RouterSettings(ServiceSettings):
         description="Limit of the whole shutdown: drain, orders under way and the last commit "
         "must fit. A pod's grace period must be longer.",
     )
+
+    @model_validator(mode="after")
+    def _check_journal(self) -> Self:
+        if self.journal_dsn is not None and "journal_path" in self.model_fields_set:
+            raise ValueError("journal_path and journal_dsn: the journal lies in one place only")
+        return self
 
     @model_validator(mode="after")
     def _check_unique(self) -> Self:

@@ -39,6 +39,7 @@ class FleetServicer(OperatorRequests):
             started=timestamp_to_wire(self._started),
             failover_count=books.failover_count,
             last_failover=optional_timestamp_to_wire(books.last_failover),
+            standby=self._journal.epoch == 0,
         )
         return await once_durable(self._journal, reply)
 

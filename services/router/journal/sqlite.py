@@ -1,21 +1,21 @@
 """The journal in one SQLite file: WAL, `synchronous=FULL`, one process at a time.
 
 With `synchronous=FULL` a commit returns only after the write-ahead log was synced, so an append
-that returned is on disk. A lock file keeps a second router on the same host out; the epoch inside
+that returned is on disk. The seat keeps a second router on the same host out; the epoch inside
 each append's transaction keeps out one that comes by another way. After each commit the files must
 still be those that were opened: what was written to a deleted file is on no disk.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import apsw
 
+from services.router.journal.seat import FileSeat
 from services.router.journal.sqlite_reading import SqliteEntries, SqliteReader
 from services.router.journal.store import (
     CommitFailed,
@@ -45,20 +45,25 @@ _FileId = tuple[int, int]
 class SqliteJournal:
     """`JournalStore` on SQLite. Used from one thread at a time.
 
-    `vfs` names a SQLite file layer; tests pass one that sees the order of writes and syncs.
-    Opening raises JournalLocked if another process has it, JournalError if it can't be opened.
+    `vfs` names a SQLite file layer; tests pass one that sees the order of writes and syncs. It
+    takes its `seat`, if it was not taken before, and gives it back when it is closed. Opening
+    raises JournalLocked if another process has it, JournalError if it can't be opened.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, vfs: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        vfs: str | None = None,
+        seat: FileSeat | None = None,
+    ) -> None:
         self._path = Path(path)
+        self._seat = seat or FileSeat(path)
         self._vfs = vfs
         self._files: dict[Path, _FileId] = {}
         self._wal_pages = 0
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = _lock(self._path.with_name(self._path.name + ".lock"))
-        except OSError as error:
-            raise JournalError(f"{self._path}: can't be opened: {error}") from error
+        if not self._seat.take():
+            raise JournalLocked(f"{self._path}: another router has this journal open")
         try:
             self._db = apsw.Connection(str(self._path), vfs=vfs)
             self._db.set_busy_timeout(_BUSY_TIMEOUT_MS)
@@ -70,10 +75,10 @@ class SqliteJournal:
             self._db.set_wal_hook(self._note_wal)
             self._db.execute(_SCHEMA)
         except apsw.Error as error:
-            self._lock.close()
+            self._seat.release()
             raise JournalError(f"{self._path}: can't be opened: {error}") from error
         except JournalError:
-            self._lock.close()
+            self._seat.release()
             raise
         self._entries = SqliteEntries(self._db, str(self._path))
         self._check_files()
@@ -152,15 +157,4 @@ class SqliteJournal:
         except apsw.Error as error:
             raise JournalError(f"{self._path}: can't be closed in order: {error}") from error
         finally:
-            self._lock.close()
-
-
-def _lock(path: Path) -> IO[bytes]:
-    """Hold a lock that the kernel gives back when the process ends, however it ends."""
-    handle = path.open("wb")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        handle.close()
-        raise JournalLocked(f"{path}: another router has this journal open") from error
-    return handle
+            self._seat.release()

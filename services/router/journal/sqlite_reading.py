@@ -15,6 +15,7 @@ from services.router.journal.store import Entry, Head, JournalCorrupt, JournalEr
 _PAGE_LEN: Final = 1000
 _BUSY_TIMEOUT_MS: Final = 2000
 _BY_SEQ: Final = "SELECT seq, data, hash FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
+_MADE: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'entries'"
 _LAST: Final = "SELECT seq, data, hash FROM entries ORDER BY seq DESC LIMIT 1"
 
 
@@ -78,6 +79,13 @@ class SqliteReader:
     @property
     def path(self) -> str:
         return str(self._path)
+
+    def is_made(self) -> bool:
+        """Whether its tables are there: whoever has opened it first may still be making them."""
+        try:
+            return bool(list(self._db.execute(_MADE)))
+        except apsw.Error as error:
+            raise JournalError(f"{self._path}: can't be read: {error}") from error
 
     def entries(self, after_seq: int = 0) -> Iterator[Entry]:
         return self._entries.after(after_seq)

@@ -28,7 +28,7 @@ class AccountClient:
         *,
         account_id: str | None = None,
         deadline_s: float = 10.0,
-        connect_timeout_s: float = 2.0,
+        connect_timeout_s: float | None = None,
         traceparent: Traceparent | None = None,
     ) -> None:
         self._connection = Connection(

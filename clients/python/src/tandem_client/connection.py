@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any, Final, TypeVar
 
 import grpc
 
-from tandem_client.errors import TandemError, Unreachable
+from tandem_client.errors import InvalidRequest, TandemError, Unreachable
 from tandem_client.reasons import Effect
 from tandem_client.tracing import Traceparent, trace_metadata
 from tandem_client.wire.failures import from_rpc_error
@@ -40,12 +41,20 @@ _OPTIONS: Final = [
 ]
 
 
+_CONNECT_TIMEOUT_S: Final = 2.0
+_TAKE_OVER_S: Final = 10.0
+
+
 class Connection:
-    """A channel to `address` (host:port). Made inside a running event loop, closed by `close`.
+    """A channel to `address`. Made inside a running event loop, closed by `close`.
+
+    `address` is host:port, or several of them with commas between: a leader and its standbys. Of
+    these only the one that leads accepts connections; the others are tried when it is gone.
 
     Each call has a deadline in seconds: its own, or `deadline_s`. Of that, at most
-    `connect_timeout_s` is spent on waiting for a connection. `traceparent` says which trace it
-    belongs to; without it, it is that of OpenTelemetry's current span.
+    `connect_timeout_s` is spent on waiting for a connection (None: 2 s, or 10 s with several
+    addresses, since a take-over takes a few). `traceparent` says which trace it belongs to; without
+    it, it is that of OpenTelemetry's current span.
     """
 
     def __init__(
@@ -53,12 +62,14 @@ class Connection:
         address: str,
         *,
         deadline_s: float,
-        connect_timeout_s: float,
+        connect_timeout_s: float | None,
         traceparent: Traceparent | None = None,
     ) -> None:
         self.address = address
-        self.channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self.channel = grpc.aio.insecure_channel(target_of(address), options=_OPTIONS)
         self._deadline_s = deadline_s
+        if connect_timeout_s is None:
+            connect_timeout_s = _TAKE_OVER_S if "," in address else _CONNECT_TIMEOUT_S
         self._connect_timeout_s = connect_timeout_s
         self._traceparent = traceparent
 
@@ -136,3 +147,21 @@ class Connection:
         if isinstance(made, Unreachable):
             return Unreachable(f"{self.address}: the connection failed", code=made.code)
         return made
+
+
+def target_of(address: str) -> str:
+    """What gRPC calls `address`, or several of them with commas between.
+
+    Several must be IP addresses of one kind, such as 10.0.0.1:50050 or [::1]:50050; InvalidRequest
+    if they are not. A name that has several addresses is one address.
+    """
+    if "," not in address:
+        return address
+    parts = [part.strip() for part in address.split(",")]
+    try:
+        kinds = {ip_address(part.rpartition(":")[0].strip("[]")).version for part in parts}
+    except ValueError:
+        kinds = set()
+    if len(kinds) != 1 or not all(part.rpartition(":")[2].isdecimal() for part in parts):
+        raise InvalidRequest.unsent("address", "several must be IP addresses with ports")
+    return f"ipv{kinds.pop()}:{','.join(parts)}"

@@ -273,6 +273,7 @@ class GetFleetResponse(_message.Message):
     STARTED_FIELD_NUMBER: _builtins.int
     FAILOVER_COUNT_FIELD_NUMBER: _builtins.int
     LAST_FAILOVER_FIELD_NUMBER: _builtins.int
+    STANDBY_FIELD_NUMBER: _builtins.int
     journal_id: _builtins.str
     """Identity of the journal."""
     generation: _builtins.int
@@ -287,6 +288,12 @@ class GetFleetResponse(_message.Message):
     """Version of the server."""
     failover_count: _builtins.int
     """Failovers since the journal began."""
+    standby: _builtins.bool
+    """Whether another router leads: this one reads along in the journal, and
+    takes over when the other is gone. What is said here is then as far as it
+    has read, epoch and head are the other's, and every other operation is
+    UNAVAILABLE / NOT_LEADER.
+    """
     @_builtins.property
     def accounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___FleetAccount]:
         """The accounts."""
@@ -312,10 +319,11 @@ class GetFleetResponse(_message.Message):
         started: _timestamp_pb2.Timestamp | None = ...,
         failover_count: _builtins.int = ...,
         last_failover: _timestamp_pb2.Timestamp | None = ...,
+        standby: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_failover", b"last_failover", "started", b"started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "epoch", b"epoch", "failover_count", b"failover_count", "generation", b"generation", "head_hash", b"head_hash", "head_sequence", b"head_sequence", "journal_id", b"journal_id", "last_failover", b"last_failover", "server_version", b"server_version", "started", b"started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "epoch", b"epoch", "failover_count", b"failover_count", "generation", b"generation", "head_hash", b"head_hash", "head_sequence", b"head_sequence", "journal_id", b"journal_id", "last_failover", b"last_failover", "server_version", b"server_version", "standby", b"standby", "started", b"started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
