@@ -264,6 +264,7 @@ class SmallOperations(operations_service_pb2_grpc.OperationsServiceServicer):
 
     def __init__(self) -> None:
         self.requests: list[operations_service_pb2.SetTradingStateRequest] = []
+        self.resolved: list[operations_service_pb2.ResolveInDoubtOrderRequest] = []
         self.checks: list[operations_service_pb2.VerifyJournalRequest] = []
         self.damaged_at = 0
 
@@ -288,6 +289,25 @@ class SmallOperations(operations_service_pb2_grpc.OperationsServiceServicer):
             quarantine_id="q1", account_id=ACCOUNT, venue="alpaca", reason="not ours", order=order
         )
         return operations_service_pb2.ListQuarantinedResponse(records=[record])
+
+    async def ListInDoubtOrders(self, request: Any, context: Context) -> Any:
+        placement = orders_pb2.Placement(placement_id="my-1~al~1.0", venue="alpaca")
+        order = orders_pb2.Order(
+            account_id=ACCOUNT,
+            spec=orders_pb2.OrderSpec(client_order_id="my-1"),
+            status=types_pb2.ORDER_STATUS_IN_DOUBT,
+            placements=[placement],
+        )
+        return operations_service_pb2.ListInDoubtOrdersResponse(orders=[order])
+
+    async def ResolveInDoubtOrder(self, request: Any, context: Context) -> Any:
+        self.resolved.append(request)
+        order = orders_pb2.Order(
+            account_id=ACCOUNT,
+            spec=orders_pb2.OrderSpec(client_order_id=request.client_order_id),
+            status=types_pb2.ORDER_STATUS_CANCELED,
+        )
+        return operations_service_pb2.ResolveInDoubtOrderResponse(order=order)
 
     async def GetFleet(self, request: Any, context: Context) -> Any:
         return operations_service_pb2.GetFleetResponse(

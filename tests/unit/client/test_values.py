@@ -42,13 +42,22 @@ from tandem_client.pb import (
     errors_pb2,
     events_pb2,
     market_pb2,
+    operations_service_pb2,
     orders_pb2,
     types_pb2,
 )
 from tandem_client.reasons import Reason
 from tandem_client.wire import orders, values
 
-MODULES = (accounts_pb2, broker_service_pb2, errors_pb2, events_pb2, market_pb2, orders_pb2)
+MODULES = (
+    accounts_pb2,
+    broker_service_pb2,
+    errors_pb2,
+    events_pb2,
+    market_pb2,
+    operations_service_pb2,
+    orders_pb2,
+)
 ENUMS = [
     kind
     for _, kind in inspect.getmembers(enums, inspect.isclass)

@@ -211,6 +211,14 @@ class VenueState(Enum):
     UNKNOWN = "UNKNOWN"
 
 
+class DoubtVerdict(Enum):
+    """An operator's word on a placement in doubt."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    NEVER_PLACED = "NEVER_PLACED"
+    ENDED = "ENDED"
+
+
 class TradingState(Enum):
     """Whether orders are taken; UNSPECIFIED is read as halted."""
 

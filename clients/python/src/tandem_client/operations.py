@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tandem_client.connection import Connection
+from tandem_client.doubts import DoubtCalls
 from tandem_client.enums import TradingState
 from tandem_client.events import QuarantineRecord, TradingStateChange
 from tandem_client.journal import JournalCalls
@@ -20,7 +21,7 @@ DEFAULT_OPERATIONS_ADDRESS = "127.0.0.1:50060"
 _PAGE_SIZE = 500
 
 
-class OperationsClient(JournalCalls):
+class OperationsClient(JournalCalls, DoubtCalls):
     """Speaks to the router's OperationsService. Made inside a running event loop.
 
     Deadlines, errors, cancellation and traces are those of `TandemClient`.

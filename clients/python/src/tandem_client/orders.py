@@ -129,7 +129,8 @@ class RecordTimes:
 class Placement:
     """One attempt to work an order, or a part of it, at one venue.
 
-    `leaves_qty` is what may be live there at most, None if the server did not say.
+    `leaves_qty` is what may be live there at most, None if the server did not say. A suspect one
+    was called ended by an operator, and nobody has proven it.
     """
 
     placement_id: str
@@ -144,6 +145,7 @@ class Placement:
     attempted_at: datetime | None
     session_id: str
     raw_status: str
+    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import click
 
 from tandem_client.command import (
     changing,
+    doubts,
     journal,
     looking,
     market,
@@ -46,6 +47,7 @@ for _command in (
     *(changing.exercise, market.quotes, market.bars, market.chain, market.snapshot),
     *(market.clock, market.calendar, looking.capabilities, looking.watch),
     *(operating.halt, operating.reduce, operating.resume, operating.quarantine),
+    doubts.resolve,
     *(journal.verify, journal.journal),
 ):
     _tandem.add_command(_command)

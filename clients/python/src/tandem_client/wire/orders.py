@@ -186,6 +186,7 @@ def _read_placement(message: orders_pb2.Placement) -> Placement:
         attempted_at=values.time_or_none(message, "attempted_at"),
         session_id=message.session_id,
         raw_status=message.raw_status,
+        suspect=message.suspect,
     )
 
 
