@@ -64,10 +64,10 @@ class Dockerfile:
         return [source for *sources, _ in lines for source in sources]
 
     def installed(self) -> set[str]:
-        """The packages that the image asks for by name."""
+        """The packages that the image asks for by name, without their extras."""
         (line,) = (t for t in self.said("RUN") if "--only-binary" in t)
-        words = line.split("--only-binary")[1].split()
-        return {w for w in words if _PACKAGE.fullmatch(w)}
+        words = shlex.split(line.split("--only-binary")[1])
+        return {name for w in words if _PACKAGE.fullmatch(name := w.partition("[")[0])}
 
 
 def read(path: str) -> Dockerfile:

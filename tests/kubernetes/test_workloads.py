@@ -10,7 +10,7 @@ import pytest
 
 from services.common.adapter import hosting
 from services.common.runtime import health, shutdown
-from services.router import bootstrap
+from services.router import bootstrap, serving
 from tests.kubernetes.rendered import (
     OVERLAYS,
     SETS,
@@ -26,7 +26,7 @@ from tests.workshop.repository import ROOT
 
 PROCESS = ""
 SERVED = {
-    "tandem/router": {bootstrap.BROKER: "trading", bootstrap.OPERATIONS: "operations"},
+    "tandem/router": {serving.BROKER: "trading", serving.OPERATIONS: "operations"},
     "tandem/alpaca-adapter": {hosting.BROKER: "adapter", hosting.ADAPTER: "adapter"},
     "tandem/ib-adapter": {hosting.BROKER: "adapter", hosting.ADAPTER: "adapter"},
 }
