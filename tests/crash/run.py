@@ -1,0 +1,122 @@
+"""One schedule at a stand: acted, left alone until it is quiet, and judged by the oracle."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tandem_client import TandemError
+
+from tests.crash.acting import Acting
+from tests.crash.evidence import judge_stand
+from tests.crash.schedule import Schedule, Strike
+from tests.crash.stand import Stand
+from tests.crash.trader import Trader
+from tests.oracle.finding import Finding, Kind, Verdict
+
+QUIET_S: Final = 30.0
+"""How long what is open may take to be settled once everything is up."""
+
+DOUBT_S: Final = 2.5
+"""How long a doubt is waited for that may never end: see `_is_settled`."""
+
+ALARM_S: Final = 60.0
+_POLL_S: Final = 0.15
+_FOR_GOOD: Final = frozenset({Kind.DUPLICATE, Kind.EXPOSURE})
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a schedule. `findings` are in words; none of them is as it should be."""
+
+    seed: int
+    verdict: Verdict = field(default_factory=lambda: Verdict(0))
+    findings: list[str] = field(default_factory=list)
+    hit: list[Strike] = field(default_factory=list)
+    missed: list[Strike] = field(default_factory=list)
+    resolved_s: list[float] = field(default_factory=list)
+    failed_over: int = 0
+    seconds: float = 0.0
+    story: list[str] = field(default_factory=list)
+    wanted: list[dict[str, Any]] = field(default_factory=list)
+
+
+async def run_schedule(schedule: Schedule, stand: Stand) -> Outcome:
+    """Act and judge. Never raises for what the product does: that is a finding."""
+    outcome, began = Outcome(schedule.seed), time.monotonic()
+
+    def note(line: str) -> None:
+        outcome.story.append(f"{time.monotonic() - began:7.3f}  {line}")
+
+    trader = Trader(stand.client, schedule.symbol, note)
+    acting = Acting(schedule, stand, trader, note)
+    alerts = len(stand.watcher.alerts)
+    try:
+        await acting.run()
+        outcome.verdict = await _settle(schedule, stand, trader)
+    except TimeoutError:
+        outcome.findings.append("[broken] the stand was not ready for orders in time")
+    outcome.hit, outcome.missed = acting.hit, acting.missed
+    outcome.wanted = wanted_of(trader)
+    outcome.findings += [str(finding) for finding in outcome.verdict.findings]
+    outcome.findings += _unheard_doubts(stand, outcome)
+    outcome.findings += _strange_ends(stand)
+    for heard in (stand.watcher.of(want["client_order_id"]) for want in outcome.wanted):
+        outcome.resolved_s += (d.until_s - d.since_s for d in heard.doubts if d.until_s)
+    kinds = [alert.kind for alert in stand.watcher.alerts[alerts:]]
+    outcome.failed_over = kinds.count("FAILOVER")
+    for kind in sorted(set(kinds)):
+        note(f"alarmed: {kind} × {kinds.count(kind)}")
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def wanted_of(trader: Trader) -> list[dict[str, Any]]:
+    """What was asked and told, for the oracle."""
+    return [
+        {"client_order_id": client_order_id, "qtys": wanted.qtys, "told": wanted.told}
+        for client_order_id, wanted in trader.wanted.items()
+    ]
+
+
+async def _settle(schedule: Schedule, stand: Stand, trader: Trader) -> Verdict:
+    """Judge again and again until all is well, or it is too late for that."""
+    loop = asyncio.get_running_loop()
+    began, verdict = loop.time(), Verdict(0)
+    while loop.time() < began + QUIET_S:
+        try:
+            verdict = await judge_stand(stand, wanted_of(trader), schedule.prefix)
+        except TandemError as error:
+            trader.note(f"the books could not be read: {error.message}")
+        else:
+            if any(finding.kind in _FOR_GOOD for finding in verdict.findings):
+                return verdict
+            is_late = loop.time() > began + DOUBT_S
+            if not verdict.findings and (is_late or not verdict.in_doubt):
+                return verdict
+        await asyncio.sleep(_POLL_S)
+    return verdict
+
+
+def _unheard_doubts(stand: Stand, outcome: Outcome) -> Iterator[str]:
+    """Doubts that nobody was alarmed about within a minute."""
+    for client_order_id in {want["client_order_id"] for want in outcome.wanted}:
+        heard = stand.watcher.of(client_order_id)
+        for doubt in heard.doubts:
+            alarms = [at_s for at_s, kind in heard.alerts if kind == "ORDER_IN_DOUBT"]
+            if not any(at_s <= doubt.since_s + ALARM_S for at_s in alarms):
+                yield str(Finding(Kind.UNFINISHED, client_order_id, "in doubt without an alert"))
+    for client_order_id in outcome.verdict.in_doubt:
+        if not stand.watcher.of(client_order_id).doubts:
+            text = "in doubt, and no watcher was told"
+            yield str(Finding(Kind.UNFINISHED, client_order_id, text))
+
+
+def _strange_ends(stand: Stand) -> Iterator[str]:
+    """Programs that have ended otherwise than by a strike; told once."""
+    for kept in stand.programs.values():
+        for code in kept.strange_ends():
+            yield f"[broken] the {kept.role} has ended by itself, with code {code}"
