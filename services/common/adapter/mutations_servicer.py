@@ -89,7 +89,7 @@ class MutationsServicer(ServedAccount):
             raise InvalidRequest("order", "required")
         spec = spec_from_wire(request.order, placement=terms.claim is not None)
         require_own_tag(spec.client_order_id, self._settings.account_tag)
-        require_venue(spec.venue_pin, self._settings.venue)
+        _require_for_venue(spec, self._settings.venue)
         self._capabilities().require(spec)
         return pb.SubmitOrderResponse(order=report_to_wire(await self._desk.submit(spec, terms)))
 
@@ -149,7 +149,7 @@ class MutationsServicer(ServedAccount):
             raise InvalidRequest("order", "required")
         placed = PlacementId.parse(request.order.client_order_id) is not None
         spec = spec_from_wire(request.order, placement=placed)
-        require_venue(spec.venue_pin, self._settings.venue)
+        _require_for_venue(spec, self._settings.venue)
         self._capabilities().require(spec)
         return preview_to_wire(await self._gateway.preview(spec))
 
@@ -269,6 +269,14 @@ class MutationsServicer(ServedAccount):
         if report is not None and not closing.is_same(report):
             raise Refused(Reason.CLIENT_ORDER_ID_REUSED, f"{client_id} is another order")
         return report
+
+
+def _require_for_venue(spec: OrderSpec, venue: str) -> None:
+    """NotFound unless the order may go to this venue; Refused if only a router can judge it."""
+    require_venue(spec.venue_pin, venue)
+    if spec.hedge:
+        text = "order.hedge: an adapter knows one venue; a router says what may be hedged"
+        raise Refused(Reason.UNSUPPORTED_FIELD, text)
 
 
 def _not_sent(error: ReadFailed) -> Unavailable:

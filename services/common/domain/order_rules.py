@@ -46,6 +46,7 @@ def check_order(spec: OrderSpec, *, placement: bool = False) -> None:
     _check_legs(spec)
     _check_intent(spec)
     _check_extended_hours(spec)
+    _check_hedge(spec)
     if not _STRATEGY_TAG.fullmatch(spec.strategy_tag):
         raise InvalidRequest("order.strategy_tag", "at most 64 printable ASCII characters")
     for name in ("venue_pin", "venue_preference"):
@@ -198,6 +199,17 @@ def _check_extended_hours(spec: OrderSpec) -> None:
     )
     if not fits:
         raise InvalidRequest("order.extended_hours", "for simple limit day orders on equities only")
+
+
+def _check_hedge(spec: OrderSpec) -> None:
+    if not spec.hedge:
+        return
+    if spec.order_class is not OrderClass.SIMPLE or spec.notional is not None:
+        raise InvalidRequest("order.hedge", "for simple orders of a quantity only")
+    if not spec.venue_pin:
+        raise InvalidRequest("order.hedge", "needs venue_pin, the venue that is to hold it")
+    if spec.position_intent is not None and not spec.position_intent.opens:
+        raise InvalidRequest("order.hedge", f"contradicts {spec.position_intent.value}: it opens")
 
 
 def _require_above_0(price: Decimal | None, field: str) -> None:

@@ -63,7 +63,7 @@ class OrderSpec:
     `order_qty` is 0 for an order by amount (`notional`), whose quantity nobody knows before it has
     filled. A multi-leg order is a BUY of its `OptionCombo`. `not_after` is wall-clock time (aware
     UTC) after which it must not leave for a venue. `venue_pin` and `venue_preference` are venue
-    names, empty if not set.
+    names, empty if not set. A `hedge` opens the opposite of what another venue holds.
     """
 
     client_order_id: str
@@ -86,6 +86,7 @@ class OrderSpec:
     order_class: OrderClass = OrderClass.SIMPLE
     take_profit: TakeProfit | None = None
     stop_loss: StopLoss | None = None
+    hedge: bool = False
 
     @property
     def single(self) -> Instrument:
@@ -133,6 +134,7 @@ class OrderSpec:
             "trail_amount": _text(self.trail_amount),
             "trail_percent": _text(self.trail_percent),
             "extended_hours": self.extended_hours,
+            "hedge": self.hedge,
             "order_class": None if simple else self.order_class.value,
             "take_profit": takes and _text(takes.limit_price),
             "stop_loss": stops and [_text(stops.stop_price), _text(stops.limit_price)],

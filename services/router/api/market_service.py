@@ -68,7 +68,8 @@ class MarketServicer:
         if not venue:
             require_routable(spec)
             venue, ours = await planned_venue(account, spec, self._books)
-        venue, preview = await ask(account, venue, lambda port: port.preview(spec))
+        plain = replace(spec, hedge=False)
+        venue, preview = await ask(account, venue, lambda port: port.preview(plain))
         warnings = (*preview.warnings, *ours)
         return preview_to_wire(replace(preview, venue=venue, warnings=warnings))
 

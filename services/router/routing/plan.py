@@ -16,6 +16,7 @@ from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OptionCombo
 from services.router.books.books import Books
 from services.router.risk.gate import Role
+from services.router.routing.hedging import check_hedge
 from services.router.routing.legs import closing_legs, naked_leg, parts_of, role_of_legs
 from services.router.routing.plan_entries import plan_entry
 from services.router.routing.plan_exits import plan_at_holder, plan_exit
@@ -51,6 +52,8 @@ def plan_order(
             f"order.client_order_id: {spec.client_order_id!r} is an instruction's",
         )
     role = role_of(spec, account_id, books)
+    if spec.hedge:
+        check_hedge(spec, account_id, books, views, allow_uncovered=allow_uncovered)
     if isinstance(spec.instrument, OptionCombo):
         naked = None if allow_uncovered else naked_leg(spec.instrument)
         if naked is not None:
@@ -69,8 +72,10 @@ def plan_order(
 def role_of(spec: OrderSpec, account_id: str, books: Books) -> Role:
     """Whether the order reduces a position; Refused INTENT_MISMATCH if it says otherwise.
 
-    A multi-leg order is an exit if all its legs are.
+    A multi-leg order is an exit if all its legs are; a hedge never is.
     """
+    if spec.hedge:
+        return Role.ENTRY
     if isinstance(spec.instrument, OptionCombo):
         return role_of_legs(spec.instrument, account_id, books)
     opposite = [

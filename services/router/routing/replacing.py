@@ -103,12 +103,11 @@ class Replacing:
         old = _working(order)
         growth = self._growth(key, asked)
         if growth.order_qty > 0:
-            views = [view for view in account.views() if view.name == old.venue]
             plan_order(
                 growth,
                 account_id,
                 self._books,
-                views,
+                account.views(),
                 facts,
                 allow_uncovered=account.allow_uncovered,
             )

@@ -193,6 +193,7 @@ class OrderWork:
             terms,
             client_order_id=placement.placement_id,
             order_qty=placement.order_qty,
+            hedge=False,  # a venue has one position, and nothing that it could hedge
             not_after=min(latest, default=None),
         )
 

@@ -106,6 +106,15 @@ async def test_another_account_or_venue_is_not_found(served: Served) -> None:
     assert (type(elsewhere), elsewhere.reason) == (NotFound, Reason.VENUE_NOT_FOUND)
 
 
+async def test_a_hedge_is_for_a_router_to_judge(served: Served) -> None:
+    await served.fence()
+    hedge = spec(venue_pin=served.settings.venue, hedge=True)
+    refused = await error_of(served.submit(order=hedge))
+    assert (type(refused), refused.reason) == (Refused, Reason.UNSUPPORTED_FIELD)
+    assert refused.effect is Effect.NONE
+    assert served.gateway.sent == []
+
+
 async def test_a_field_from_the_future_is_refused_at_any_depth(served: Served) -> None:
     await served.fence()
     request = served.submit_request()

@@ -185,6 +185,7 @@ def test_a_specification_comes_back_as_it_was_sent(spec: OrderSpec) -> None:
         venue_pin="alpaca",
         venue_preference="ib",
         strategy_tag="wheel",
+        hedge=True,
     )
     assert orders.read_spec(orders.write_spec(full)) == full
 

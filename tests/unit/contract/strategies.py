@@ -154,7 +154,10 @@ def specs(draw: st.DrawFn, *, placement: bool = False) -> OrderSpec:
     if order_class is OrderClass.MULTI_LEG:
         return OrderSpec(**common, **draw(_combo_terms()))
     if order_class is OrderClass.SIMPLE:
-        return OrderSpec(**common, **draw(_simple_terms()))
+        simple = OrderSpec(**common, **draw(_simple_terms()))
+        intent = simple.position_intent
+        may_hedge = simple.venue_pin and simple.notional is None and (not intent or intent.opens)
+        return replace(simple, hedge=draw(st.booleans())) if may_hedge else simple
     return OrderSpec(**common, **draw(_terms_with_exits(order_class)))
 
 

@@ -44,6 +44,7 @@ OTHERWISE: dict[str, Any] = {
     "venue_pin": "other",
     "venue_preference": "other",
     "strategy_tag": "other",
+    "hedge": True,
 }
 # Each of these changes others with it, and has a test of its own.
 COUPLED = {

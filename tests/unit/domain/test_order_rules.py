@@ -160,6 +160,20 @@ def test_what_keeps_every_rule_is_an_order(order: OrderSpec) -> None:
         (BRACKET, {"order_qty": D(0), "notional": Money(D(1), "USD")}, "notional"),
         (BUY_SHARES, {"strategy_tag": "ä"}, "strategy_tag"),
         (BUY_SHARES, {"venue_pin": "A"}, "venue_pin"),
+        (BUY_SHARES, {"hedge": True}, "hedge"),
+        (BRACKET, {"hedge": True, "venue_pin": "ib"}, "hedge"),
+        (BY_AMOUNT, {"hedge": True, "venue_pin": "ib"}, "hedge"),
+        (SPREAD, {"hedge": True, "venue_pin": "ib"}, "hedge"),
+        (
+            OPTION,
+            {
+                "hedge": True,
+                "venue_pin": "ib",
+                "side": Side.SELL,
+                "position_intent": PositionIntent.SELL_TO_CLOSE,
+            },
+            "hedge",
+        ),
         (BUY_SHARES, {"client_order_id": ""}, "client_order_id"),
         (BUY_SHARES, {"client_order_id": "a~b~1.0"}, "client_order_id"),
     ],
@@ -187,6 +201,7 @@ def test_the_order_of_legs_makes_no_other_order() -> None:
     ("order", "changes"),
     [
         (BUY_SHARES, {"extended_hours": True}),
+        (BUY_SHARES, {"hedge": True}),
         (STOP, {"stop_price": D(411)}),
         (TRAILING, {"trail_percent": D(2)}),
         (BRACKET, {"take_profit": TakeProfit(D(411))}),

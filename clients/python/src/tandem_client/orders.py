@@ -79,8 +79,9 @@ class OrderSpec:
 
     `client_order_id` is the caller's own, unique in the account for ever (1 to 64 of
     `[A-Za-z0-9._-]`). `order_qty` is in shares or contracts. `not_after` is wall-clock time after
-    which the order must not leave. With `venue_pin` only that venue may get it. The server checks
-    which of the prices go with which type; None means not given, 0 is a price.
+    which the order must not leave. With `venue_pin` only that venue may get it. A `hedge` opens the
+    opposite of what a venue holds that can't be reached. The server checks which of the prices go
+    with which type; None means not given, 0 is a price.
     """
 
     client_order_id: str
@@ -104,6 +105,7 @@ class OrderSpec:
     venue_pin: str = ""
     venue_preference: str = ""
     strategy_tag: str = ""
+    hedge: bool = False
 
 
 @dataclass(frozen=True, slots=True)

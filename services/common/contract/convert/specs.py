@@ -69,6 +69,7 @@ def spec_to_wire(spec: OrderSpec) -> orders_pb2.OrderSpec:
         venue_pin=spec.venue_pin,
         venue_preference=spec.venue_preference,
         strategy_tag=spec.strategy_tag,
+        hedge=spec.hedge,
     )
     tradable_to_wire(spec.instrument, msg)
     return msg
@@ -109,6 +110,7 @@ def spec_from_wire(msg: orders_pb2.OrderSpec, *, placement: bool = False) -> Ord
         venue_pin=msg.venue_pin,
         venue_preference=msg.venue_preference,
         strategy_tag=msg.strategy_tag,
+        hedge=msg.hedge,
     )
     check_order(spec, placement=placement)
     return spec

@@ -135,6 +135,7 @@ class OrderSpec(_message.Message):
     VENUE_PIN_FIELD_NUMBER: _builtins.int
     VENUE_PREFERENCE_FIELD_NUMBER: _builtins.int
     STRATEGY_TAG_FIELD_NUMBER: _builtins.int
+    HEDGE_FIELD_NUMBER: _builtins.int
     client_order_id: _builtins.str
     """The client's own id for this order, unique in the account for ever:
     1 to 64 of [A-Za-z0-9._-]. Required. On a fenced call to an adapter it is
@@ -158,6 +159,15 @@ class OrderSpec(_message.Message):
     """If set, this venue is tried first; ignored if `venue_pin` is set."""
     strategy_tag: _builtins.str
     """Free label of the strategy, at most 64 printable characters."""
+    hedge: _builtins.bool
+    """The order opens, on purpose, the opposite of what another venue holds, since
+    that venue can't take an exit now. Needs `venue_pin`, a quantity and, for
+    options, an intent that opens. It is an entry, never an exit: the position
+    and its hedge stand side by side until each is closed. Refused with
+    INTENT_MISMATCH if nothing is held against it, or the holder can take an
+    exit; with WOULD_CROSS_ZERO if it is more than open exits and hedges leave
+    of what is held there. For routers; an adapter refuses it.
+    """
     @_builtins.property
     def instrument(self) -> _types_pb2.Instrument:
         """What to trade. Unset for a multi-leg order."""
@@ -230,10 +240,11 @@ class OrderSpec(_message.Message):
         venue_pin: _builtins.str = ...,
         venue_preference: _builtins.str = ...,
         strategy_tag: _builtins.str = ...,
+        hedge: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["instrument", b"instrument", "limit_price", b"limit_price", "not_after", b"not_after", "notional", b"notional", "order_qty", b"order_qty", "stop_loss", b"stop_loss", "stop_price", b"stop_price", "take_profit", b"take_profit", "trail_amount", b"trail_amount", "trail_percent", b"trail_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "extended_hours", b"extended_hours", "instrument", b"instrument", "legs", b"legs", "limit_price", b"limit_price", "not_after", b"not_after", "notional", b"notional", "order_class", b"order_class", "order_qty", b"order_qty", "order_type", b"order_type", "position_intent", b"position_intent", "side", b"side", "stop_loss", b"stop_loss", "stop_price", b"stop_price", "strategy_tag", b"strategy_tag", "take_profit", b"take_profit", "time_in_force", b"time_in_force", "trail_amount", b"trail_amount", "trail_percent", b"trail_percent", "venue_pin", b"venue_pin", "venue_preference", b"venue_preference"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "extended_hours", b"extended_hours", "hedge", b"hedge", "instrument", b"instrument", "legs", b"legs", "limit_price", b"limit_price", "not_after", b"not_after", "notional", b"notional", "order_class", b"order_class", "order_qty", b"order_qty", "order_type", b"order_type", "position_intent", b"position_intent", "side", b"side", "stop_loss", b"stop_loss", "stop_price", b"stop_price", "strategy_tag", b"strategy_tag", "take_profit", b"take_profit", "time_in_force", b"time_in_force", "trail_amount", b"trail_amount", "trail_percent", b"trail_percent", "venue_pin", b"venue_pin", "venue_preference", b"venue_preference"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -432,11 +443,15 @@ class Order(_message.Message):
 
     @_builtins.property
     def cause(self) -> Global___OrderCause:
-        """Why it was rejected, canceled or is in doubt; unset if nothing to say."""
+        """Why it was rejected, canceled or is in doubt, or a part of it was not taken;
+        unset if nothing to say.
+        """
 
     @_builtins.property
     def placements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Placement]:
-        """Every attempt at every venue, oldest first. Empty at an adapter."""
+        """Every attempt at every venue, oldest first. Empty at an adapter. Of an order
+        that is split over venues those of the parts work side by side.
+        """
 
     @_builtins.property
     def created(self) -> _types_pb2.RecordTimes:

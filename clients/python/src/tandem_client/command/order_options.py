@@ -39,6 +39,7 @@ _TERMS: Final = (
     click.option("--prefer", default="", help="Try this venue first."),
     click.option("--strategy", default="", help="A label of yours."),
     click.option("--not-after", type=MOMENT, metavar="TIME", help="It must not leave after this."),
+    click.option("--hedge", is_flag=True, help="Against a position whose venue can't be reached."),
     click.option("--extended-hours", is_flag=True, help="May work outside regular hours."),
 )
 
@@ -86,6 +87,7 @@ def spec_of(terms: dict[str, Any], make_id: Callable[[], str]) -> OrderSpec:
         strategy_tag=terms["strategy"],
         not_after=terms["not_after"],
         extended_hours=terms["extended_hours"],
+        hedge=terms["hedge"],
     )
 
 

@@ -244,7 +244,8 @@ class BrokerServiceServicer:
 
     def ReplaceOrder(self, request, context):
         """Asks for other terms of a working order. The old terms may fill until the
-        venue has confirmed the new ones.
+        venue has confirmed the new ones. An order that is split over venues can't
+        be replaced: UNIMPLEMENTED / NOT_IMPLEMENTED, effect NONE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -319,7 +320,8 @@ class BrokerServiceServicer:
 
     def ClosePosition(self, request, context):
         """Closes a position, or a part, by an ordinary order with a client_order_id;
-        never by the venue's own close call.
+        never by the venue's own close call. What several venues hold is closed by
+        one order with a placement at each.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -70,7 +70,8 @@ class BrokerServiceStub:
     """What an order would cost and which margin it would take; sends nothing."""
     ReplaceOrder: _grpc.UnaryUnaryMultiCallable[_broker_service_pb2.ReplaceOrderRequest, _broker_service_pb2.ReplaceOrderResponse]
     """Asks for other terms of a working order. The old terms may fill until the
-    venue has confirmed the new ones.
+    venue has confirmed the new ones. An order that is split over venues can't
+    be replaced: UNIMPLEMENTED / NOT_IMPLEMENTED, effect NONE.
     """
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_broker_service_pb2.CancelOrderRequest, _broker_service_pb2.CancelOrderResponse]
     """Asks for the end of an order. OK means that the cancel is durable and
@@ -97,7 +98,8 @@ class BrokerServiceStub:
     """The positions in one instrument, one per venue that holds it."""
     ClosePosition: _grpc.UnaryUnaryMultiCallable[_broker_service_pb2.ClosePositionRequest, _broker_service_pb2.ClosePositionResponse]
     """Closes a position, or a part, by an ordinary order with a client_order_id;
-    never by the venue's own close call.
+    never by the venue's own close call. What several venues hold is closed by
+    one order with a placement at each.
     """
     ExerciseOption: _grpc.UnaryUnaryMultiCallable[_broker_service_pb2.ExerciseOptionRequest, _broker_service_pb2.ExerciseOptionResponse]
     """Exercises long option contracts. Keyed and journaled; never sent again
@@ -173,7 +175,8 @@ class BrokerServiceAsyncStub(BrokerServiceStub):
     """What an order would cost and which margin it would take; sends nothing."""
     ReplaceOrder: _aio.UnaryUnaryMultiCallable[_broker_service_pb2.ReplaceOrderRequest, _broker_service_pb2.ReplaceOrderResponse]  # type: ignore[assignment]
     """Asks for other terms of a working order. The old terms may fill until the
-    venue has confirmed the new ones.
+    venue has confirmed the new ones. An order that is split over venues can't
+    be replaced: UNIMPLEMENTED / NOT_IMPLEMENTED, effect NONE.
     """
     CancelOrder: _aio.UnaryUnaryMultiCallable[_broker_service_pb2.CancelOrderRequest, _broker_service_pb2.CancelOrderResponse]  # type: ignore[assignment]
     """Asks for the end of an order. OK means that the cancel is durable and
@@ -200,7 +203,8 @@ class BrokerServiceAsyncStub(BrokerServiceStub):
     """The positions in one instrument, one per venue that holds it."""
     ClosePosition: _aio.UnaryUnaryMultiCallable[_broker_service_pb2.ClosePositionRequest, _broker_service_pb2.ClosePositionResponse]  # type: ignore[assignment]
     """Closes a position, or a part, by an ordinary order with a client_order_id;
-    never by the venue's own close call.
+    never by the venue's own close call. What several venues hold is closed by
+    one order with a placement at each.
     """
     ExerciseOption: _aio.UnaryUnaryMultiCallable[_broker_service_pb2.ExerciseOptionRequest, _broker_service_pb2.ExerciseOptionResponse]  # type: ignore[assignment]
     """Exercises long option contracts. Keyed and journaled; never sent again
@@ -309,7 +313,8 @@ class BrokerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_broker_service_pb2.ReplaceOrderResponse, _abc.Awaitable[_broker_service_pb2.ReplaceOrderResponse]]:
         """Asks for other terms of a working order. The old terms may fill until the
-        venue has confirmed the new ones.
+        venue has confirmed the new ones. An order that is split over venues can't
+        be replaced: UNIMPLEMENTED / NOT_IMPLEMENTED, effect NONE.
         """
 
     @_abc_1.abstractmethod
@@ -396,7 +401,8 @@ class BrokerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_broker_service_pb2.ClosePositionResponse, _abc.Awaitable[_broker_service_pb2.ClosePositionResponse]]:
         """Closes a position, or a part, by an ordinary order with a client_order_id;
-        never by the venue's own close call.
+        never by the venue's own close call. What several venues hold is closed by
+        one order with a placement at each.
         """
 
     @_abc_1.abstractmethod

@@ -62,6 +62,7 @@ def write_spec(spec: OrderSpec) -> orders_pb2.OrderSpec:
         venue_pin=spec.venue_pin,
         venue_preference=spec.venue_preference,
         strategy_tag=spec.strategy_tag,
+        hedge=spec.hedge,
     )
     write_decimals(message, ((name, getattr(spec, name)) for name in _PRICES), "order")
     if spec.instrument is not None:
@@ -119,6 +120,7 @@ def read_spec(message: orders_pb2.OrderSpec) -> OrderSpec:
         venue_pin=message.venue_pin,
         venue_preference=message.venue_preference,
         strategy_tag=message.strategy_tag,
+        hedge=message.hedge,
         **prices,
     )
 
