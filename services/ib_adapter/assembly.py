@@ -28,6 +28,7 @@ from services.ib_adapter.instructions import Instructions
 from services.ib_adapter.market_assembly import build_market
 from services.ib_adapter.order_entry import OrderEntry
 from services.ib_adapter.order_news import OrderNews
+from services.ib_adapter.overturning import Overturning
 from services.ib_adapter.parcels import Packing
 from services.ib_adapter.previews import Previews
 from services.ib_adapter.replacing import Replacing
@@ -36,6 +37,7 @@ from services.ib_adapter.requests import RequestTerms
 from services.ib_adapter.revision_news import RevisionNews
 from services.ib_adapter.revision_reads import RevisionReads
 from services.ib_adapter.revisions import Revisions
+from services.ib_adapter.second_looks import SecondLooks
 from services.ib_adapter.send_log import SendLog
 from services.ib_adapter.session import MARKET_DATA_TYPES, Session, SessionTerms
 from services.ib_adapter.session_connect import ConnectTerms
@@ -77,6 +79,7 @@ class _Core:
     session: Session
     cache: ContractCache
     changes: RevisionNews
+    overturning: Overturning
 
 
 def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
@@ -98,6 +101,8 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
         core.translator,
         around.clock,
     )
+    second_looks = SecondLooks(reads, core.changes, around.clock)
+    core.changes.on_contested = second_looks.soon
     return IbGateway(
         Parts(
             core.session,
@@ -105,11 +110,12 @@ def build_gateway(settings: IbSettings, around: Surroundings) -> IbGateway:
             reads,
             revision_reads,
             core.changes,
+            second_looks,
             account,
             _activities(settings, around, core),
             FreeQty(core.session, core.evidence, core.cache, core.translator, around.clock),
             entry,
-            _replacing(settings, around, core, reads, revision_reads),
+            _replacing(settings, around, core, reads, revision_reads, second_looks),
             _cancels(settings, around, core, reads),
             _cancel_all(settings, around, core),
             Previews(
@@ -141,6 +147,7 @@ def _reads(settings: IbSettings, around: Surroundings, core: _Core) -> VenueRead
         core.telling,
         core.translator,
         core.changes,
+        core.overturning,
         around.send_log,
         around.clock,
         client_id=settings.client_id,
@@ -208,7 +215,16 @@ def _core(settings: IbSettings, around: Surroundings) -> _Core:
         TellingTerms(settings.orders.commission_wait_s, settings.orders.execution_wait_s),
     )
     waiters = Waiters()
-    news = OrderNews(evidence, telling, waiters, translator, changes, client_id=settings.client_id)
+    overturning = Overturning(evidence, changes)
+    news = OrderNews(
+        evidence,
+        telling,
+        waiters,
+        translator,
+        changes,
+        overturning,
+        client_id=settings.client_id,
+    )
     session = Session(
         _session_terms(settings),
         news,
@@ -225,7 +241,7 @@ def _core(settings: IbSettings, around: Surroundings) -> _Core:
         settings.data.contracts_max,
         lambda: figures.trading_date(venue_clock.now()),
     )
-    return _Core(evidence, translator, telling, waiters, news, session, cache, changes)
+    return _Core(evidence, translator, telling, waiters, news, session, cache, changes, overturning)
 
 
 def _entry(
@@ -268,9 +284,16 @@ def _replacing(
     core: _Core,
     reads: VenueReads,
     revision_reads: RevisionReads,
+    second_looks: SecondLooks,
 ) -> Replacing:
     outcomes = ReplacingOutcomes(
-        core.evidence, reads, revision_reads, core.changes, core.translator, around.clock
+        core.evidence,
+        reads,
+        revision_reads,
+        core.changes,
+        second_looks,
+        core.translator,
+        around.clock,
     )
     return Replacing(
         core.session,

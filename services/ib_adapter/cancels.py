@@ -132,6 +132,8 @@ class Cancels:
         if part is not None:
             if part.is_replaced:
                 raise Refused(Reason.ORDER_ENDED, "the order is replaced at IB")
+            if part.is_taken_back:
+                raise Refused(Reason.ORDER_ENDED, "IB did not take the change after all")
             return facts
         if change is not None and change.fate is Fate.SENT:
             text = "whether it is in force is in doubt: cancel the order that it was to change"

@@ -42,7 +42,7 @@ class Evidence:
     """Orders by permId and by reference. Used on the event loop's thread only.
 
     Beyond `ORDERS_MAX` the one that was heard of longest ago is forgotten. `highest_number` is the
-    highest order id that was told of under our client id.
+    highest order id that was told of under our client id, `heard_no` the number of the last word.
     """
 
     def __init__(self, client_id: int, monotonic: Callable[[], float]) -> None:
@@ -59,6 +59,7 @@ class Evidence:
         # Refusals of orders that were not shown under a permId yet, by order id.
         self._refused: dict[int, Cause] = {}
         self.highest_number = 0
+        self.heard_no = 0
 
     def __iter__(self) -> Iterator[OrderFacts]:
         return iter(list(self._orders.values()))
@@ -179,7 +180,7 @@ class Evidence:
             return None
         facts = self._facts(word.perm_id, word.order_id, word.client_id)
         self._name(facts, word.order_ref)
-        facts.account = word.account or facts.account
+        facts.account, facts.shown_no = word.account or facts.account, facts.heard_no
         if not (word.raw_status in statuses.UNPROVEN and facts.is_proven):
             take_terms(facts, word)  # else a change that only the Gateway has
         facts.note = word.note
@@ -264,7 +265,8 @@ class Evidence:
         facts = self._orders.get(perm_id)
         if facts is None:
             facts = self._orders[perm_id] = OrderFacts(perm_id)
-        facts.heard_at = self._monotonic()
+        self.heard_no += 1
+        facts.heard_at, facts.heard_no = self._monotonic(), self.heard_no
         self._orders.move_to_end(perm_id)
         if order_id > 0:
             facts.order_id, facts.client_id = order_id, client_id

@@ -58,6 +58,7 @@ from services.ib_adapter.previews import Previews
 from services.ib_adapter.replacing import Replacing
 from services.ib_adapter.revision_news import RevisionNews
 from services.ib_adapter.revision_reads import RevisionReads
+from services.ib_adapter.second_looks import SecondLooks
 from services.ib_adapter.send_log import SendLog
 from services.ib_adapter.session import Session
 from services.ib_adapter.states import State
@@ -90,6 +91,7 @@ class Parts:
     reads: VenueReads
     revision_reads: RevisionReads
     changes: RevisionNews
+    second_looks: SecondLooks
     account: AccountReads
     activities: Activities
     free_qty: FreeQty
@@ -257,6 +259,7 @@ class IbGateway(MarketGateway):
     async def close(self) -> None:
         """End the connection, and what is still looked up."""
         await self._look_ups.close(cancel_s=1.0)
+        await self._parts.second_looks.close()
         await self._parts.changes.close()
         await self._market.lines.close()
         self._parts.session.drop("the adapter is closing")
@@ -275,7 +278,7 @@ class IbGateway(MarketGateway):
             _log.info("refusal_not_looked_up", client_id=spec.client_order_id)
 
     def _said_late(self, said: Said) -> None:
-        """It may be of a change that is in doubt."""
+        """It may be of a change that is in doubt, or was shown as taken."""
         if not self._parts.replacing.is_late_refusal(said):
             return
         try:

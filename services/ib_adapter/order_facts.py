@@ -25,6 +25,10 @@ class OrderFacts:
     `shown_filled` is what orders and statuses have told, `executed` what executions have, by the
     number of their contract; that of a multi-leg order itself has the number 0. `whole` is contract
     and order as openOrder showed them last, while the order lives.
+
+    `heard_no` is the number of the last word about it, `shown_no` of the last that showed it, with
+    its terms, `ended_no` of the last that told its end, and `live_no` of the last that showed it as
+    `live_as` after that. `is_reopened`: it works though its end was told.
     """
 
     perm_id: int
@@ -52,6 +56,12 @@ class OrderFacts:
     note: str = ""
     whole: tuple[Contract, Order] | None = None
     heard_at: float = 0.0
+    heard_no: int = 0
+    shown_no: int = 0
+    ended_no: int = 0
+    live_no: int = 0
+    live_as: str = ""
+    is_reopened: bool = False
 
     @property
     def filled(self) -> Decimal:
@@ -66,7 +76,10 @@ class OrderFacts:
         """Status and signal, by all that was told."""
         if self.is_refused:
             return OrderStatus.REJECTED, Signal.REJECTED
-        return self._shown
+        status, signal = self._shown
+        if self.is_reopened and signal is Signal.ACKNOWLEDGED:
+            return status, Signal.REOPENED
+        return status, signal
 
     @property
     def _shown(self) -> tuple[OrderStatus, Signal]:
@@ -76,6 +89,20 @@ class OrderFacts:
             order_qty=self.order_qty,
             is_completed=self.is_completed,
         )
+
+    @property
+    def is_contested(self) -> bool:
+        """Whether it was shown live after its end was told, by a word that may be old news."""
+        return self.is_ended and self.live_no > self.ended_no
+
+    def reopen(self, begun: int) -> bool:
+        """Whether it works though its end was told: lists that were begun after the end, by the
+        number of the last word before them, have shown it live. It is no ended one from now on."""
+        if not self.is_contested or self.ended_no > begun or self.live_no <= begun:
+            return False
+        self.raw_status, self.is_completed, self.is_reopened = self.live_as, False, True
+        self.accept()
+        return True
 
     def refuse(self, cause: Cause) -> None:
         """The Gateway says that it did not take it. One that was accepted stays what it was: then
@@ -140,11 +167,16 @@ def take_status(facts: OrderFacts, raw_status: str) -> None:
         is_completed=facts.is_completed,
     )
     if facts.raw_status and facts.is_ended and status not in TERMINAL:
+        was_filled = facts.standing[0] is OrderStatus.FILLED
+        if signal is Signal.ACKNOWLEDGED and raw_status not in statuses.UNPROVEN and not was_filled:
+            facts.live_as, facts.live_no = raw_status, facts.heard_no
         return
     if raw_status in statuses.UNPROVEN and facts.is_proven:
         return
     if facts.raw_status == "Filled" and raw_status != "Filled":
         return
     facts.raw_status = raw_status
+    if facts.is_ended:
+        facts.ended_no = facts.heard_no
     if facts.filled or (signal is Signal.ACKNOWLEDGED and facts.is_proven):
         facts.accept()

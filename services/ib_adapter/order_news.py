@@ -15,11 +15,12 @@ from services.ib_adapter import combos, contracts
 from services.ib_adapter.codes import OrderEffect, Said
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.figures import Unreadable
+from services.ib_adapter.overturning import Overturning
 from services.ib_adapter.preview_ids import PreviewIds
 from services.ib_adapter.revision_news import Keys, RevisionNews
 from services.ib_adapter.telling import Telling, keep
 from services.ib_adapter.translate import Translator
-from services.ib_adapter.waiters import Waiters
+from services.ib_adapter.waiters import Purpose, Waiters
 from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -45,9 +46,9 @@ class OrderNews:
 
     `on_late_refusal` is called for a refusal of an order that nobody waits for any more: it is to
     be looked up before it is believed; `on_refused` for each of an order that was never accepted.
-    `on_late_word` is called for any code with an order's number that nobody waits for, and
-    `on_preview_worked` for an order that was to be a preview only. Used on the event loop's thread
-    only.
+    `on_late_word` is called for any code with an order's number while no change of it is waited
+    for, and `on_preview_worked` for an order that was to be a preview only. Used on the event
+    loop's thread only.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class OrderNews:
         waiters: Waiters,
         translator: Translator,
         changes: RevisionNews,
+        overturning: Overturning,
         *,
         client_id: int,
     ) -> None:
@@ -66,6 +68,8 @@ class OrderNews:
         self._translator = translator
         self._changes = changes
         changes.on_saved = self._saved
+        self.overturning = overturning
+        overturning.on_reopened = self._shown
         self._client_id = client_id
         self._left_out: OrderedDict[str, None] = OrderedDict()
         self.account = ""
@@ -103,7 +107,10 @@ class OrderNews:
     def on_status(self, word: StatusWord) -> None:
         """See `News`."""
         self._watch_previews(word)
-        self._shown(self.evidence.take_status(word))
+        facts = self.evidence.take_status(word)
+        if facts is not None and facts.is_contested:
+            self._changes.on_contested(facts.perm_id)
+        self._shown(facts)
 
     def on_execution(self, word: ExecutionWord, *, is_live: bool) -> None:
         """See `News`. Raises Unreadable for one of our orders that has no name here."""
@@ -120,6 +127,12 @@ class OrderNews:
             _log.warning("execution_was_not_told", exec_id=word.exec_id)
         self._shown(self.evidence.take_execution(word))
         self.telling.flush()
+
+    async def lists_read(self, begun: int) -> None:
+        """All lists were read to their ends: what they overturn is durable on return. Raises
+        ReadFailed."""
+        self.overturning.lists_read(begun)
+        await self._changes.saved()
 
     def _hear(self, word: ExecutionWord, source: ExecSource) -> bool:
         """Whether it is news. What others trade and has no name here is left out: their orders
@@ -176,7 +189,7 @@ class OrderNews:
             self._refused(spec, said)
         if not self.waiters.said(said):
             self._said_late(spec, said, facts)
-            self.on_late_word(said)
+        self._said_of_change(said)
 
     def _refused(self, spec: OrderSpec, said: Said) -> None:
         refused = self.evidence.refuse(said.ref_id, said.cause)
@@ -188,7 +201,12 @@ class OrderNews:
     def _said_of_earlier(self, said: Said) -> None:
         """A code with the number of an order that an earlier process sent."""
         _log.info("said_of_order", order_id=said.ref_id, code=said.code, text=said.text[:300])
-        if not self.waiters.said(said):
+        self.waiters.said(said)
+        self._said_of_change(said)
+
+    def _said_of_change(self, said: Said) -> None:
+        """Nobody waits for a change of the order, to which this might be the answer."""
+        if not self.waiters.waits_for(said.ref_id, Purpose.REPLACE):
             self.on_late_word(said)
 
     def _said_late(self, spec: OrderSpec, said: Said, facts: OrderFacts | None) -> None:

@@ -4,8 +4,8 @@ The way of a replace: the order is looked up, since what is written is what IB s
 change; the change is noted in the log, synced; then without any wait: in sync still, nothing before
 it in the socket's buffer, the order still what it was, the caller's last check, the bytes.
 
-Taken is what the order shows; a refusal counts once the lists show the old terms; everything else
-is in doubt until the lists settle it (`revision_reads`).
+Taken is what the order shows; a refusal counts once the lists show the old terms, also after the
+new ones were shown; everything else is in doubt until the lists settle it (`revision_reads`).
 """
 
 from __future__ import annotations
@@ -133,22 +133,37 @@ class Replacing:
         return await self._write(wire, modify, last_check)
 
     def is_late_refusal(self, said: Said) -> bool:
-        """Whether a code that nobody waits for says that a change in doubt was not taken."""
-        is_open = self._revisions.log.in_doubt_under(said.ref_id) is not None
-        return is_open and _is_refusal(said)
+        """Whether a code that nobody waits for may say that a change was not taken."""
+        return _is_refusal(said) and self._revisions.log.latest_under(said.ref_id) is not None
 
     async def refused_late(self, said: Said) -> None:
         """Look at the order before it is believed; if it shows the old terms, tell so."""
-        row = self._revisions.log.in_doubt_under(said.ref_id)
-        if row is None:
+        row = self._revisions.log.latest_under(said.ref_id)
+        if row is None or self._is_of_another(row, said):
             return
         try:
             report = await self._outcomes.refused(row, said.cause)
         except TandemError as error:
             _log.info("refusal_not_believed", client_id=row.revision_id, error=error.message)
             return
-        self._telling.hear_report(report)
-        self._telling.flush()
+        if row.fate is Fate.SENT:  # what had been told as taken is told as taken back by itself
+            self._telling.hear_report(report)
+            self._telling.flush()
+
+    def _is_of_another(self, row: Revision, word: Word) -> bool:
+        """Whether a word is on an earlier change of the order: what was decided of that, or a
+        refusal, which does not say of which change it is, while an earlier one had no answer."""
+        if isinstance(word, OrderFacts):
+            return not word.is_ended and self._revisions.in_doubt(row.order_ref) is not None
+        if not (isinstance(word, Said) and _is_refusal(word)):
+            return False
+        earlier = self._revisions.unanswered_before(row)
+        if earlier is None:
+            return False
+        _log.warning("refusal_of_an_earlier_change", client_id=earlier.revision_id, code=word.code)
+        self._revisions.refuse(earlier.revision_id, word.cause)
+        self._news.save_soon()
+        return True
 
     # -- before the write --------------------------------------------------------------------
 
@@ -167,7 +182,7 @@ class Replacing:
             if why:
                 raise Unavailable(Reason.READ_FAILED, f"not sent: what to change is unknown: {why}")
             raise NotFound(Reason.ORDER_NOT_FOUND, f"IB has no order under {client_id}")
-        if part.is_replaced or facts.is_ended or facts.is_refused:
+        if part.is_replaced or part.is_taken_back or facts.is_ended or facts.is_refused:
             raise Refused(Reason.ORDER_ENDED, f"the order is {_shown(facts, part)} at IB")
         if facts.client_id != self._client_id or facts.order_id <= 0:
             text = f"client {facts.client_id} of the Gateway placed it, and no other can change it"
@@ -235,7 +250,9 @@ class Replacing:
     async def _write(self, wire: Wire, modify: _Modify, last_check: LastCheck) -> OrderReport:
         row = modify.row
         with broker_span(BROKER, "placeOrder", clock=self._clock) as call:
-            waiter = self._waiters.open(row.order_id, Purpose.REPLACE)
+            waiter = self._waiters.open(
+                row.order_id, Purpose.REPLACE, lambda word: self._is_of_another(row, word)
+            )
             try:
                 try:
                     self._require_unchanged(wire, modify)
@@ -303,6 +320,8 @@ def _is_refusal(said: Said) -> bool:
 
 
 def _shown(facts: OrderFacts, part: Part) -> str:
+    if part.is_taken_back:
+        return "on the terms before it"
     return "replaced" if part.is_replaced else facts.raw_status
 
 

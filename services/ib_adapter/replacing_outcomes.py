@@ -13,7 +13,7 @@ from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.revision_news import RevisionNews
 from services.ib_adapter.revision_reads import RevisionReads
 from services.ib_adapter.revision_rows import Fate, Revision
-from services.ib_adapter.revision_terms import Terms, shows
+from services.ib_adapter.second_looks import SecondLooks
 from services.ib_adapter.translate import Translator
 from services.ib_adapter.venue_reads import VenueReads
 
@@ -27,6 +27,7 @@ class ReplacingOutcomes:
         reads: VenueReads,
         revision_reads: RevisionReads,
         news: RevisionNews,
+        second_looks: SecondLooks,
         translator: Translator,
         clock: Clock,
     ) -> None:
@@ -35,6 +36,7 @@ class ReplacingOutcomes:
         self._revision_reads = revision_reads
         self._news = news
         self._revisions = news.revisions
+        self._second_looks = second_looks
         self._translator = translator
         self._clock = clock
 
@@ -52,19 +54,22 @@ class ReplacingOutcomes:
         return self._answer(row, text)
 
     async def refused(self, row: Revision, cause: Cause) -> OrderReport:
-        """IB's word that it did not take the change: believed once the order shows that."""
+        """IB's word that it did not take the change: believed once the order shows that, also if it
+        was shown on the new terms before."""
+        text = f"change sent; IB said {cause.venue_code}: {cause.message}"
+        self._news.refused(row.revision_id, cause)
         try:
             facts = await self._look(row)
-            known = self._revisions.log.find(row.revision_id)
-            is_open = known is not None and known.fate is Fate.SENT
-            shown = None if facts is None else Terms.of(facts)
-            if is_open and shown is not None and shows(shown, row.before, row.after) is False:
+            is_refuted = facts is not None and self._revisions.is_refuted(row, facts)
+            if is_refuted and self._is_open(row):
                 self._revisions.refuse(row.revision_id, cause)
                 await self._news.saved()
         except ReadFailed as error:
-            text = f"change sent; IB said {cause.message}; not read back: {error.message}"
-            raise OutcomeUnknown(text) from error
-        return self._answer(row, f"change sent; IB said {cause.venue_code}: {cause.message}")
+            raise OutcomeUnknown(f"{text}; not read back: {error.message}") from error
+        known = self._revisions.log.find(row.revision_id)
+        if known is not None and known.fate is Fate.TAKEN:
+            self._second_looks.soon(known.taken_by, again=True)
+        return self._answer(row, text)
 
     def _is_open(self, row: Revision) -> bool:
         known = self._revisions.log.find(row.revision_id)
@@ -89,6 +94,8 @@ class ReplacingOutcomes:
             facts = self._evidence.of_perm(known.taken_by or known.perm_id)
         if known is None or known.fate is Fate.SENT or facts is None:
             raise OutcomeUnknown(text)
+        if self._revision_reads.is_disputed(known):
+            raise OutcomeUnknown(f"{text}; yet IB shows the new terms")
         if known.fate is Fate.TAKEN:
             return self._translator.report(facts, known.revision_id)
         if known.fate is Fate.SPENT:

@@ -58,10 +58,16 @@ class RevisionLog:
         """All changes of an order, oldest first."""
         return [self._by_id[known] for known in self._by_ref.get(order_ref, ())]
 
-    def in_doubt_under(self, order_id: int) -> Revision | None:
-        """The change in doubt of the order of that number, the latest if there are several."""
-        changes = (c for c in reversed(self._by_id.values()) if c.order_id == order_id)
-        return next((change for change in changes if change.fate is Fate.SENT), None)
+    def latest_under(self, order_id: int) -> Revision | None:
+        """The change of the order of that number that a word on it may be on: the one in doubt,
+        else the latest that was taken."""
+        known = (c for c in self._by_id.values() if c.order_id == order_id)
+        changes = sorted(known, key=lambda change: (change.sent_at, change.seq), reverse=True)
+        for fate in (Fate.SENT, Fate.TAKEN):
+            for change in changes:
+                if change.fate is fate:
+                    return change
+        return None
 
     def fill(self, perm_id: int, exec_stem: str) -> RevisedFill | None:
         """Whose an execution was decided to be."""

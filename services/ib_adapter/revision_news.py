@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from services.common.adapter.one_writer import StoreFailed
-from services.common.domain.errors import ReadFailed, Unavailable
+from services.common.domain.errors import Cause, ReadFailed, Unavailable
 from services.common.domain.executions import ExecSource
 from services.common.runtime.clock import Clock
 from services.common.runtime.tasks import TaskOwner
@@ -32,7 +32,8 @@ HeldExecution = tuple[ExecutionWord, ExecSource]
 class RevisionNews:
     """Decides what news mean for revisions, and saves that in a task of its own.
 
-    `on_saved` is called with the orders (permId, or reference) of which something became durable.
+    `on_saved` is called with the orders (permId, or reference) of which something became durable,
+    `on_contested` with the permId of one that shows otherwise than was decided.
     Used on the event loop's thread only. Of more than `HELD_MAX` executions the oldest is dropped:
     its order then shows more filled than was told, and all is read again.
     """
@@ -41,18 +42,20 @@ class RevisionNews:
         self.revisions = revisions
         self._clock = clock
         self.on_saved: Callable[[Keys], None] = _nobody
+        self.on_contested: Callable[[int], None] = _ignored
         self._tasks = TaskOwner("ib revisions", _never)
         self._saving: asyncio.Task[None] | None = None
         self._held: OrderedDict[str, HeldExecution] = OrderedDict()
         self._written_at: OrderedDict[str, float] = OrderedDict()
+        self._refused_at: OrderedDict[str, float] = OrderedDict()
 
     def writing(self, revision_id: str) -> None:
         """A change is about to be written."""
-        self._write(revision_id, math.inf)
+        self._note(self._written_at, revision_id, math.inf)
 
     def written(self, revision_id: str) -> None:
         """It is written now."""
-        self._write(revision_id, self._clock.monotonic())
+        self._note(self._written_at, revision_id, self._clock.monotonic())
 
     def not_written(self, revision_id: str) -> None:
         """It was not written after all, nor will be."""
@@ -63,22 +66,35 @@ class RevisionNews:
         not write it."""
         return self._written_at.get(revision_id, 0.0)
 
-    def _write(self, revision_id: str, at: float) -> None:
-        self._written_at[revision_id] = at
-        self._written_at.move_to_end(revision_id)
-        while len(self._written_at) > HELD_MAX:
-            self._written_at.popitem(last=False)
+    def refused(self, revision_id: str, cause: Cause) -> None:
+        """IB says that it did not take a change; it counts once the lists agree."""
+        self.revisions.hear_refusal(revision_id, cause)
+        self._note(self._refused_at, revision_id, self._clock.monotonic())
+
+    def refused_ago_s(self, revision_id: str) -> float:
+        """How long ago IB said so last, in seconds; infinite if it did not."""
+        at = self._refused_at.get(revision_id)
+        return math.inf if at is None else self._clock.monotonic() - at
+
+    def _note(self, notes: OrderedDict[str, float], revision_id: str, at: float) -> None:
+        notes[revision_id] = at
+        notes.move_to_end(revision_id)
+        while len(notes) > HELD_MAX:
+            notes.popitem(last=False)
 
     def hear_order(self, facts: OrderFacts, word: OrderWord) -> None:
         """An order was shown."""
         self.revisions.take_order(facts, word)
         self.save_soon()
+        if facts.is_contested or self.revisions.contested(facts):
+            self.on_contested(facts.perm_id)
 
     def hear_execution(
         self, word: ExecutionWord, source: ExecSource, facts: OrderFacts | None
     ) -> bool:
         """An execution was told: whether it is held back."""
-        self.revisions.take_execution(word, facts)
+        if self.revisions.take_execution(word, facts):
+            self.on_contested(word.perm_id)
         self.save_soon()
         if not self.revisions.is_held(word.perm_id, word.order_ref):
             return False
@@ -147,6 +163,10 @@ class RevisionNews:
 
 def _nobody(_keys: Keys) -> None:
     """Nobody listens yet."""
+
+
+def _ignored(_perm_id: int) -> None:
+    """Nobody looks."""
 
 
 def _never(_name: str, _error: BaseException | None) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from services.common.domain.amounts import add
+from services.common.domain.errors import Cause
 from services.common.domain.executions import Side
 from services.ib_adapter import combos
 from services.ib_adapter.evidence import OrderFacts
@@ -20,7 +21,9 @@ class Part:
 
     `is_revised`: its order was changed, or is to be. `is_in_doubt`: a change of it was sent, and
     may be in force; `awaits_fills`: then something has filled that may be of either. `is_cut`: it
-    ended with less than its quantity, since a change took the rest off.
+    ended with less than its quantity, since a change took the rest off, or another revision filled
+    it. `is_taken_back`: IB showed it as in force, and does not work it, for this `cause`;
+    `is_reopened`: it is in force since one that had replaced it was taken back.
     """
 
     client_id: str
@@ -31,6 +34,9 @@ class Part:
     is_in_doubt: bool = False
     awaits_fills: bool = False
     is_cut: bool = False
+    is_taken_back: bool = False
+    is_reopened: bool = False
+    cause: Cause | None = None
     replaces: str = ""
     replaced_by: str = ""
 

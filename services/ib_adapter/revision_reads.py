@@ -85,13 +85,21 @@ class RevisionReads:
             why = self._why_open(change, facts) or self._revisions.settle(facts)
         await self._news.saved()
         own = self._revisions.log.find(client_id)
-        if own is not None and own.fate is Fate.TAKEN and own.taken_by != facts.perm_id:
+        if own is not None and own.fate is Fate.TAKEN:
+            if self.is_disputed(own):
+                return None, "IB has shown the change as taken and said that it did not take it"
             facts = self._evidence.of_perm(own.taken_by) or facts
         for part in self._revisions.parts(facts):
             if client_id == part.client_id or (venue_order_id == part.venue_order_id != ""):
                 return part, ""
         is_doubted = change is not None and client_id == change.revision_id
         return None, why if is_doubted else ""
+
+    def is_disputed(self, change: Revision) -> bool:
+        """Whether IB said lately that it did not take a change which it had shown as taken: what
+        its lists show may not have come to that yet."""
+        is_refused = self._news.refused_ago_s(change.revision_id) < self._reads.settling_s
+        return change.fate is Fate.TAKEN and is_refused
 
     def settled_for_s(self, client_id: str) -> float | None:
         """See `VenueGateway.settled_for_s`; None while there is no session."""

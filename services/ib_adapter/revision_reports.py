@@ -21,7 +21,7 @@ def revised(report: OrderReport, part: Part) -> OrderReport:
         venue_order_id=part.venue_order_id,
         status=status,
         signal=signal,
-        cause=None if ended_otherwise else report.cause,
+        cause=part.cause or (None if ended_otherwise else report.cause),
         replaces=part.replaces,
         replaced_by=part.replaced_by,
     )
@@ -30,6 +30,12 @@ def revised(report: OrderReport, part: Part) -> OrderReport:
 def _standing(report: OrderReport, part: Part) -> tuple[OrderStatus, Signal]:
     if part.is_replaced:
         return OrderStatus.REPLACED, Signal.REPLACED
+    if part.is_taken_back:
+        if report.cum_qty:  # it was rejected with something filled: its rest was
+            return OrderStatus.CANCELED, Signal.CANCELED
+        return OrderStatus.REJECTED, Signal.REJECTED
+    if part.is_reopened and report.signal is Signal.ACKNOWLEDGED:
+        return report.status, Signal.REOPENED
     if part.is_cut and report.status is OrderStatus.FILLED:
         return OrderStatus.CANCELED, Signal.CANCELED
     if part.is_in_doubt and report.status in TERMINAL and not _has_ended(report, part):

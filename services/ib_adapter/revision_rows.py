@@ -60,6 +60,7 @@ class Fate(Enum):
     NOT_SENT = "not_sent"  # by our own proof that nothing was written
     TAKEN = "taken"
     REFUSED = "refused"  # by IB's word, or by proof that it can't be taken any more
+    TAKEN_BACK = "taken_back"  # shown as taken, and not worked after all
     SPENT = "spent"  # taken when nothing was left for it to work: all of it had filled before
 
 

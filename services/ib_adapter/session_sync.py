@@ -96,7 +96,9 @@ class Sync:
         lowest = await requests.next_order_id()
         self._raise_next_id(max(lowest, self._send_log.high_water + 1))
         await self.round_trip()
+        begun = self._orders.overturning.begin()
         await read_missed(requests, self._orders.telling, self._clock)
+        await self._orders.lists_read(begun)
         self._raise_next_id(self._orders.evidence.highest_number + 1)
         if gaps == standing.gaps and standing.is_link_up:
             standing.begin_session(self._account())
@@ -112,7 +114,9 @@ class Sync:
     async def _look_again(self) -> None:
         """Read everything after a while: orders of other clients are told by lists only."""
         try:
+            begun = self._orders.overturning.begin()
             await read_all(self._standing.requests())
+            await self._orders.lists_read(begun)
         except ReadFailed as error:
             _log.warning("not_read_again", error=error.message)
 

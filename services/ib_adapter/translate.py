@@ -64,7 +64,8 @@ class Translator:
         """The order as it was told so far: its revision of that id, or the one in force."""
         parts = self._parts(facts)
         named = (part for part in parts if part.client_id == client_id)
-        return self.part(next(named, parts[-1]))
+        in_force = next(part for part in reversed(parts) if not part.is_taken_back)
+        return self.part(next(named, in_force))
 
     def part(self, part: Part) -> OrderReport:
         """One revision of an order."""
@@ -175,6 +176,6 @@ def _exec_type(word: ExecutionWord, corrects: str) -> ExecType:
 
 def _noted(facts: OrderFacts, signal: Signal) -> Cause | None:
     """IB's remark on an order that does not work."""
-    if not facts.note or signal in (Signal.ACKNOWLEDGED, Signal.FILLED):
+    if not facts.note or signal in (Signal.ACKNOWLEDGED, Signal.REOPENED, Signal.FILLED):
         return None
     return Cause(Reason.VENUE_REJECTED, facts.note[:500])

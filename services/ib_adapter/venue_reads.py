@@ -15,12 +15,14 @@ from services.common.adapter.port import ExecutionQuery, OrderQuery
 from services.common.domain.errors import ReadFailed, Unavailable
 from services.common.domain.executions import ExecSource, Execution
 from services.common.domain.order_spec import PlacementId
+from services.common.domain.order_status import TERMINAL
 from services.common.domain.reports import OrderReport
 from services.common.runtime.clock import Clock
 from services.ib_adapter import brackets, contracts, figures
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.option_ends import is_orderless
+from services.ib_adapter.overturning import Overturning
 from services.ib_adapter.revision_news import RevisionNews
 from services.ib_adapter.send_log import Send, SendLog
 from services.ib_adapter.session import Session
@@ -42,6 +44,7 @@ class VenueReads:
         telling: Telling,
         translator: Translator,
         changes: RevisionNews,
+        overturning: Overturning,
         send_log: SendLog,
         clock: Clock,
         *,
@@ -53,6 +56,7 @@ class VenueReads:
         self._telling = telling
         self._translator = translator
         self._changes = changes
+        self._overturning = overturning
         self._send_log = send_log
         self._clock = clock
         self._client_id = client_id
@@ -70,7 +74,7 @@ class VenueReads:
         """
         client_id = self._changes.revisions.order_ref_of(client_id)
         session_id, began = self._session.session_id, self._clock.monotonic()
-        await self._session.read_all()
+        await self._read_all()
         self._read_at = max(self._read_at, began)
         facts = self._evidence.of_perm(perm_id) if perm_id else self._evidence.of_ref(client_id)
         if facts is not None and not facts.is_of(self._session.account):
@@ -87,6 +91,11 @@ class VenueReads:
         if not why and self._evidence.of_ref(client_id) is not None:
             return None, "it came up just now"
         return None, why
+
+    async def _read_all(self) -> None:
+        begun = self._overturning.begin()
+        await self._session.read_all()
+        self._overturning.lists_read(begun)
 
     def settled_for_s(self, client_id: str) -> float | None:
         """See `VenueGateway.settled_for_s`; None while there is no session. Counted until the lists
@@ -199,7 +208,7 @@ class VenueReads:
         """See `VenueGateway.orders`. IB tells no time of an order's creation, and lists ended ones
         of today only."""
         began = self._clock.monotonic()
-        await self._session.read_all()
+        await self._read_all()
         await self._changes.saved()
         reports = [
             report
@@ -208,7 +217,7 @@ class VenueReads:
             if facts.heard_at >= began
             and facts.is_proven
             and facts.is_of(self._session.account)
-            and not (query.open_only and (facts.is_ended or report.replaced_by))
+            and not (query.open_only and (facts.is_ended or report.status in TERMINAL))
         ]
         fitting = [r for r in reports if query.instrument in (None, r.instrument)]
         return sorted(fitting, key=_number, reverse=True)

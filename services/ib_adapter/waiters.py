@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -32,10 +33,11 @@ Word = OrderFacts | Said | Lost
 @dataclass(eq=False, slots=True)
 class Waiter:
     """One wait. `word` is the first word that settles it; `held` an order that is neither
-    accepted nor refused: shown as Inactive."""
+    accepted nor refused: shown as Inactive. Words that it `ignores` are on something else."""
 
     order_id: int
     purpose: Purpose
+    ignores: Callable[[Word], bool]
     word: asyncio.Future[Word] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -48,7 +50,7 @@ class Waiter:
 
     def settle(self, word: Word) -> None:
         """Give the word, unless there was one."""
-        if not self.word.done():
+        if not self.word.done() and not self.ignores(word):
             self.word.set_result(word)
 
 
@@ -58,9 +60,11 @@ class Waiters:
     def __init__(self) -> None:
         self._waiters: dict[int, list[Waiter]] = {}
 
-    def open(self, order_id: int, purpose: Purpose) -> Waiter:
+    def open(
+        self, order_id: int, purpose: Purpose, ignores: Callable[[Word], bool] = lambda _: False
+    ) -> Waiter:
         """Begin to wait; `close` it in any case."""
-        waiter = Waiter(order_id, purpose)
+        waiter = Waiter(order_id, purpose, ignores)
         self._waiters.setdefault(order_id, []).append(waiter)
         return waiter
 

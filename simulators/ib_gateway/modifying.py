@@ -62,9 +62,8 @@ class Modifying:
 
     def _echo(self, found: ApiOrder, anew: NewOrder) -> None:
         """Shows an order on terms that IB has not taken, in lists too."""
-        was = found.order
-        terms = replace(anew, ties=was.asked.ties, legs=was.asked.legs)
-        found.order, found.unechoed = replace(was, asked=terms), was
+        was = found.order.asked
+        found.show_as(replace(anew, ties=was.ties, legs=was.legs))
         self._announcements.standing(found)
 
     def _refused_late(self, echo_s: float, order: Order, refusal: Refusal) -> None:
@@ -74,8 +73,7 @@ class Modifying:
             found = self._gateway.orders.find_perm_id(order.venue_order_id)
             if found is None:
                 return
-            if found.unechoed is not None:
-                self._gateway.orders.saw(found.unechoed)
+            found.show_as(None)
             problem = problem_of(refusal)
             self._announcements.problem(found, problem.code, problem.text)
             self._announcements.standing(found)

@@ -5,7 +5,7 @@ its lists show what they showed before; that is why they are kept here and not r
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 
@@ -13,7 +13,7 @@ from simulators.ib_gateway.fills import ApiFill
 from simulators.ib_gateway.order_request import PlaceOrder
 from simulators.ib_gateway.order_terms import terms_by_hand
 from simulators.ib_gateway.untransmitted import Untransmitted
-from simulators.venue.orders import Order, OrderStatus, Side
+from simulators.venue.orders import NewOrder, Order, OrderStatus, Side
 
 MANUAL = (0, 0)
 S = OrderStatus
@@ -36,7 +36,7 @@ _AT_MARKET = (S.NEW, S.PARTIALLY_FILLED)
 class ApiOrder:
     """An order as the Gateway knows it; order_id and client_id are 0 for one placed by hand.
 
-    `unechoed` is the order as it is while the Gateway shows it as changed (a fault).
+    `echo` is what the Gateway shows it as, while IB has not refused that yet (a fault).
     """
 
     order: Order
@@ -44,7 +44,22 @@ class ApiOrder:
     order_id: int
     is_inactive: bool = False
     last_fill: ApiFill | None = None
-    unechoed: Order | None = None
+    echo: NewOrder | None = None
+    _is: Order | None = None
+
+    def saw(self, order: Order) -> None:
+        """It is so now; an echo is shown for as long as it can be true."""
+        echo = self.echo
+        self._is = order
+        if echo is not None and order.is_open and order.cum_qty < echo.order_qty:
+            self.order = replace(order, asked=echo)
+        else:
+            self.order, self.echo = order, None
+
+    def show_as(self, asked: NewOrder | None) -> None:
+        """Shows it on these terms from now on; None: as it is."""
+        self.echo = asked
+        self.saw(self._is or self.order)
 
     @property
     def perm_id(self) -> str:
@@ -160,14 +175,13 @@ class GatewayOrders:
         if found is None:
             found = ApiOrder(order, *owner)
             self._by_perm_id[order.venue_order_id] = found
-        found.order, found.unechoed = order, None
+        found.saw(order)
         return found
 
     def forget_echoes(self) -> None:
         """Shows every order as it is."""
         for api_order in self:
-            if api_order.unechoed is not None:
-                self.saw(api_order.unechoed)
+            api_order.show_as(None)
 
     def saw_fill(self, api_order: ApiOrder, fill: ApiFill) -> None:
         """Keeps an execution."""

@@ -25,7 +25,7 @@ from services.common.domain.instruments import Equity, Instrument
 from services.common.domain.occ import parse_occ
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus
-from services.common.domain.order_terms import OrderType, PositionIntent, TimeInForce
+from services.common.domain.order_terms import OrderChange, OrderType, PositionIntent, TimeInForce
 from services.common.domain.reports import Lookup, LookupResult, OrderReport, VenueStatus
 from services.common.runtime.blocking import BlockingPool
 from services.common.runtime.clock import SystemClock
@@ -39,6 +39,7 @@ PUT = parse_occ("SPY241115P00400000")
 SPY = Equity("SPY")
 WAIT_S = 30.0
 A = "a~sim~1.0"
+A1, A2 = "a~sim~1.1", "a~sim~1.2"
 
 T = TypeVar("T")
 
@@ -223,6 +224,11 @@ def limit(
         limit_price=Decimal(price),
         position_intent=intent,
     )
+
+
+def price(text: str) -> OrderChange:
+    """A change of the limit price."""
+    return OrderChange(limit_price=Decimal(text))
 
 
 def resting(client_order_id: str = A) -> OrderSpec:

@@ -14,7 +14,6 @@ from services.common.domain.reports import OrderReport
 from services.common.runtime.clock import SystemClock
 from services.ib_adapter.evidence import Evidence
 from services.ib_adapter.families import Families
-from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.revision_news import RevisionNews
 from services.ib_adapter.revision_rows import Fate, Revision
 from services.ib_adapter.revision_terms import Terms
@@ -31,6 +30,7 @@ from tests.unit.ib_adapter.scene import (
     Ticking,
     Told,
     execution_word,
+    order_news,
     order_word,
     status_word,
 )
@@ -55,10 +55,9 @@ class Process:
         )
         telling = Telling(told, self.translator, clock, TellingTerms(0.0, 5.0))
         telling.open()
-        self.news = OrderNews(
-            self.evidence, telling, Waiters(), self.translator, self.changes, client_id=OURS
-        )
-        self.news.account = "DU1"
+        self.contested: list[int] = []
+        self.changes.on_contested = self.contested.append
+        self.news = order_news(self.evidence, telling, Waiters(), self.translator, self.changes)
 
     def hear(self, word: OrderWord | StatusWord | ExecutionWord) -> None:
         """One message."""
@@ -68,6 +67,13 @@ class Process:
             self.news.on_status(word)
         else:
             self.news.on_execution(word, is_live=True)
+
+    async def read(self, *words: OrderWord | StatusWord | ExecutionWord) -> None:
+        """The lists, read to their end."""
+        begun = self.news.overturning.begin()
+        for word in words:
+            self.hear(word)
+        await self.news.lists_read(begun)
 
     async def quiet(self) -> None:
         """Wait until what was decided is durable, and told."""
@@ -185,10 +191,8 @@ class Story:
         """The lists: executions first, then the order."""
         for messages in self._messages.values():
             messages.clear()
-        for word in self.random.sample(self.executions, len(self.executions)):
-            self.process.hear(word)
-        self.process.hear(self._order())
-        self.process.hear(self._status())
+        executions = self.random.sample(self.executions, len(self.executions))
+        await self.process.read(*executions, self._order(), self._status())
         await self.process.quiet()
         self.looked_up += self.process.reports()
 

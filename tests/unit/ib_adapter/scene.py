@@ -21,11 +21,15 @@ from services.ib_adapter import contracts
 from services.ib_adapter.evidence import Evidence
 from services.ib_adapter.families import Families
 from services.ib_adapter.library import Contract
+from services.ib_adapter.order_news import OrderNews
+from services.ib_adapter.overturning import Overturning
 from services.ib_adapter.revision_log import RevisionLog
 from services.ib_adapter.revision_news import RevisionNews
 from services.ib_adapter.revision_rows import ADDED
 from services.ib_adapter.revisions import Revisions
+from services.ib_adapter.telling import Telling
 from services.ib_adapter.translate import Translator
+from services.ib_adapter.waiters import Waiters
 from services.ib_adapter.words import ExecutionWord, OrderWord, StatusWord
 
 NOW = datetime(2024, 11, 4, 15, 0, tzinfo=UTC)
@@ -109,6 +113,21 @@ class Disk:
 
 def changes(log: RevisionLog | None = None) -> RevisionNews:
     return RevisionNews(Revisions(log or Disk().log()), SystemClock())
+
+
+def order_news(
+    evidence: Evidence,
+    telling: Telling,
+    waiters: Waiters,
+    words: Translator,
+    news: RevisionNews | None = None,
+) -> OrderNews:
+    """News of the account, with what it takes them to."""
+    known = news or changes()
+    overturning = Overturning(evidence, known)
+    made = OrderNews(evidence, telling, waiters, words, known, overturning, client_id=OURS)
+    made.account = "DU1"
+    return made
 
 
 class Ticking:

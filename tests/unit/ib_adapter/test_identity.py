@@ -12,7 +12,6 @@ from services.ib_adapter import contracts
 from services.ib_adapter.evidence import Evidence
 from services.ib_adapter.families import Families
 from services.ib_adapter.library import ComboLeg, Contract
-from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.revision_rows import Revision
 from services.ib_adapter.revision_terms import Terms
 from services.ib_adapter.telling import Telling, TellingTerms
@@ -29,8 +28,8 @@ from tests.unit.ib_adapter.scene import (
     Disk,
     Ticking,
     Told,
-    changes,
     execution_word,
+    order_news,
     order_word,
     status_word,
 )
@@ -49,8 +48,7 @@ class Scene:
         words = Translator("ib", "main", lambda: NOW, lambda: NOW, Families(self.evidence))
         telling = Telling(self.told, words, clock, TellingTerms(0.0, 5.0))
         telling.open()
-        self.news = OrderNews(self.evidence, telling, Waiters(), words, changes(), client_id=OURS)
-        self.news.account = "DU1"
+        self.news = order_news(self.evidence, telling, Waiters(), words)
         self.evidence.sent(5, spec)
 
 

@@ -13,7 +13,6 @@ from services.ib_adapter.contracts import instrument_of
 from services.ib_adapter.evidence import Evidence, OrderFacts
 from services.ib_adapter.figures import Unreadable
 from services.ib_adapter.library import Contract
-from services.ib_adapter.order_news import OrderNews
 from services.ib_adapter.preview_ids import PREVIEW_REF
 from services.ib_adapter.telling import Telling, TellingTerms
 from services.ib_adapter.translate_account import read_positions
@@ -24,8 +23,8 @@ from tests.unit.ib_adapter.scene import (
     A,
     Ticking,
     Told,
-    changes,
     execution_word,
+    order_news,
     order_word,
     put_contract,
     status_word,
@@ -42,10 +41,7 @@ class Scene:
         telling = Telling(self.told, translator(), clock, TellingTerms(0.0, 5.0))
         telling.open()
         self.waiters = Waiters()
-        self.news = OrderNews(
-            self.evidence, telling, self.waiters, translator(), changes(), client_id=OURS
-        )
-        self.news.account = "DU1"
+        self.news = order_news(self.evidence, telling, self.waiters, translator())
         self.evidence.sent(5, resting(A))
         self.waiter: Waiter = self.waiters.open(5, purpose)
 

@@ -122,10 +122,13 @@ async def test_a_completed_order_without_a_quantity_is_known_by_its_price() -> N
     assert fate(process) is Fate.TAKEN
 
 
-async def test_what_was_refused_and_is_shown_after_all_is_believed() -> None:
+async def test_what_was_refused_and_is_shown_after_all_is_believed_by_lists() -> None:
     process = await changing()
     process.changes.revisions.refuse(A1, Cause(Reason.VENUE_REJECTED, "no"))
     process.hear(shown(NEW))
+    assert (fate(process), process.contested) == (Fate.REFUSED, [PERM])
+    assert [r.limit_price for r in process.reports()] == [5], "one word may be old news"
+    await process.read(shown(NEW))
     assert fate(process) is Fate.TAKEN
 
 
