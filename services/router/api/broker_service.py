@@ -238,15 +238,16 @@ class BrokerServicer(
     async def GetStatus(self, request: pb.GetStatusRequest, context: Any) -> Any:
         accounts = self._accounts_of(request.account_id)
         ids = [account.account_id for account in accounts]
-        last = self._books.last_failover
+        last, now = self._books.last_failover, self._clock.now()
         reply = pb.GetStatusResponse(
             venues=[link_to_wire(link, self._books) for a in accounts for link in a.links],
             trading_state=gate_to_wire(strictest_gate(self._books, request.account_id)),
-            as_of=timestamp_to_wire(self._clock.now()),
+            as_of=timestamp_to_wire(now),
             failover_count=self._books.failover_count,
             last_failover=None if last is None else timestamp_to_wire(last),
             in_doubt_count=sum(count_in_doubt(self._books, i) for i in ids),
             quarantined_count=sum(count_quarantined(self._books, i) for i in ids),
+            failover_count_today=sum(self._books.failovers.today(i, now) for i in ids),
         )
         return await once_durable(self._journal, reply)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.common.contract.convert import optional_timestamp_to_wire, timestamp_to_wire
 from services.common.contract.pb import operations_service_pb2 as pb
+from services.common.runtime.clock import Clock
 from services.router.api.operator_requests import OperatorRequests
 from services.router.api.told import once_durable
 from services.router.api.views import (
@@ -25,6 +26,7 @@ class FleetServicer(OperatorRequests):
 
     _version: str
     _started: datetime
+    _clock: Clock
 
     async def GetFleet(self, request: pb.GetFleetRequest, context: Any) -> Any:
         books, head = self._books, self._journal.head
@@ -39,6 +41,7 @@ class FleetServicer(OperatorRequests):
             started=timestamp_to_wire(self._started),
             failover_count=books.failover_count,
             last_failover=optional_timestamp_to_wire(books.last_failover),
+            failover_count_today=sum(map(self._failovers_today, self._desk.accounts)),
             standby=self._journal.epoch == 0,
         )
         return await once_durable(self._journal, reply)
@@ -52,4 +55,8 @@ class FleetServicer(OperatorRequests):
             open_orders=sum(1 for _ in self._books.open_entries(account_id)),
             in_doubt_orders=count_in_doubt(self._books, account_id),
             quarantined=count_quarantined(self._books, account_id),
+            failover_count_today=self._failovers_today(account_id),
         )
+
+    def _failovers_today(self, account_id: str) -> int:
+        return self._books.failovers.today(account_id, self._clock.now())

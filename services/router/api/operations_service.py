@@ -43,4 +43,5 @@ class OperationsServicer(
         self._journal = journal
         self._journal_reads = journal_reads
         self._version = version
+        self._clock = clock
         self._started: datetime = clock.now()

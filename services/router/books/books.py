@@ -114,8 +114,7 @@ class Books(FillFold):
                     known, status=record.status, cause=record.cause, seq=seq
                 )
             case FailedOver():
-                self.failover_count += 1
-                self.last_failover = at
+                self.failovers.count(record.account_id, at)
             case Quarantined():
                 return [self.quarantine.keep(record, at)]
             case QuarantineClosed():

@@ -15,6 +15,7 @@ from services.router.books.entries import (
     OrderKey,
     VenueEntry,
 )
+from services.router.books.failovers import FailoverTally
 from services.router.books.fill_sequence import FillSeqs
 from services.router.books.positions import Position
 from services.router.books.quarantine_book import QuarantineBook
@@ -49,12 +50,22 @@ class BookContents:
         self.venues: dict[tuple[str, str], VenueEntry] = {}
         self.quarantine = QuarantineBook()
         self.instructions: dict[OrderKey, InstructionEntry] = {}
-        self.failover_count = 0
-        self.last_failover: datetime | None = None
+        self.failovers = FailoverTally()
         self.last_exec_time: dict[tuple[str, str], datetime] = {}
         self.last_activity_time: dict[tuple[str, str], datetime] = {}
         self.least_offset_s: dict[tuple[str, str], float] = {}
         self.outages: dict[str, None] = {}  # insertion-ordered set
+        self.restores: dict[tuple[str, str], RestoreFound] = {}
+
+    @property
+    def failover_count(self) -> int:
+        """Failovers since the journal began."""
+        return self.failovers.total
+
+    @property
+    def last_failover(self) -> datetime | None:
+        """When the last one was, None if there was none."""
+        return self.failovers.last
 
     def find(self, account_id: str, client_order_id: str) -> OrderEntry | None:
         """The order under a client_order_id or one of its placement ids; None if none."""

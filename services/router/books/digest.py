@@ -29,7 +29,7 @@ def digest(books: Books) -> str:
         "least_offset_s": [[*key, offset] for key, offset in books.least_offset_s.items()],
         "outages": list(books.outages),
         "instructions": [unstructure(entry) for entry in books.instructions.values()],
-        "failovers": [books.failover_count, unstructure(books.last_failover)],
+        "failovers": unstructure(books.failovers),
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

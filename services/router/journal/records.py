@@ -202,13 +202,17 @@ class InstructionAnswered:
 
 @dataclass(frozen=True, slots=True)
 class FailedOver:
-    """An order goes to the next venue because the one before said that it did not take it."""
+    """An order goes to the next venue because the one before said that it did not take it.
+
+    `count_today` is for the audit trail: the account's failovers of the day, this one included.
+    """
 
     account_id: str
     client_order_id: str
     from_venue: str
     to_venue: str
     cause: VenueCause
+    count_today: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,8 @@ class Desk:
                 key[0], spec, spec.content_hash(), received, traceparent, placed=placed
             )
             records.append(intent)
-        placements = new_placements(self._books, key, spec, plan, self._tools.clock.now())
+        now = self._tools.clock.now()
+        placements = new_placements(self._books, key, spec, plan, now)
         if placements:
             passed = [
                 c
@@ -168,7 +169,7 @@ class Desk:
                 if c.venue == plan.preferred and c.reason is Reason.VENUE_UNAVAILABLE
             ]
             if plan.role is Role.ENTRY and passed:
-                records += failed_over(self._books, key, passed[0], placements[0].venue)
+                records += failed_over(self._books, key, passed[0], placements[0].venue, now)
             records += [intended(key, placement) for placement in placements]
         try:
             self._journal.record(*records)

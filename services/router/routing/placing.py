@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
+
 from services.common.domain.errors import VenueCause
 from services.common.domain.order import Order
 from services.common.domain.order_events import Placement
@@ -24,6 +26,8 @@ from services.router.journal.records import (
 from services.router.risk.gate import Role
 from services.router.routing.planned import Plan
 from services.router.routing.venue import VenueView
+
+_log = structlog.stdlib.get_logger(__name__)
 
 
 def new_placement(
@@ -95,17 +99,32 @@ def intended(key: OrderKey, placement: Placement) -> PlacementIntended:
     return PlacementIntended(key[0], key[1], placement)
 
 
-def failed_over(books: Books, key: OrderKey, cause: VenueCause, to_venue: str) -> list[Record]:
-    """An order goes elsewhere: counted, told to a person, and noted on its trace."""
+def failed_over(
+    books: Books, key: OrderKey, cause: VenueCause, to_venue: str, at: datetime
+) -> list[Record]:
+    """An order goes elsewhere: counted, told to a person, logged, and noted on its trace."""
     account_id, client_order_id = key
+    number = books.failovers.today(account_id, at) + 1
+    error = f"{cause.reason.value}: {cause.message}"
     message = (
-        f"broker failover: {client_order_id} goes to {to_venue} because {cause.venue} did not "
-        f"take it ({cause.message}); failover {books.failover_count + 1} of this journal"
+        f"broker failover: {client_order_id} goes from {cause.venue} to {to_venue} at "
+        f"{at.isoformat(timespec='seconds')} since {cause.venue} did not take it ({error}); "
+        f"failover {number} today, {books.failover_count + 1} of this journal. {to_venue} is asked "
+        f"now; see what {cause.venue} lacks with `tandem status`"
+    )
+    _log.warning(
+        "FAILOVER",
+        account_id=account_id,
+        client_order_id=client_order_id,
+        primary_broker=cause.venue,
+        backup_broker=to_venue,
+        error=error,
+        failover_count_today=number,
     )
     venues = {"tandem.from_venue": cause.venue, "tandem.to_venue": to_venue}
     add_event("failover", {**venues, "tandem.reason": cause.reason.value})
     return [
-        FailedOver(account_id, client_order_id, cause.venue, to_venue, cause),
+        FailedOver(account_id, client_order_id, cause.venue, to_venue, cause, number),
         AlertRaised(
             "FAILOVER",
             Severity.WARNING,

@@ -7,15 +7,12 @@ may not be what they want at this morning's prices, so nothing of it is sent ane
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
-from zoneinfo import ZoneInfo
 
+from services.router.books.failovers import day_of
 from services.router.routing.link import VenueLink
-
-NEW_YORK: Final = ZoneInfo("America/New_York")
 
 
 def is_same_day(link: VenueLink, taken_at: datetime, now: datetime) -> bool:
     """Whether two wall times are on one day at the link's venue."""
-    days = {(link.in_venue_time(at) or at).astimezone(NEW_YORK).date() for at in (taken_at, now)}
+    days = {day_of(link.in_venue_time(at) or at) for at in (taken_at, now)}
     return len(days) == 1

@@ -311,7 +311,8 @@ class OrderWork:
         rest.remove(view.name)
         placement = new_placement(tools.books, key, spec, view, tools.clock.now(), again.role)
         tools.journal.record(
-            *failed_over(tools.books, key, cause, view.name), intended(key, placement)
+            *failed_over(tools.books, key, cause, view.name, tools.clock.now()),
+            intended(key, placement),
         )
         return placement
 

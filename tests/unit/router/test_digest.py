@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -161,6 +161,9 @@ def altered(value: Any) -> Any:
         return value + 1
     if isinstance(value, str):
         return f"{value}1"
+    if is_dataclass(value) and not isinstance(value, type):
+        first = fields(value)[0].name
+        return replace(value, **{first: altered(getattr(value, first))})
     return value + timedelta(microseconds=1)
 
 

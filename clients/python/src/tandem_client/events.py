@@ -92,6 +92,7 @@ class StatusReport:
     last_failover: datetime | None
     in_doubt_count: int
     quarantined_count: int
+    failover_count_today: int
 
 
 Happening: TypeAlias = (

@@ -277,12 +277,17 @@ class GetStatusResponse(_message.Message):
     LAST_FAILOVER_FIELD_NUMBER: _builtins.int
     IN_DOUBT_COUNT_FIELD_NUMBER: _builtins.int
     QUARANTINED_COUNT_FIELD_NUMBER: _builtins.int
+    FAILOVER_COUNT_TODAY_FIELD_NUMBER: _builtins.int
     failover_count: _builtins.int
     """Failovers since the journal began; 0 at an adapter."""
     in_doubt_count: _builtins.int
     """Orders in doubt now; 0 at an adapter."""
     quarantined_count: _builtins.int
     """Quarantine records that are still open; 0 at an adapter."""
+    failover_count_today: _builtins.int
+    """Failovers of the accounts asked for today; 0 at an adapter. A day is that
+    of New York by the router's clock.
+    """
     @_builtins.property
     def venues(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.VenueStatus]:
         """State of each venue."""
@@ -309,10 +314,11 @@ class GetStatusResponse(_message.Message):
         last_failover: _timestamp_pb2.Timestamp | None = ...,
         in_doubt_count: _builtins.int = ...,
         quarantined_count: _builtins.int = ...,
+        failover_count_today: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "last_failover", b"last_failover", "trading_state", b"trading_state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "failover_count", b"failover_count", "in_doubt_count", b"in_doubt_count", "last_failover", b"last_failover", "quarantined_count", b"quarantined_count", "trading_state", b"trading_state", "venues", b"venues"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "failover_count", b"failover_count", "failover_count_today", b"failover_count_today", "in_doubt_count", b"in_doubt_count", "last_failover", b"last_failover", "quarantined_count", b"quarantined_count", "trading_state", b"trading_state", "venues", b"venues"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -221,12 +221,15 @@ class FleetAccount(_message.Message):
     OPEN_ORDERS_FIELD_NUMBER: _builtins.int
     IN_DOUBT_ORDERS_FIELD_NUMBER: _builtins.int
     QUARANTINED_FIELD_NUMBER: _builtins.int
+    FAILOVER_COUNT_TODAY_FIELD_NUMBER: _builtins.int
     open_orders: _builtins.int
     """Orders that are or may be live."""
     in_doubt_orders: _builtins.int
     """Orders in doubt."""
     quarantined: _builtins.int
     """Quarantine records still open."""
+    failover_count_today: _builtins.int
+    """Its failovers today. A day is that of New York by the router's clock."""
     @_builtins.property
     def account(self) -> _accounts_pb2.Account:
         """The account and its venues."""
@@ -248,10 +251,11 @@ class FleetAccount(_message.Message):
         open_orders: _builtins.int = ...,
         in_doubt_orders: _builtins.int = ...,
         quarantined: _builtins.int = ...,
+        failover_count_today: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "trading_state", b"trading_state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "in_doubt_orders", b"in_doubt_orders", "open_orders", b"open_orders", "quarantined", b"quarantined", "trading_state", b"trading_state", "venues", b"venues"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "failover_count_today", b"failover_count_today", "in_doubt_orders", b"in_doubt_orders", "open_orders", b"open_orders", "quarantined", b"quarantined", "trading_state", b"trading_state", "venues", b"venues"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -274,6 +278,7 @@ class GetFleetResponse(_message.Message):
     FAILOVER_COUNT_FIELD_NUMBER: _builtins.int
     LAST_FAILOVER_FIELD_NUMBER: _builtins.int
     STANDBY_FIELD_NUMBER: _builtins.int
+    FAILOVER_COUNT_TODAY_FIELD_NUMBER: _builtins.int
     journal_id: _builtins.str
     """Identity of the journal."""
     generation: _builtins.int
@@ -294,6 +299,8 @@ class GetFleetResponse(_message.Message):
     has read, epoch and head are the other's, and every other operation is
     UNAVAILABLE / NOT_LEADER.
     """
+    failover_count_today: _builtins.int
+    """Failovers of all accounts today."""
     @_builtins.property
     def accounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___FleetAccount]:
         """The accounts."""
@@ -320,10 +327,11 @@ class GetFleetResponse(_message.Message):
         failover_count: _builtins.int = ...,
         last_failover: _timestamp_pb2.Timestamp | None = ...,
         standby: _builtins.bool = ...,
+        failover_count_today: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_failover", b"last_failover", "started", b"started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "epoch", b"epoch", "failover_count", b"failover_count", "generation", b"generation", "head_hash", b"head_hash", "head_sequence", b"head_sequence", "journal_id", b"journal_id", "last_failover", b"last_failover", "server_version", b"server_version", "standby", b"standby", "started", b"started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "epoch", b"epoch", "failover_count", b"failover_count", "failover_count_today", b"failover_count_today", "generation", b"generation", "head_hash", b"head_hash", "head_sequence", b"head_sequence", "journal_id", b"journal_id", "last_failover", b"last_failover", "server_version", b"server_version", "standby", b"standby", "started", b"started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -315,7 +315,9 @@ def status(report: StatusReport) -> RenderableType:
     told = [f"{count} {name}" for name, count in counts.items() if count]
     if report.failover_count:
         name = "failover" if report.failover_count == 1 else "failovers"
-        told.append(f"{report.failover_count} {name}, the last at {moment(report.last_failover)}")
+        last = moment(report.last_failover)
+        today = report.failover_count_today
+        told.append(f"{report.failover_count} {name}, {today} today, the last at {last}")
     return Group(*parts, Text(", ".join(told), style=_ODD)) if told else Group(*parts)
 
 

@@ -53,6 +53,7 @@ def read_status(message: broker_service_pb2.GetStatusResponse) -> StatusReport:
         last_failover=time_or_none(message, "last_failover"),
         in_doubt_count=message.in_doubt_count,
         quarantined_count=message.quarantined_count,
+        failover_count_today=message.failover_count_today,
     )
 
 
