@@ -55,7 +55,6 @@ class BookContents:
         self.last_activity_time: dict[tuple[str, str], datetime] = {}
         self.least_offset_s: dict[tuple[str, str], float] = {}
         self.outages: dict[str, None] = {}  # insertion-ordered set
-        self.restores: dict[tuple[str, str], RestoreFound] = {}
 
     @property
     def failover_count(self) -> int:
