@@ -66,6 +66,11 @@ simulate: $(READY) ## Act random schedules in virtual time (SEEDS=100 or 500:600
 	@$(SCRUB) $(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),\
 	  --seeds $(SEEDS) --json build/reports/simulate.json) $(ARGS)
 
+.PHONY: crash
+crash: $(READY) ## Kill and stop real processes at every boundary (SEEDS=500, STORE=postgres, SEED=17)
+	@$(SCRUB) $(BIN)/python -m tests.crash --store $(or $(STORE),sqlite) $(if $(SEED),--seed $(SEED),\
+	  --seeds $(SEEDS) --json build/reports/crash.json) $(ARGS)
+
 .PHONY: conformance
 conformance: $(READY) ## Act the conformance cards (VENUE=alpaca, ib or router)
 	@$(SCRUB) $(BIN)/python -m tests.conformance --venue $(or $(VENUE),alpaca) $(ARGS)

@@ -19,7 +19,9 @@ def main() -> int:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--seed", type=int, help="act one schedule at a fresh stand, with its story")
     which.add_argument("--seeds", help="N or A:B, act the schedules 0 to N-1, or A to B-1")
-    parser.add_argument("--store", choices=("sqlite",), default="sqlite", help="the journal's")
+    parser.add_argument(
+        "--store", choices=("sqlite", "postgres"), default="sqlite", help="the journal's"
+    )
     parser.add_argument("--stands", type=int, default=4, help="stands side by side")
     parser.add_argument("--json", type=Path, help="write the figures here, or add to what is there")
     parser.add_argument(

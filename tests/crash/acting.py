@@ -16,7 +16,7 @@ from tests.crash.traps import Trap, is_sprung, set_trap, take_away
 
 ENTRY_QTY: Final = 12
 _POLL_S: Final = 0.01
-_SPRUNG_S: Final = 3.0
+_SPRUNG_S: Final = 6.0
 """How long after an act its trap may still be met, by what follows of it."""
 
 
@@ -148,9 +148,10 @@ class Acting:
             await control.call("POST", "/fill", asked)
 
     async def _recovery(self, strike: Strike) -> None:
-        """The router dies in the send; while the order is looked up, the strike comes."""
+        """The router dies before the send; while the order is looked up, and fenced off since its
+        venue never had it, the strike comes."""
         spec = self.trader.spec(strike.client_order_id, Side.BUY, 5, strike.venue)
-        first = self._trap("router.send.after", strike.client_order_id, "router", "kill")
+        first = self._trap("router.send.before", strike.client_order_id, "router", "kill")
         await self._with_traps(strike, self.trader.submit(spec), first, self._trap_of(strike))
 
     async def _resting(self, strike: Strike) -> Order | None:

@@ -8,9 +8,10 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tandem_client import TandemError
 
@@ -20,6 +21,9 @@ from tests.crash.report import Report
 from tests.crash.run import Outcome, run_schedule
 from tests.crash.schedule import make_schedule
 from tests.crash.stand import Stand
+
+if TYPE_CHECKING:
+    from tests.postgres import PostgresServer
 
 SEEDS_EACH: Final = 25
 """Schedules that one stand acts before another takes its place: its ledgers grow with each."""
@@ -44,12 +48,20 @@ Say = Callable[[str], None]
 
 async def act(asked: Range, say: Say) -> Report:
     """Act all of them; `say` takes lines for a terminal."""
-    fleet = Fleet(asked, say)
-    async with nursery() as born, asyncio.TaskGroup() as tasks:
-        for _ in range(asked.stands):
-            tasks.create_task(fleet.man(born))
-    fleet.write()
+    with ExitStack() as owned:
+        server = owned.enter_context(_postgres()) if asked.store == "postgres" else None
+        fleet = Fleet(asked, say, server)
+        async with nursery() as born, asyncio.TaskGroup() as tasks:
+            for _ in range(asked.stands):
+                tasks.create_task(fleet.man(born))
+        fleet.write()
     return fleet.report
+
+
+def _postgres() -> AbstractContextManager[PostgresServer]:
+    from tests.postgres import PostgresServer
+
+    return PostgresServer.running()
 
 
 @dataclass(slots=True)
@@ -58,6 +70,7 @@ class Fleet:
 
     asked: Range
     say: Say
+    server: PostgresServer | None
     report: Report = field(init=False)
     _chunks: deque[range] = field(init=False)
     _done: dict[int, Outcome] = field(default_factory=dict)
@@ -94,7 +107,8 @@ class Fleet:
     async def _at_one_stand(self, born: Nursery, folder: Path, left: deque[int]) -> None:
         wanted: list[dict[str, Any]] = []
         failed: list[int] = []
-        async with Stand.standing(folder, born) as stand:
+        dsn = "" if self.server is None else self.server.new_dsn()
+        async with Stand.standing(folder, born, dsn) as stand:
             while left and not failed:
                 outcome = await run_schedule(make_schedule(left.popleft()), stand)
                 wanted += outcome.wanted

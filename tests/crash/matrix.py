@@ -53,6 +53,7 @@ _ON_THE_WIRE: Final = ("adapter.write.after", "adapter.answered")
 _ROUTER_FILLS: Final = ("router.fill.heard", "router.fill.before", "router.fill.after")
 _ADAPTER_FILLS: Final = ("adapter.fill.before", "adapter.fill.after")
 _LOOKUPS: Final = ("lookup.before", "lookup.after")
+_BURIALS: Final = ("bury.before", "bury.after")
 
 
 def _of(act: str, victim: str, points: tuple[str, ...], adapter: str = "") -> Iterator[Pair]:
@@ -77,10 +78,11 @@ def _of_fills() -> Iterator[Pair]:
 
 
 def _of_recovery() -> Iterator[Pair]:
-    """What is looked up after a router has died in a send, and dies or sleeps once more."""
-    yield from _of("recovery", "router", tuple(f"router.{point}" for point in _LOOKUPS))
+    """A router has died in a send: while the order is looked up or fenced off, it strikes again."""
+    resolving = (*_LOOKUPS, *_BURIALS)
+    yield from _of("recovery", "router", tuple(f"router.{point}" for point in resolving))
     for adapter in ADAPTERS:
-        points = tuple(f"adapter.{point}" for point in _LOOKUPS)
+        points = tuple(f"adapter.{point}" for point in resolving)
         yield from _of("recovery", adapter, points, adapter)
 
 

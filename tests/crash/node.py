@@ -11,10 +11,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tests.crash.traps import Snare, pid_file
+from tests.crash.traps import Snare
 
 FOLDER: Final = "TANDEM_CRASH_FOLDER"
-ROLES: Final = ("router", "alpaca", "ib")
 
 
 def preload() -> None:
@@ -27,14 +26,13 @@ def run(role: str) -> int:
     from services.common.runtime.process import run_service
     from tests.crash import points
 
-    folder = Path(os.environ.pop(FOLDER))
-    pid_file(folder, role).write_text(str(os.getpid()), "utf-8")
-    snare = Snare(folder, role)
+    snare = Snare(Path(os.environ.pop(FOLDER)), role)
     if role == "router":
         from services.router.bootstrap import SERVICE, start
 
         points.install_router(snare)
         return run_service(SERVICE, start)
+    snare.leads()
     if role == "alpaca":
         from services.alpaca_adapter import bootstrap as alpaca
 

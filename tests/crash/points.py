@@ -34,16 +34,18 @@ _acting_for: ContextVar[str] = ContextVar("tests_crash_acting_for", default="")
 
 def install_router(snare: Snare) -> None:
     """Wrap the ports of a router."""
+    from services.router.journal.postgres import PostgresJournal
     from services.router.journal.sqlite import SqliteJournal
     from services.router.routing.intake import Intake
     from services.router.routing.venue_client import VenueClient
 
-    _around_append(SqliteJournal, snare.passing)
+    for store in (SqliteJournal, PostgresJournal):
+        _around_append(store, snare.passing)
+        _told_of_epoch(store, snare)
     for op in _OPS:
         _around(VenueClient, op, "router.send", snare.passing)
     _around(VenueClient, "find_order", "router.lookup", snare.passing)
-    if hasattr(VenueClient, "fence_order"):
-        _around(VenueClient, "fence_order", "router.bury", snare.passing)
+    _around(VenueClient, "fence_order", "router.bury", snare.passing)
     _before_call(Intake, "take_execution", "router.fill.heard", snare.passing)
 
 
@@ -230,6 +232,19 @@ def _around_publish(owner: type[Any], point: Point) -> None:
             _pass(point, "adapter.fill.after", client_id)
 
     owner.publish = outer
+
+
+def _told_of_epoch(owner: type[Any], snare: Snare) -> None:
+    """Who has taken the journal is the router from then on."""
+    inner: Callable[..., int] = owner.take_epoch
+
+    @functools.wraps(inner)
+    def outer(self: Any) -> int:
+        epoch = inner(self)
+        snare.leads()
+        return epoch
+
+    owner.take_epoch = outer
 
 
 def _around_append(owner: type[Any], point: Point) -> None:

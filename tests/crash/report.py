@@ -71,9 +71,9 @@ class Report:
 
     @classmethod
     def going_on(cls, store: str, first: int, path: Path) -> Report:
-        """The report that `path` has of the schedules before `first`, else an empty one."""
+        """The report beside `path` of the schedules before `first`, else an empty one."""
         try:
-            known = json.loads(path.read_text("utf-8"))
+            known = json.loads(of_store(path, store).read_text("utf-8"))
             began, ended = (int(part) for part in known["seeds"].split(":"))
         except (OSError, ValueError, KeyError):
             return cls(store, first, first)
@@ -93,11 +93,13 @@ class Report:
         )
 
     def write(self, path: Path) -> None:
-        """Write it, in one step."""
+        """Write it, in one step; and beside it as that of its store, which a run with another one
+        does not overwrite."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(".new")
-        aside.write_text(json.dumps(self.as_json(), indent=2) + "\n", "utf-8")
-        aside.replace(path)
+        for where in (path, of_store(path, self.store)):
+            aside = where.with_suffix(".new")
+            aside.write_text(json.dumps(self.as_json(), indent=2) + "\n", "utf-8")
+            aside.replace(where)
 
     def lines(self) -> list[str]:
         """The same for a terminal."""
@@ -107,6 +109,11 @@ class Report:
         shown = {**figures, **figures.pop("faults"), **missed}
         width = max(map(len, shown))
         return [f"{name:<{width}}  {value}" for name, value in shown.items()]
+
+
+def of_store(path: Path, store: str) -> Path:
+    """Where the report of a store lies, beside the latest of any."""
+    return path.with_name(f"{path.stem}-{store}{path.suffix}")
 
 
 def _p99(values: list[float]) -> float:

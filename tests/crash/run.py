@@ -117,6 +117,6 @@ def _unheard_doubts(stand: Stand, outcome: Outcome) -> Iterator[str]:
 
 def _strange_ends(stand: Stand) -> Iterator[str]:
     """Programs that have ended otherwise than by a strike; told once."""
-    for kept in stand.programs.values():
+    for kept in stand.programs:
         for code in kept.strange_ends():
             yield f"[broken] the {kept.role} has ended by itself, with code {code}"

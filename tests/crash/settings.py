@@ -27,6 +27,13 @@ ROUTER: Final = {
     "TANDEM_ROUTER_STOP_GRACE_S": "0.5",
     "TANDEM_ROUTER_FINISH_S": "1",
 }
+POSTGRES: Final = {
+    "TANDEM_ROUTER_JOURNAL_PATH": "",
+    "TANDEM_ROUTER_STANDBY": "true",
+    "TANDEM_ROUTER_LEASE_S": "1.2",
+}
+"""With the journal in PostgreSQL a second router stands by; a long nap is longer than the lease."""
+
 ALPACA: Final = {
     "TANDEM_ALPACA_SETTLING_S": str(SETTLING_S),
     "TANDEM_ALPACA_REST__TOTAL_TIMEOUT_S": "0.8",

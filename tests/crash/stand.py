@@ -10,7 +10,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +22,9 @@ from tests.crash import settings
 from tests.crash.processes import Life, Nursery
 from tests.crash.watcher import Watcher
 from tests.integration.system.parts import Part
-from tests.integration.system.trio import Programs, says_ready
+from tests.integration.system.trio import ACCOUNT, Programs, says_ready
 from tests.integration.system.venue import VenueControl
+from tests.ports import free_port
 
 BROKERS: Final = {"alpaca": ALPACA, "ib": IB}
 """The brokers by what their adapters are called here."""
@@ -32,36 +33,49 @@ READY_S: Final = 60.0
 _POLL_S: Final = 0.02
 _CALL_S: Final = 1.5
 _END_S: Final = 15.0
+_RESIGNED: Final = 1
+_APART_S: Final = 0.5
 
 
 @dataclass(eq=False, slots=True)
 class Kept:
     """A program that is always there: started again whenever it has died.
 
-    `ends` are the exit codes of its lives so far.
+    `number` tells several of a role apart. `ends` are the exit codes of its lives since they were
+    last asked for. `may_resign`: with another router standing by, one that was asleep for too long
+    ends by itself.
     """
 
     role: str
     program: Program
     folder: Path
     nursery: Nursery
+    number: int = 1
+    may_resign: bool = False
     ends: list[int] = field(default_factory=list)
     life: Life | None = None
     is_kept: bool = True
 
     async def keep(self) -> None:
         """Until `is_kept` is taken back."""
+        loop = asyncio.get_running_loop()
         while self.is_kept:
-            log = self.folder / "logs" / f"{self.role}.log"
-            self.life = await self.nursery.start(
-                self.role, self.program, self.folder / "traps", log
-            )
-            self.ends.append(await self.life.ended)
+            began = loop.time()
+            logs, traps = self.folder / "logs", self.folder / "traps"
+            log = logs / f"{self.role}-{self.number}.log"
+            self.life = await self.nursery.start(self.role, self.program, traps, log)
+            if not self.is_kept:
+                self.life.send(signal.SIGKILL)
+            code = await self.life.ended
+            self.ends.append(code)
+            if code != -signal.SIGKILL:  # not as fast as it can, if it can't start
+                await asyncio.sleep(max(began + _APART_S - loop.time(), 0.0))
 
     def strange_ends(self) -> list[int]:
         """The exit codes, since they were last asked for, of lives that nobody has killed."""
         ends, self.ends = self.ends, []
-        return [code for code in ends if code != -signal.SIGKILL]
+        expected = {-signal.SIGKILL, *([_RESIGNED] if self.may_resign else [])}
+        return [code for code in ends if code not in expected]
 
     def send(self, number: signal.Signals) -> None:
         """Send its present life a signal."""
@@ -70,9 +84,9 @@ class Kept:
 
 
 class Stand:
-    """Made by `standing`. `programs` are by role: router, alpaca, ib."""
+    """Made by `standing`. With a `dsn` the journal lies there, and a second router stands by."""
 
-    def __init__(self, folder: Path, nursery: Nursery) -> None:
+    def __init__(self, folder: Path, nursery: Nursery, dsn: str) -> None:
         self.folder = folder
         self.traps = folder / "traps"
         self.traps.mkdir(parents=True)
@@ -84,23 +98,26 @@ class Stand:
         self.simulators = [
             Part(_simulator(made, b), folder / "logs", says_ready) for b in BROKERS.values()
         ]
-        started = {
-            "router": made.router(**settings.ROUTER),
-            "alpaca": made.adapter(ALPACA, **settings.ALPACA),
-            "ib": made.adapter(IB, **settings.IB),
-        }
-        self.programs = {
-            role: Kept(role, program, folder, nursery) for role, program in started.items()
-        }
-        self.address = f"127.0.0.1:{made.ports.router}"
-        self.client = TandemClient(self.address, deadline_s=_CALL_S, connect_timeout_s=_CALL_S)
-        self.watcher = Watcher(self.address)
+        routers = [made] if not dsn else [made, _with_other_ports(made)]
+        self.programs = [
+            *(
+                Kept("router", _router(r, dsn), folder, nursery, number, bool(dsn))
+                for number, r in enumerate(routers, 1)
+            ),
+            Kept("alpaca", made.adapter(ALPACA, **settings.ALPACA), folder, nursery),
+            Kept("ib", made.adapter(IB, **settings.IB), folder, nursery),
+        ]
+        address = ",".join(f"127.0.0.1:{r.ports.router}" for r in routers)
+        self.client = TandemClient(
+            address, account_id=ACCOUNT, deadline_s=_CALL_S, connect_timeout_s=_CALL_S
+        )
+        self.watcher = Watcher(address)
 
     @classmethod
     @asynccontextmanager
-    async def standing(cls, folder: Path, nursery: Nursery) -> AsyncIterator[Stand]:
+    async def standing(cls, folder: Path, nursery: Nursery, dsn: str = "") -> AsyncIterator[Stand]:
         """All of them up and open for orders; all of them ended after it."""
-        stand = cls(folder, nursery)
+        stand = cls(folder, nursery, dsn)
         async with AsyncExitStack() as owned:
             owned.push_async_callback(stand.client.close)
             for simulator in stand.simulators:
@@ -109,7 +126,7 @@ class Stand:
             for simulator in stand.simulators:
                 await simulator.up()
             tasks = await owned.enter_async_context(asyncio.TaskGroup())
-            for kept in stand.programs.values():
+            for kept in stand.programs:
                 tasks.create_task(kept.keep(), name=kept.role)
             watching = tasks.create_task(stand.watcher.run(), name="watcher")
             try:
@@ -134,18 +151,30 @@ class Stand:
 
     def wake(self, role: str) -> None:
         """Let a program that was stopped go on."""
-        self.programs[role].send(signal.SIGCONT)
+        for kept in self.programs:
+            if kept.role == role:
+                kept.send(signal.SIGCONT)
 
     async def end(self) -> None:
         """Ask the programs to end, and kill what does not."""
-        for kept in self.programs.values():
+        for kept in self.programs:
             kept.is_kept = False
             kept.send(signal.SIGCONT)
             kept.send(signal.SIGTERM)
-        lives = [kept.life.ended for kept in self.programs.values() if kept.life is not None]
+        lives = [kept.life.ended for kept in self.programs if kept.life is not None]
         await asyncio.wait(lives, timeout=_END_S)
-        for kept in self.programs.values():
+        for kept in self.programs:
             kept.send(signal.SIGKILL)
+
+
+def _router(made: Programs, dsn: str) -> Program:
+    more = {**settings.POSTGRES, "TANDEM_ROUTER_JOURNAL_DSN": dsn} if dsn else {}
+    return made.router(**settings.ROUTER, **more)
+
+
+def _with_other_ports(made: Programs) -> Programs:
+    """The same programs, with a router of its own place."""
+    return replace(made, ports=replace(made.ports, router=free_port(), operations=free_port()))
 
 
 def _simulator(made: Programs, broker: Broker) -> Program:

@@ -32,9 +32,10 @@ class Trap:
     nth: int = 1
 
 
-def pid_file(folder: Path, program: str) -> Path:
-    """Where a program of the stand writes its process id at each start."""
-    return folder / f"{program}.pid"
+def pid_file(folder: Path, kind: str) -> Path:
+    """Where a program of the stand writes its process id: an adapter at its start, a router when
+    it leads."""
+    return folder / f"{kind}.pid"
 
 
 def set_trap(folder: Path, trap: Trap) -> None:
@@ -57,13 +58,18 @@ def take_away(folder: Path, number: int) -> bool:
 
 
 class Snare:
-    """The traps as one program meets them. `program` is its own name in the stand."""
+    """The traps as one program meets them. `kind` is what it is: router, alpaca or ib; of several
+    of a kind only the one that leads comes by any boundary."""
 
-    def __init__(self, folder: Path, program: str) -> None:
+    def __init__(self, folder: Path, kind: str) -> None:
         self._folder = folder
-        self._program = program
+        self._kind = kind
         self._passes: dict[int, int] = {}
         self._lock = threading.Lock()
+
+    def leads(self) -> None:
+        """From now on this process is the one that is struck as `kind`."""
+        pid_file(self._folder, self._kind).write_text(str(os.getpid()), "utf-8")
 
     def passing(self, point: str, client_order_id: str) -> None:
         """Come by a boundary on behalf of an order. Does not return if a trap kills here."""
@@ -90,7 +96,7 @@ class Snare:
 
     def _strike(self, trap: Trap) -> None:
         number = signal.SIGKILL if trap.fault == "kill" else signal.SIGSTOP
-        if trap.victim == self._program:
+        if trap.victim == self._kind:
             # This very thread takes it: nothing of it runs on.
             signal.pthread_kill(threading.get_ident(), number)
         else:

@@ -17,6 +17,8 @@ from tandem_client import (
     WatchOptions,
 )
 
+from tests.integration.system.trio import ACCOUNT
+
 _OPTIONS: Final = WatchOptions(heartbeat_s=1.0, give_up_s=5.0)
 _PAUSE_S: Final = 0.05
 
@@ -53,7 +55,7 @@ class Watcher:
 
     async def run(self) -> None:
         """Until canceled."""
-        async with TandemClient(self._address) as client:
+        async with TandemClient(self._address, account_id=ACCOUNT) as client:
             while True:
                 try:
                     await self._watch(client)
