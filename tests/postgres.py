@@ -99,7 +99,7 @@ class PostgresServer:
 
     def _reload(self, setting: str, wanted: Callable[[str], bool]) -> None:
         self.execute("SELECT pg_reload_conf()")
-        self._until(lambda: wanted(self.execute(f"SHOW {setting}")[0][0]))
+        self.until(lambda: wanted(self.execute(f"SHOW {setting}")[0][0]))
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -118,7 +118,7 @@ class PostgresServer:
                 preexec_fn=_end_with_parent(),
                 **_as_nobody(),
             )
-        self._until(self._answers)
+        self.until(self._answers)
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -153,7 +153,8 @@ class PostgresServer:
             **_as_nobody(),
         )
 
-    def _until(self, condition: Callable[[], bool]) -> None:
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something of it holds; fails with the end of its log."""
         ends_at = time.monotonic() + _WAIT_S
         while not condition():
             assert time.monotonic() < ends_at, (self.folder / "log").read_text("utf-8")[-2000:]

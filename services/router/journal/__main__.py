@@ -23,6 +23,7 @@ from services.router.journal.verification import Verification, Verified
 INTACT: Final = 0
 DAMAGED: Final = 1
 USAGE: Final = 2
+_WHERE: Final = "the journal's file, or the connection string of its PostgreSQL"
 
 
 def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:
@@ -48,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         ("export", "write every record as a line of JSON"),
     ):
         made = verbs.add_parser(verb, help=what)
-        made.add_argument("--journal", required=True, help="the journal's file")
+        made.add_argument("--journal", required=True, help=_WHERE)
         if verb == "verify":
             made.add_argument("--anchor", type=Path, help="file with an anchor of before")
     return parser

@@ -51,9 +51,10 @@ _SETTLE = "UPDATE tandem_journal SET read_backs = read_backs + 1 RETURNING epoch
 class PostgresJournal:
     """`JournalStore` on PostgreSQL. Used from one thread at a time.
 
-    `timeout_s` bounds each method. The tables lie where the session's search_path points first;
-    the DSN's `options` can set it. Opening raises JournalError: it can't be reached, its settings
-    make commits lie, or its tables are of a newer release.
+    `timeout_s` bounds each method, but for a commit's wait for a replica, which only its caller can
+    bound. The tables lie where the session's search_path points first; the DSN's `options` can set
+    it. Opening raises JournalError: it can't be reached, its settings make commits lie, or its
+    tables are of another release.
     """
 
     def __init__(
@@ -90,11 +91,17 @@ class PostgresJournal:
         if notice.severity_nonlocalized == "WARNING":
             self._warnings.append(notice.message_primary or "a warning")
 
+    def _session(self) -> Session:
+        """Another one if it was lost: for what begins something, never amid an append."""
+        if self._db.closed:
+            self._db = self._connect()
+        return self._db
+
     def entries(self, after_seq: int = 0) -> Iterator[Entry]:
-        return entries_in(self._db, self.path, after_seq)
+        return entries_in(self._session(), self.path, after_seq)
 
     def head(self) -> Head:
-        return head_of(self._db, self.path)
+        return head_of(self._session(), self.path)
 
     def reader(self) -> PostgresReader:
         return PostgresReader(self._address.dsn, timeout_s=self._timeout_s)
@@ -105,7 +112,7 @@ class PostgresJournal:
     def take_epoch(self) -> int:
         self._warnings.clear()
         try:
-            row = self._db.execute(_TAKE_EPOCH).fetchone()
+            row = self._session().execute(_TAKE_EPOCH).fetchone()
         except psycopg.Error as error:
             raise CommitFailed(
                 f"{self.path}: the epoch can't be taken: {in_one_line(error)}"

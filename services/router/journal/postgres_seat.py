@@ -38,7 +38,7 @@ FROM pg_locks AS locks JOIN tandem_lease AS lease ON lease.pid = locks.pid
 WHERE locks.locktype = 'advisory' AND locks.granted AND locks.objsubid = 2
   AND locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND locks.classid::int8::bit(32)::int4 = {_LOCK} AND locks.objid = 1
-  AND clock_timestamp() - lease.renewed > make_interval(secs => lease.lease_s)
+  AND lease.renewed < clock_timestamp() - make_interval(secs => lease.lease_s)
 """
 
 
