@@ -47,6 +47,8 @@ from services.router.routing.intake import Intake
 from services.router.routing.link import LinkSettings, Stop, VenueLink
 from services.router.routing.policy import DEFAULT_POLICY, AccountPolicy
 from services.router.routing.quarantine import QuarantineRules
+from services.router.routing.quarantine_desk import QuarantineDesk
+from services.router.routing.quarantine_watch import QuarantineWatch
 from services.router.routing.revising import drop_held
 from services.router.routing.venue import VenuePort
 from services.router.routing.work import WorkTools
@@ -142,6 +144,7 @@ class RouterCore:
         nudge = Nudge()
         self.intake = Intake(self.journal, self.books, nudge, _quarantine_rules(accounts))
         self.care = Care(self.journal, self.books, self.intake, clock, settings.care, nudge)
+        self.strangers = QuarantineWatch(self.journal, self.books, self.intake)
         self.activities = Activities(self.journal, self.books, settings.activities)
         self.links: dict[tuple[str, str], VenueLink] = {}
         for account in accounts:
@@ -158,8 +161,9 @@ class RouterCore:
             self.desk, self.books, self.journal, self.watching, clock, settings.version
         )
         reads = JournalReads(store, self._read_blocking)
+        quarantine = QuarantineDesk(self.books, self.intake, self.accounts, clock.now)
         self.operations = OperationsServicer(  # type: ignore[abstract] # not_served adds the rest
-            self.desk, self.books, self.journal, reads, clock, settings.version
+            self.desk, self.books, self.journal, reads, quarantine, clock, settings.version
         )
 
     def _link(self, account: AccountWiring, venue: VenueWiring, clock: Clock) -> VenueLink:
@@ -184,6 +188,7 @@ class RouterCore:
     async def _after_connect(self, link: VenueLink) -> None:
         await self.care.after_connect(link)
         self.activities.want(link)
+        self.strangers.want(link)
 
     def _account(self, account: AccountWiring) -> AccountLinks:
         links = tuple(self.links[(account.account_id, venue.name)] for venue in account.venues)
@@ -296,6 +301,7 @@ class RouterCore:
             tasks.start(f"care {account_id} {venue}", self.care.run(link), critical=True)
             activities = self.activities.run(link)
             tasks.start(f"activities {account_id} {venue}", activities, critical=True)
+            tasks.start(f"strangers {account_id} {venue}", self.strangers.run(link), critical=True)
 
     def _room(self, settings: RoomSettings) -> JournalRoom:
         return JournalRoom(

@@ -25,6 +25,7 @@ from services.router.journal.records import (
     DoubtResolved,
     ExecutionBooked,
     FailedOver,
+    OrderAdopted,
     OrderIntended,
     PlacementIntended,
     PlacementReported,
@@ -118,7 +119,7 @@ class RouterMeters:
             self._open_now.set(self._open[status], {"status": status.value})
         self._doubts.set(len(self._in_doubt))
         self._doubt_age.set(self._oldest_doubt_s())
-        self._quarantined.set(len(self._books.quarantine))
+        self._quarantined.set(sum(1 for _ in self._books.quarantine.open()))
         self._watchers.set(watchers)
         trading = self._books.trading_state("")
         for trading_state in TradingState:
@@ -180,7 +181,7 @@ class TimedJournal:
 
 def _key(record: Record) -> OrderKey | None:
     match record:
-        case OrderIntended():
+        case OrderIntended() | OrderAdopted():
             return (record.account_id, record.spec.client_order_id)
         case (
             PlacementIntended()

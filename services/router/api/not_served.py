@@ -16,7 +16,6 @@ OPERATIONS_METHODS = (
     "SetVenueState",
     "GetLimits",
     "SetLimits",
-    "AdoptOrder",
     "RunReconciliation",
     "ListDiscrepancies",
     "ResolveDiscrepancy",

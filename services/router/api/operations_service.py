@@ -16,6 +16,7 @@ from services.router.books.books import Books
 from services.router.journal.journal import Journal
 from services.router.journal.reading import JournalReads
 from services.router.routing.desk import Desk
+from services.router.routing.quarantine_desk import QuarantineDesk
 
 
 @not_served(*OPERATIONS_METHODS)
@@ -35,6 +36,7 @@ class OperationsServicer(
         books: Books,
         journal: Journal,
         journal_reads: JournalReads,
+        quarantine: QuarantineDesk,
         clock: Clock,
         version: str,
     ) -> None:
@@ -42,6 +44,7 @@ class OperationsServicer(
         self._books = books
         self._journal = journal
         self._journal_reads = journal_reads
+        self._quarantine = quarantine
         self._version = version
         self._clock = clock
         self._started: datetime = clock.now()

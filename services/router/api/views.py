@@ -80,9 +80,8 @@ def count_in_doubt(books: Books, account_id: str) -> int:
 
 
 def count_quarantined(books: Books, account_id: str) -> int:
-    """Quarantine records of the account."""
-    kept = books.quarantine.values()
-    return sum(1 for record in kept if record.record.account_id == account_id)
+    """Quarantine records of the account that nobody has closed."""
+    return sum(1 for _ in books.quarantine.open(account_id))
 
 
 def served_methods() -> list[str]:

@@ -11,6 +11,7 @@ from services.common.contract.convert import (
     instrument_to_wire,
     money_to_wire,
     optional_decimal_to_wire,
+    optional_timestamp_to_wire,
     order_to_wire,
     report_to_wire,
     timestamp_to_wire,
@@ -98,7 +99,7 @@ def venue_entry_to_wire(entry: VenueEntry, account_tag: str) -> events_pb2.Venue
 
 
 def quarantined_to_wire(kept: QuarantineEntry) -> events_pb2.QuarantineRecord:
-    """A quarantine record."""
+    """A quarantine record as it stands."""
     record = kept.record
     return events_pb2.QuarantineRecord(
         quarantine_id=record.quarantine_id,
@@ -108,6 +109,12 @@ def quarantined_to_wire(kept: QuarantineEntry) -> events_pb2.QuarantineRecord:
         order=None if record.order is None else report_to_wire(record.order),
         execution=None if record.execution is None else execution_to_wire(record.execution),
         time=timestamp_to_wire(kept.at),
+        updated=timestamp_to_wire(kept.updated),
+        closed=kept.closed is not None,
+        closed_time=optional_timestamp_to_wire(kept.closed_at),
+        closed_reason="" if kept.closed is None else kept.closed.reason,
+        closed_by="" if kept.closed is None else kept.closed.actor,
+        client_order_id="" if kept.closed is None else kept.closed.client_order_id,
     )
 
 

@@ -340,7 +340,11 @@ class Desk:
             )
             if live and link is not None and link.is_fenced:
                 cancels.append(self._tools.care.cancel(key, placement.placement_id, link))
-        await all_done(cancels)
+        errors = await all_done(cancels)
+        if self._books.orders[key].order.external:  # a venue may let only its owner end it
+            for error in errors:
+                if error is not None and error.reason is Reason.NOT_PERMITTED:
+                    raise error
 
 
 def _unplaced(entry: OrderEntry, work: OrderWork | None) -> TandemError:

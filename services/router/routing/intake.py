@@ -236,6 +236,11 @@ class Intake:
             reason = f"{error} ({entry.order.client_order_id})"
             self.quarantine.take_misfit_execution(execution, reason)
 
+    def owner_of(self, subject: OrderReport | Execution) -> OrderEntry | None:
+        """The order in the books that a venue speaks of, None if there is none."""
+        ids = (subject.account_id, subject.venue, subject.client_id, subject.venue_order_id)
+        return self._owner(*ids)[0]
+
     def _owner(
         self, account_id: str, venue: str, client_id: str, venue_order_id: str
     ) -> tuple[OrderEntry | None, str]:

@@ -39,6 +39,10 @@ from services.router.routing.adopting import (
     rough_spec,
 )
 
+_Told = tuple[str, Severity]
+_STRANGER: Final = ("EXTERNAL_ORDER", Severity.WARNING)
+_UNEXPLAINED: Final = ("QUARANTINED", Severity.CRITICAL)
+_SOON_ADOPTED: Final = ("QUARANTINED", Severity.WARNING)
 _FOREIGN_FILL: Final = "an execution of an order that is not ours"
 _POLICY: Final = "unknown orders of this account are adopted"
 
@@ -96,24 +100,22 @@ class Quarantine:
         return number
 
     def _begin(self, report: OrderReport, quarantine_id: str, why: str) -> None:
-        reason, severity = self._judged(report)
+        reason, told = self._judged(report)
         record = _kept(quarantine_id, report, f"{reason}: {why}" if why else reason)
-        if severity is Severity.CRITICAL:
-            self._journal.record(record, _alert(record, report.client_id))
-        elif self._is_told_with_its_parent(report):
+        if told is _STRANGER and self._is_told_with_its_parent(report):
             self._journal.record(record)
         else:
-            alert = _alert(record, report.client_id, "EXTERNAL_ORDER", severity)
-            self._journal.record(record, alert)
+            self._journal.record(record, _alert(record, report.client_id, told))
 
-    def _judged(self, report: OrderReport) -> tuple[str, Severity]:
+    def _judged(self, report: OrderReport) -> tuple[str, _Told]:
+        """Why an order is kept, and what of that is told to a person."""
         placed = PlacementId.parse(report.client_id)
         own_tag = self._rules.tags.get((report.account_id, report.venue))
         if placed is None:
             if rough_spec(report) is None and report.status not in TERMINAL:
                 text = "an order that this router did not place, and that nobody can reckon with"
-                return text, Severity.CRITICAL
-            return "an order that this router did not place", Severity.WARNING
+                return text, _UNEXPLAINED
+            return "an order that this router did not place", _STRANGER
         if own_tag is not None and placed.account_tag != own_tag:
             text = f"another Tandem's order: its account_tag is {placed.account_tag}, not {own_tag}"
         elif self._books.find(report.account_id, placed.client_order_id) is not None:
@@ -123,7 +125,7 @@ class Quarantine:
                 "an order with a placement id as ours that this journal does not know: another "
                 "Tandem has the same account_tag, or the journal was restored from a copy"
             )
-        return text, Severity.CRITICAL
+        return text, _UNEXPLAINED
 
     def _is_told_with_its_parent(self, report: OrderReport) -> bool:
         return is_leg(report) and bool(self.of_order(report, report.parent))
@@ -151,9 +153,9 @@ class Quarantine:
             return
         first = not any(e.record.execution for e in self.of_order(execution))
         adopts = execution.account_id in self._rules.adopting
-        severity = Severity.WARNING if adopts else Severity.CRITICAL
-        alert = _alert(record, execution.client_id, severity=severity)
-        self._journal.record(record, *([alert] if first else []))
+        told = _SOON_ADOPTED if adopts else _UNEXPLAINED
+        alerts = [_alert(record, execution.client_id, told)] if first else []
+        self._journal.record(record, *alerts)
 
     def take_misfit_execution(self, execution: Execution, reason: str) -> None:
         """Keep an execution that can't be one of its order; or say why it stays here."""
@@ -228,12 +230,8 @@ def _place(execution: Execution) -> str:
     return f"{format_decimal(execution.cum_qty)}:{last_qty}@{last_px}"
 
 
-def _alert(
-    record: Quarantined,
-    client_id: str,
-    kind: str = "QUARANTINED",
-    severity: Severity = Severity.CRITICAL,
-) -> AlertRaised:
+def _alert(record: Quarantined, client_id: str, told: _Told = _UNEXPLAINED) -> AlertRaised:
+    kind, severity = told
     placed = PlacementId.parse(client_id)
     return AlertRaised(
         kind,

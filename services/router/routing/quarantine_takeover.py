@@ -29,15 +29,16 @@ class TakeOver:
         key = adopted.account_id, adopted.spec.client_order_id
         known = self._books.orders.get(key)
         placement_id = adopted.placement.placement_id
-        if known is not None and known.order.placement(placement_id) is None:
+        is_new = known is None or known.order.placement(placement_id) is None
+        if known is not None and is_new and (adopted.external or known.order.external):
             raise NotAdoptable(f"the books have an order {key[1]} without it")
-        if known is None:
+        if is_new:
             what = f"{placement_id}, {adopted.spec.side.value} {adopted.spec.order_qty}"
             text = f"{what} of {adopted.spec.instrument.key}, is in the books: {adopted.reason}"
             where = (adopted.account_id, adopted.placement.venue, key[1])
             alert = AlertRaised("ORDER_ADOPTED", Severity.INFO, text, *where)
             self._journal.record(adopted, alert)
-        self._take_over(key, adopted)
+        self._take_over(key, adopted, is_new=known is None)
         return self._books.orders[key]
 
     def follow(self, entry: OrderEntry, report: OrderReport) -> OrderEntry:
@@ -45,15 +46,18 @@ class TakeOver:
         changed = on_new_terms(entry.order, report)
         if changed is not None:
             self._journal.record(changed)
-            self._take_over(entry.key, changed)  # what had not fitted the old terms
+            self._take_over(entry.key, changed, is_new=False)  # what had not fitted the old terms
         return self._books.orders[entry.key]
 
-    def _take_over(self, key: OrderKey, adopted: OrderAdopted) -> None:
+    def _take_over(self, key: OrderKey, adopted: OrderAdopted, *, is_new: bool) -> None:
+        """Book the order's executions that are kept, and close their records; those of the order
+        itself are closed when it is new, what is there later are words that don't fit it."""
         where = (key[0], adopted.placement.venue, adopted.placement.venue_order_id)
         left = [
             kept
             for kept in self._books.quarantine.of_order(*where)
-            if kept.closed is None or not kept.closed.adopted
+            if (kept.closed is None or not kept.closed.adopted)
+            and (is_new or kept.record.execution is not None)
         ]
         done = [kept for kept in left if self._is_booked(key, adopted, kept)]
         self._quarantine.close(done, reason=adopted.reason, actor=adopted.actor, adopted_as=key[1])

@@ -85,7 +85,14 @@ class Replacing:
         InvalidRequest, Refused and Unavailable with effect NONE (the old terms stand);
         OutcomeUnknown if nobody knows which terms stand.
         """
-        key = self._books.get(account_id, client_order_id).key
+        entry = self._books.get(account_id, client_order_id)
+        key = entry.key
+        if entry.order.external:
+            raise Refused(
+                Reason.NOT_PERMITTED,
+                f"{client_order_id} was found at a venue: only its owner can change it; cancel it "
+                "and send an order of your own",
+            )
         if self._is_known(key, asked):
             await self._worked(key)
             return key

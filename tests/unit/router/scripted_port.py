@@ -16,6 +16,7 @@ from services.common.domain.activities import Activity
 from services.common.domain.amounts import Money
 from services.common.domain.errors import Cause, ReadFailed, Reason, TandemError, Unavailable
 from services.common.domain.executions import ExecSource, Execution, RecordTimes
+from services.common.domain.external_orders import ExternalId
 from services.common.domain.instruments import Equity, OptionContract
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
@@ -134,6 +135,7 @@ class ScriptedPort(ScriptedMarket):
     instructed: list[InstructionIntended] = field(default_factory=list)
     on_exercise: InstructionReport | TandemError = TAKEN
     swallows_cancels: bool = False
+    cancel_error: TandemError | None = None
     proves_absence: bool = False
     fenced: list[str] = field(default_factory=list)
     clock_offset_s: float = 0.0
@@ -164,6 +166,9 @@ class ScriptedPort(ScriptedMarket):
         self._require()
         self.canceled.append(placement_id)
         self.claims.append(claim)
+        if self.cancel_error is not None:
+            raise self.cancel_error
+        placement_id = self._shown_id(placement_id)
         known = self.knows[placement_id]
         pending = replace(known, status=OrderStatus.PENDING_CANCEL, signal=Signal.PENDING_CANCEL)
         if not self.swallows_cancels:
@@ -200,7 +205,7 @@ class ScriptedPort(ScriptedMarket):
 
     async def find_order(self, placement_id: str) -> LookupResult:
         self._require()
-        known = self.knows.get(placement_id)
+        known = self.knows.get(self._shown_id(placement_id))
         return LookupResult(Lookup.ABSENT) if known is None else LookupResult(Lookup.FOUND, known)
 
     async def fence_order(
@@ -226,7 +231,7 @@ class ScriptedPort(ScriptedMarket):
         return [
             e
             for e in reversed(self.fills)
-            if placement_id in ("", e.client_id)
+            if self._shown_id(placement_id) in ("", e.client_id)
             and (after is None or e.times.venue_time is None or e.times.venue_time >= after)
         ]
 
@@ -304,6 +309,14 @@ class ScriptedPort(ScriptedMarket):
         )
         self.fills.append(execution)
         self.news.put_nowait(execution)
+
+    def _shown_id(self, placement_id: str) -> str:
+        """The id that the venue shows: of an external order, what its owner gave it."""
+        external = ExternalId.parse(placement_id)
+        if external is None:
+            return placement_id
+        vid = external.venue_order_id
+        return next((i for i, r in self.knows.items() if r.venue_order_id == vid), placement_id)
 
     def _require(self) -> None:
         if not self.reachable:
