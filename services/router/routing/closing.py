@@ -9,7 +9,7 @@ from decimal import Decimal
 from services.common.domain.amounts import total
 from services.common.domain.errors import NotFound, Reason, Refused
 from services.common.domain.executions import Side
-from services.common.domain.instruments import Instrument, OptionContract
+from services.common.domain.instruments import Instrument
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_terms import OrderType, PositionIntent, TimeInForce
 from services.router.books.books import Books
@@ -67,6 +67,8 @@ def closing_order(
 
 def _same_again(asked: CloseAsked, known: OrderSpec) -> OrderSpec:
     again = _order(asked, known.side, known.order_qty if asked.qty is None else asked.qty)
+    # Closes of shares had no intent once.
+    again = replace(again, position_intent=known.position_intent)
     if again.content_hash() != known.content_hash():
         raise Refused(
             Reason.CLIENT_ORDER_ID_REUSED,
@@ -76,8 +78,9 @@ def _same_again(asked: CloseAsked, known: OrderSpec) -> OrderSpec:
 
 
 def _order(asked: CloseAsked, side: Side, qty: Decimal) -> OrderSpec:
+    """It says that it closes, of shares as well: it must not open anything, should it be planned
+    when somebody else has closed the position."""
     closes = PositionIntent.SELL_TO_CLOSE if side is Side.SELL else PositionIntent.BUY_TO_CLOSE
-    is_option = isinstance(asked.instrument, OptionContract)
     return OrderSpec(
         client_order_id=asked.client_order_id,
         instrument=asked.instrument,
@@ -86,6 +89,6 @@ def _order(asked: CloseAsked, side: Side, qty: Decimal) -> OrderSpec:
         order_type=asked.order_type,
         time_in_force=asked.time_in_force,
         limit_price=asked.limit_price,
-        position_intent=closes if is_option else None,
+        position_intent=closes,
         not_after=asked.not_after,
     )

@@ -57,6 +57,16 @@ class Quintet(Trio):
         return [*await self.venue.fills(), *await self.ib.fills()]
 
 
+class Settling(Quintet):
+    """Five processes whose venues have brought up within a second what they took."""
+
+    def __init__(self, made: Programs, router: Program) -> None:
+        super().__init__(made, router)
+        logs = made.folder / "logs"
+        self.adapter = Part(made.adapter(ALPACA, TANDEM_ALPACA_SETTLING_S="1"), logs, says_ready)
+        self.ib_adapter = Part(made.adapter(IB, TANDEM_IB_SETTLING_S="1"), logs, says_ready)
+
+
 def put_sale(client_order_id: str, qty: str = "1") -> OrderSpec:
     """A short put that fills at once where it gets to, and needs its cash there."""
     sale = shares(client_order_id, Side.SELL, "5.50", qty=qty, symbol=PUT)

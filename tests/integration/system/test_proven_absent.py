@@ -8,23 +8,11 @@ import pytest
 import pytest_asyncio
 from tandem_client import OrderStatus, Reason
 
-from stack.children import Program
 from stack.programs import ALPACA, IB
-from tests.integration.system.parts import Part
-from tests.integration.system.quintet import Quintet
-from tests.integration.system.trio import Programs, fills_now, says_ready
+from tests.integration.system.quintet import Settling
+from tests.integration.system.trio import fills_now
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-class Settling(Quintet):
-    """Five processes whose venues have brought up within a second what they took."""
-
-    def __init__(self, made: Programs, router: Program) -> None:
-        super().__init__(made, router)
-        logs = made.folder / "logs"
-        self.adapter = Part(made.adapter(ALPACA, TANDEM_ALPACA_SETTLING_S="1"), logs, says_ready)
-        self.ib_adapter = Part(made.adapter(IB, TANDEM_IB_SETTLING_S="1"), logs, says_ready)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -22,7 +22,7 @@ from services.common.domain.errors import (
 from services.common.domain.executions import Side
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
-from services.common.domain.order_terms import OrderChange, OrderType, TimeInForce
+from services.common.domain.order_terms import OrderChange, OrderType, PositionIntent, TimeInForce
 from services.common.domain.reports import OrderReport
 from services.router.routing.closing import CloseAsked, closing_order
 from services.router.routing.revising import Asked
@@ -304,6 +304,42 @@ async def test_a_position_at_two_venues_is_closed_by_one_order(tmp_path: Path) -
         await running.submit(order)
         assert sent(running)[1:] == [(FIRST, 4), (SECOND, 7)]
         assert closing_order(asked, "main", books, allow_uncovered=False) == order
+
+
+@virtual
+async def test_a_close_that_nobody_took_opens_nothing_when_it_is_sent_again_later(
+    tmp_path: Path,
+) -> None:
+    async with router(tmp_path / "j") as running:
+        await held(running, "6")
+        asked = CloseAsked("exit", instrument("SPY"), None, OrderType.MARKET, TimeInForce.DAY)
+        books = running.core.books
+        order = closing_order(asked, "main", books, allow_uncovered=False)
+        running.alpaca.answer = refuses(NOT_TAKEN)
+        with pytest.raises(Unavailable):
+            await running.submit(order)
+        running.alpaca.answer = accepts
+        await running.submit(sale("6", "other"))
+        running.alpaca.fill("other~al~1.0", "x", "6", "6")
+        await until(lambda: not list(books.held("main")))
+        again = closing_order(asked, "main", books, allow_uncovered=False)
+        assert again == order
+        with pytest.raises(Refused) as refused:
+            await running.submit(again)
+        assert refused.value.reason is Reason.INTENT_MISMATCH
+
+
+@virtual
+async def test_a_close_of_shares_from_before_it_said_so_is_the_same_close(tmp_path: Path) -> None:
+    async with router(tmp_path / "j") as running:
+        await held(running, "6")
+        asked = CloseAsked("exit", instrument("SPY"), None, OrderType.MARKET, TimeInForce.DAY)
+        books = running.core.books
+        order = closing_order(asked, "main", books, allow_uncovered=False)
+        assert order.position_intent is PositionIntent.SELL_TO_CLOSE
+        before = replace(order, position_intent=None)
+        await running.submit(before)
+        assert closing_order(asked, "main", books, allow_uncovered=False) == before
 
 
 @virtual
