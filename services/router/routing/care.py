@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.common.domain.errors import NotFound, Reason, Refused, TandemError
+from services.common.domain.errors import NotFound, ReadFailed, Reason, Refused, TandemError
 from services.common.domain.order import Order
 from services.common.domain.order_events import Placement, PlacementSignaled
 from services.common.domain.order_status import (
@@ -156,11 +156,20 @@ class Care:
         # What is asked for an order belongs to its trace, also after a restart.
         with continued(self._books.orders[key].traceparent):
             if _is_in_doubt(placement) and self.doubts.is_due(placement.placement_id):
-                await self.doubts.settle(key, placement, link)
+                await self._settle_doubt(key, placement, link)
             elif looks_up and placement.status is not OrderStatus.PENDING_NEW:
                 await self.look_up(placement, link)
             await self._fetch_fills(key, placement.placement_id, link)
             await self._pass_cancel_on(key, placement.placement_id, link)
+
+    async def _settle_doubt(self, key: OrderKey, placement: Placement, link: VenueLink) -> None:
+        """Ask for proof; if the adapter can't be asked for that, a look-up tells at least whether
+        it can be read."""
+        try:
+            await self.doubts.settle(key, placement, link)
+        except ReadFailed as error:
+            _log.warning("proof_failed", placement_id=placement.placement_id, error=error.message)
+            await self.look_up(placement, link)
 
     def _placements(self, link: VenueLink) -> list[tuple[OrderKey, Placement]]:
         """Placements at the venue that are, or may be, live or not fully booked."""

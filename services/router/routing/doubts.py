@@ -46,10 +46,12 @@ class Doubts:
         return self._due.get(placement_id, 0.0) <= self._monotonic()
 
     def wait_s(self, placement_ids: Collection[str], at_most_s: float) -> float:
-        """How long it takes until proof may be had of one of these, at most so long."""
+        """How long it takes until proof may be had of one of these, at most so long. What is due
+        already and could not be asked for waits for the venue, not for a time."""
         now = self._monotonic()
-        waits = [self._due[p] - now for p in placement_ids if p in self._due]
-        return max(min([*waits, at_most_s]), _WAIT_MIN_S)
+        waits = (self._due[p] - now for p in placement_ids if p in self._due)
+        nearest = min((wait for wait in waits if wait > 0), default=at_most_s)
+        return max(min(nearest, at_most_s), _WAIT_MIN_S)
 
     def keep_only(self, placement_ids: Collection[str]) -> None:
         """Forget all others: their doubts are over."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.common.domain.errors import OutcomeUnknown, Reason, Unavailable
+from services.common.domain.errors import OutcomeUnknown, ReadFailed, Reason, Unavailable
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import FenceOutcome, FenceProof
 from services.router.journal.records import TradingState, TradingStateSet
@@ -21,6 +21,7 @@ from tests.unit.router.harness import (
     held_short,
     router,
     share_order,
+    takes_entries,
     until,
     virtual,
 )
@@ -235,6 +236,44 @@ async def test_a_failed_question_ends_no_doubt(tmp_path: Path) -> None:
         running.alpaca.fence_order = real  # type: ignore[method-assign]
         running.alpaca.proves_absence = True
         await until(lambda: running.order().order.status is OrderStatus.ACCEPTED)
+
+
+@virtual
+async def test_an_adapter_that_cannot_prove_anything_holds_up_no_entries(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db", "alpaca", "second") as running:
+        await doubted(running)
+
+        async def not_known(*_: object) -> FenceProof:
+            raise ReadFailed("UNIMPLEMENTED")
+
+        running.alpaca.fence_order = not_known  # type: ignore[method-assign, assignment]
+        running.alpaca.news.put_nowait(None)  # a reconnect, at which all is looked up
+        await until(lambda: not takes_entries(running))
+        await until(lambda: takes_entries(running))
+        word(running.alpaca, OrderStatus.ACCEPTED, Signal.ACKNOWLEDGED)
+        await until(lambda: running.order().order.status is OrderStatus.ACCEPTED)
+
+
+@virtual
+async def test_proof_that_is_due_at_a_venue_that_is_away_is_waited_for_quietly(
+    tmp_path: Path,
+) -> None:
+    async with router(tmp_path / "j.db", "alpaca", "second") as running:
+        doubts, monotonic = running.core.care.doubts, asyncio.get_running_loop().time
+        await doubted(running)
+
+        async def soon(*_: object) -> FenceProof:
+            return FenceProof(FenceOutcome.UNKNOWN, "settling", retry_after_s=3.0)
+
+        running.alpaca.fence_order = soon  # type: ignore[method-assign, assignment]
+        await until(lambda: not doubts.is_due(PLACED))
+        assert 0 < doubts.wait_s([PLACED], 5.0) <= 3.0
+        running.alpaca.reachable = False
+        running.alpaca.news.put_nowait(None)
+        began = monotonic()
+        await until(lambda: doubts.is_due(PLACED))
+        assert monotonic() - began <= 3.1
+        assert doubts.wait_s([PLACED], 5.0) == 5.0
 
 
 @virtual
