@@ -265,6 +265,7 @@ class SmallOperations(operations_service_pb2_grpc.OperationsServiceServicer):
     def __init__(self) -> None:
         self.requests: list[operations_service_pb2.SetTradingStateRequest] = []
         self.resolved: list[operations_service_pb2.ResolveInDoubtOrderRequest] = []
+        self.decided: list[operations_service_pb2.AdoptOrderRequest] = []
         self.checks: list[operations_service_pb2.VerifyJournalRequest] = []
         self.damaged_at = 0
 
@@ -289,6 +290,21 @@ class SmallOperations(operations_service_pb2_grpc.OperationsServiceServicer):
             quarantine_id="q1", account_id=ACCOUNT, venue="alpaca", reason="not ours", order=order
         )
         return operations_service_pb2.ListQuarantinedResponse(records=[record])
+
+    async def AdoptOrder(self, request: Any, context: Context) -> Any:
+        self.decided.append(request)
+        if request.quarantine_id != "q1":
+            text = "quarantine_id: no record"
+            await abort(context, failure(code_pb2.NOT_FOUND, "ORDER_NOT_FOUND", text))
+        record = events_pb2.QuarantineRecord(
+            quarantine_id="q1",
+            account_id=ACCOUNT,
+            closed=True,
+            closed_reason=request.reason,
+            closed_by=request.actor,
+            client_order_id="" if request.dismiss else "external-alpaca-7",
+        )
+        return operations_service_pb2.AdoptOrderResponse(record=record)
 
     async def ListInDoubtOrders(self, request: Any, context: Context) -> Any:
         placement = orders_pb2.Placement(placement_id="my-1~al~1.0", venue="alpaca")

@@ -70,7 +70,11 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineRecord:
-    """Something at a venue that the books can't explain, kept aside until it is adopted."""
+    """Something at a venue that the books can't explain, kept aside until it is adopted.
+
+    `subject` is as the venue showed it last, at `updated`. Adopted, it belongs to the order
+    `client_order_id` of the books; dismissed, that is empty.
+    """
 
     quarantine_id: str
     account_id: str
@@ -79,6 +83,11 @@ class QuarantineRecord:
     subject: Order | Execution | None
     time: datetime | None
     closed: bool
+    updated: datetime | None
+    closed_time: datetime | None
+    closed_reason: str
+    closed_by: str
+    client_order_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

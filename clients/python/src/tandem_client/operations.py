@@ -8,20 +8,19 @@ from typing import Any, Self
 from tandem_client.connection import Connection
 from tandem_client.doubts import DoubtCalls
 from tandem_client.enums import TradingState
-from tandem_client.events import QuarantineRecord, TradingStateChange
+from tandem_client.events import TradingStateChange
 from tandem_client.journal import JournalCalls
-from tandem_client.pages import Page, Pages
 from tandem_client.pb import events_pb2
 from tandem_client.pb import operations_service_pb2 as pb
 from tandem_client.pb.operations_service_pb2_grpc import OperationsServiceStub
+from tandem_client.quarantine import QuarantineCalls
 from tandem_client.tracing import Traceparent
 from tandem_client.wire import events, values
 
 DEFAULT_OPERATIONS_ADDRESS = "127.0.0.1:50060"
-_PAGE_SIZE = 500
 
 
-class OperationsClient(JournalCalls, DoubtCalls):
+class OperationsClient(JournalCalls, DoubtCalls, QuarantineCalls):
     """Speaks to the router's OperationsService. Made inside a running event loop.
 
     Deadlines, errors, cancellation and traces are those of `TandemClient`.
@@ -77,24 +76,3 @@ class OperationsClient(JournalCalls, DoubtCalls):
             lambda reply: events.read_trading_state(reply.change),
             asked=f"set trading state {state.name}",
         )
-
-    def quarantined(
-        self, *, account_id: str = "", include_closed: bool = False
-    ) -> Pages[QuarantineRecord]:
-        """What was found at venues and can't be explained by the books, oldest first."""
-
-        async def fetch(page_token: str) -> Page[QuarantineRecord]:
-            request = pb.ListQuarantinedRequest(
-                account_id=account_id, include_closed=include_closed
-            )
-            request.page.page_size, request.page.page_token = _PAGE_SIZE, page_token
-            return await self._connection.read(
-                self._stub.ListQuarantined, request, _read_records, asked="quarantine"
-            )
-
-        return Pages(fetch)
-
-
-def _read_records(reply: pb.ListQuarantinedResponse) -> Page[QuarantineRecord]:
-    records = tuple(events.read_quarantine(record) for record in reply.records)
-    return Page(records, reply.next_page_token, as_of=None, watch_token="")

@@ -15,6 +15,7 @@ from tandem_client.command import (
     market,
     operating,
     outcomes,
+    quarantining,
     trading,
 )
 from tandem_client.command.session import shared_options
@@ -46,8 +47,8 @@ for _command in (
     *(changing.preview, changing.replace, changing.cancel_all, changing.close),
     *(changing.exercise, market.quotes, market.bars, market.chain, market.snapshot),
     *(market.clock, market.calendar, looking.capabilities, looking.watch),
-    *(operating.halt, operating.reduce, operating.resume, operating.quarantine),
-    doubts.resolve,
+    *(operating.halt, operating.reduce, operating.resume, doubts.resolve),
+    *(quarantining.quarantine, quarantining.adopt),
     *(journal.verify, journal.journal),
 ):
     _tandem.add_command(_command)

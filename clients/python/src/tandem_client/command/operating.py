@@ -1,4 +1,4 @@
-"""The operator's commands: halt, reduce, resume, quarantine."""
+"""The operator's commands on the trading state: halt, reduce, resume."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import getpass
 
 import click
 
-from tandem_client.command import outcomes, tables, words
-from tandem_client.command.documents import listing_document
+from tandem_client.command import outcomes, words
 from tandem_client.command.session import Session, command
 from tandem_client.enums import TradingState
 from tandem_client.errors import TandemError
@@ -19,7 +18,7 @@ def _changes_state(name: str, state: TradingState, summary: str) -> click.Comman
     @click.option("--actor", help="Who asks [the user's name].")
     @command
     async def change(session: Session, *, reason: str, actor: str | None) -> int:
-        return await _set(session, state, reason, actor or _user())
+        return await _set(session, state, reason, actor or user())
 
     return change
 
@@ -36,7 +35,8 @@ async def _set(session: Session, state: TradingState, reason: str, actor: str) -
     return outcomes.DONE
 
 
-def _user() -> str:
+def user() -> str:
+    """Who asks, if nothing else is said."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # an account without a name, as in some containers
@@ -51,16 +51,3 @@ reduce = _changes_state(
     "reduce", TradingState.REDUCING, f"Take only exits and cancels from now on. {_SCOPE}"
 )
 resume = _changes_state("resume", TradingState.ACTIVE, f"Take every order again. {_SCOPE}")
-
-
-@click.command("quarantine")
-@click.option("--all", "include_closed", is_flag=True, help="Closed records too.")
-@command
-async def quarantine(session: Session, *, include_closed: bool) -> int:
-    """List what was found at venues and is not in the books."""
-    async with session.operations() as operations:
-        listing = await operations.quarantined(
-            account_id=session.account_id, include_closed=include_closed
-        ).all()
-    session.show(listing_document("records", listing), lambda: tables.quarantine(listing.items))
-    return outcomes.DONE

@@ -336,7 +336,7 @@ def quarantine(records: Iterable[QuarantineRecord]) -> RenderableType:
             _subject(record),
             plain(record.reason),
             moment(record.time),
-            "closed" if record.closed else "open",
+            words.closing(record),
         ]
         for record in records
     ]

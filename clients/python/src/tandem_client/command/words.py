@@ -163,8 +163,23 @@ def event_words(event: Event) -> tuple[str, str]:
         case Alert() as alert:
             return "alert", f"{alert.severity.name} {alert.kind}: {plain(alert.message)}"
         case QuarantineRecord() as record:
-            return "quarantine", f"{record.quarantine_id} at {record.venue}: {plain(record.reason)}"
+            about = closing_line(record) if record.closed else plain(record.reason)
+            return "quarantine", f"{record.quarantine_id} at {record.venue}: {about}"
     return "unknown", "told by a newer server"
+
+
+def closing(record: QuarantineRecord) -> str:
+    """How a quarantine record stands."""
+    if not record.closed:
+        return "open"
+    return f"adopted as {plain(record.client_order_id)}" if record.client_order_id else "dismissed"
+
+
+def closing_line(record: QuarantineRecord) -> str:
+    """How it stands, by whom and why."""
+    by = f" by {plain(record.closed_by)}" if record.closed_by else ""
+    why = f": {plain(record.closed_reason)}" if record.closed_reason else ""
+    return f"{closing(record)}{by}{why}"
 
 
 def trading_words(change: TradingStateChange) -> str:

@@ -106,6 +106,11 @@ def read_quarantine(message: events_pb2.QuarantineRecord) -> QuarantineRecord:
         subject=subject,
         time=time_or_none(message, "time"),
         closed=message.closed,
+        updated=time_or_none(message, "updated"),
+        closed_time=time_or_none(message, "closed_time"),
+        closed_reason=message.closed_reason,
+        closed_by=message.closed_by,
+        client_order_id=message.client_order_id,
     )
 
 
