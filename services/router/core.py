@@ -49,6 +49,7 @@ from services.router.routing.policy import DEFAULT_POLICY, AccountPolicy
 from services.router.routing.quarantine import QuarantineRules
 from services.router.routing.quarantine_desk import QuarantineDesk
 from services.router.routing.quarantine_watch import QuarantineWatch
+from services.router.routing.restoring import RestoreSettings, Restoring, restored
 from services.router.routing.revising import drop_held
 from services.router.routing.venue import VenuePort
 from services.router.routing.work import WorkTools
@@ -128,6 +129,7 @@ class RouterCore:
         self._rng = rng
         self._stop = stop
         self._read = Head()
+        self._read_at: datetime | None = None
         self.books = Books()
         self.meters = RouterMeters(default_meter(), self.books, clock)
         self.watching = Watching(
@@ -146,6 +148,9 @@ class RouterCore:
         self.care = Care(self.journal, self.books, self.intake, clock, settings.care, nudge)
         self.strangers = QuarantineWatch(self.journal, self.books, self.intake)
         self.activities = Activities(self.journal, self.books, settings.activities)
+        self.restoring = Restoring(
+            self.journal, self.books, self.intake, clock, RestoreSettings(settings.link.overlap_s)
+        )
         self.links: dict[tuple[str, str], VenueLink] = {}
         for account in accounts:
             for venue in account.venues:
@@ -181,6 +186,7 @@ class RouterCore:
             settings=replace(self._settings.link, failback_after_s=wait_s),
             on_stale_epoch=self._overtaken,
         )
+        link.on_catch_up = self.restoring.read
         link.on_session = self._after_connect
         link.on_activity = self.activities.take
         return link
@@ -220,7 +226,7 @@ class RouterCore:
         """Take what `read_ahead` has read last into the books; sends nothing."""
         for head, at, record in ahead:
             self.watching.note(self.books.apply(head.seq, at, record))
-            self._read = head
+            self._read, self._read_at = head, at
         self.watching.durable(self._read.seq)
         self.journal.start(self._read, epoch=0)
 
@@ -282,7 +288,10 @@ class RouterCore:
             ]
         elif asked > books.generation:
             reason = f"the journal was taken up as generation {asked}: it may lack orders"
-            records = [TradingStateSet("", TradingState.HALTED, reason, "tandem")]
+            records = [
+                TradingStateSet("", TradingState.HALTED, reason, "tandem"),
+                *restored(books, list(self.links.values()), self._read_at, reason),
+            ]
         generation = max(asked, books.generation)
         return [
             *records,

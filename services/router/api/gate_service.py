@@ -7,7 +7,7 @@ from typing import Any
 from services.common.contract.convert import check_known_fields
 from services.common.contract.pb import events_pb2
 from services.common.contract.pb import operations_service_pb2 as pb
-from services.common.domain.errors import InvalidRequest
+from services.common.domain.errors import InvalidRequest, Reason, Refused
 from services.router.api.operator_requests import OperatorRequests, actor_of, text_of
 from services.router.api.told import once_durable
 from services.router.api.wire import gate_to_wire
@@ -32,6 +32,13 @@ class GateServicer(OperatorRequests):
         state = _STATES.get(request.state)
         if state is None:
             raise InvalidRequest("state", "required: ACTIVE, REDUCING or HALTED")
+        unread = self._books.to_be_read(request.account_id)
+        if state is not TradingState.HALTED and unread:
+            raise Refused(
+                Reason.TRADING_HALTED,
+                "the journal was restored from a copy, and these venues were not read since: "
+                + ", ".join(unread),
+            )
         reason = text_of(request.reason, "reason", required=True)
         actor = actor_of(request.actor)
         try:

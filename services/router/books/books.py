@@ -48,6 +48,8 @@ from services.router.journal.records import (
     Quarantined,
     Record,
     ReplaceIntended,
+    RestoreFound,
+    RestoreRead,
     TradingState,
     TradingStateSet,
     VenueStateChanged,
@@ -68,12 +70,6 @@ class Books(FillFold):
 
     def _fold(self, seq: int, at: datetime, record: Record) -> Iterable[Told]:
         match record:
-            case JournalCreated():
-                self.journal_id, self.created = record.journal_id, at
-            case EpochTaken():
-                self.generation, self.epoch = record.generation, record.epoch
-            case TradingStateSet():
-                return [self._set_gate(at, record)]
             case OrderIntended():
                 entry = self._intend(seq, at, record)
                 return [] if record.placed else [entry]
@@ -113,14 +109,31 @@ class Books(FillFold):
                 self.instructions[key] = replace(
                     known, status=record.status, cause=record.cause, seq=seq
                 )
+            case OrderAdopted():
+                return [self._adopt(seq, at, record)]
+            case _:
+                return self._fold_around(at, record)
+        return []
+
+    def _fold_around(self, at: datetime, record: Record) -> Iterable[Told]:
+        """What is about no order of ours: the journal itself, the gate, venues, strangers."""
+        match record:
+            case JournalCreated():
+                self.journal_id, self.created = record.journal_id, at
+            case EpochTaken():
+                self.generation, self.epoch = record.generation, record.epoch
+            case TradingStateSet():
+                return [self._set_gate(at, record)]
             case FailedOver():
                 self.failovers.count(record.account_id, at)
             case Quarantined():
                 return [self.quarantine.keep(record, at)]
             case QuarantineClosed():
                 return [self.quarantine.close(record, at)]
-            case OrderAdopted():
-                return [self._adopt(seq, at, record)]
+            case RestoreFound():
+                self.restores[record.account_id, record.venue] = record
+            case RestoreRead():
+                self.restores.pop((record.account_id, record.venue), None)
             case VenueStateChanged():
                 if record.ready:
                     self.outages.pop(record.account_id, None)

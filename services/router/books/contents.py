@@ -19,7 +19,7 @@ from services.router.books.failovers import FailoverTally
 from services.router.books.fill_sequence import FillSeqs
 from services.router.books.positions import Position
 from services.router.books.quarantine_book import QuarantineBook
-from services.router.journal.records import TradingState
+from services.router.journal.records import RestoreFound, TradingState
 
 PositionKey = tuple[str, str, str]
 """(account_id, venue, instrument key)."""
@@ -29,7 +29,8 @@ class BookContents:
     """Orders, executions, activities, positions, gate, venues, quarantine. Read them, set none.
 
     `outages` names accounts of which it was alarmed that no venue takes their orders, until one
-    can be used again or takes one.
+    can be used again or takes one. `restores` are the venues that are still to be read since the
+    journal was restored from a copy.
     """
 
     def __init__(self) -> None:
@@ -55,6 +56,7 @@ class BookContents:
         self.last_activity_time: dict[tuple[str, str], datetime] = {}
         self.least_offset_s: dict[tuple[str, str], float] = {}
         self.outages: dict[str, None] = {}  # insertion-ordered set
+        self.restores: dict[tuple[str, str], RestoreFound] = {}
 
     @property
     def failover_count(self) -> int:
@@ -95,8 +97,15 @@ class BookContents:
             if key[0] == account_id and position.lots:
                 yield position
 
+    def to_be_read(self, account_id: str) -> list[str]:
+        """Venues of an account (empty: of all) that are to be read after a restore."""
+        return [venue for owner, venue in self.restores if account_id in ("", owner)]
+
     def trading_state(self, account_id: str) -> TradingState:
-        """The stricter of the account's state and the state for all; HALTED if none is known."""
+        """The stricter of the account's state and the state for all; HALTED if none is known, and
+        while one of its venues is to be read after a restore."""
+        if self.to_be_read(account_id):
+            return TradingState.HALTED
         states = [self.gates[a].state for a in ("", account_id) if a in self.gates]
         if "" not in self.gates:
             return TradingState.HALTED

@@ -28,6 +28,7 @@ def digest(books: Books) -> str:
         ],
         "least_offset_s": [[*key, offset] for key, offset in books.least_offset_s.items()],
         "outages": list(books.outages),
+        "restores": [unstructure(found) for found in books.restores.values()],
         "instructions": [unstructure(entry) for entry in books.instructions.values()],
         "failovers": unstructure(books.failovers),
     }

@@ -47,6 +47,10 @@ class OrderFold(BookContents):
                 external=record.external,
             )
             entry = OrderEntry(order, times, times, seq, seq, "")
+        elif not record.external:  # one of ours, found in parts
+            parts = (*known.order.placements, record.placement)
+            order = replace(known.order, spec=record.spec, placements=parts)
+            entry = replace(known, order=order, updated=times, seq=seq)
         else:  # on other terms from here on
             order = replace(known.order, spec=record.spec, placements=(record.placement,))
             entry = replace(known, order=order, updated=times, seq=seq)

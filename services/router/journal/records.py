@@ -262,6 +262,28 @@ class OrderAdopted:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreFound:
+    """The journal lacks what happened at a venue after `since` (None: nobody knows since when).
+
+    Until the venue was read, trading in the account is HALTED.
+    """
+
+    account_id: str
+    venue: str
+    since: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRead:
+    """A venue was read after a restore; so many orders of ours were taken into the books."""
+
+    account_id: str
+    venue: str
+    adopted: int
+
+
+@dataclass(frozen=True, slots=True)
 class VenueStateChanged:
     """A venue of an account can be used, or can't any more.
 
@@ -321,6 +343,8 @@ Record = (
     | Quarantined
     | QuarantineClosed
     | OrderAdopted
+    | RestoreFound
+    | RestoreRead
     | VenueStateChanged
     | AlertRaised
     | UnknownRecord

@@ -25,6 +25,7 @@ from services.router.journal.journal import Journal
 from services.router.journal.records import (
     AlertRaised,
     Record,
+    RestoreFound,
     Severity,
     TradingState,
     TradingStateSet,
@@ -95,6 +96,7 @@ class VenueLink:
         self._failback = Failback(clock, settings.failback_after_s)
         self._why_not = "not connected yet"
         self._session_changed = asyncio.Event()
+        self.on_catch_up: Callable[[VenueLink], Awaitable[None]] | None = None
         self.on_session: Callable[[VenueLink], Awaitable[None]] | None = None
         self.on_activity: Callable[[Activity], None] | None = None
 
@@ -198,6 +200,9 @@ class VenueLink:
         records: list[Record] = [
             AlertRaised("JOURNAL_BEHIND", Severity.CRITICAL, reason, self.account_id, self.name)
         ]
+        key, books = (self.account_id, self.name), self._books
+        if seen.journal_id == books.journal_id and key not in books.restores:
+            records.append(RestoreFound(*key, books.created, reason))
         if self._books.trading_state("") is not TradingState.HALTED:
             records.append(TradingStateSet("", TradingState.HALTED, reason, "tandem"))
         self._journal.record(*records)
@@ -232,6 +237,8 @@ class VenueLink:
     async def _catch_up(self) -> None:
         """Read what happened since the last word: executions first, then orders."""
         await self._read_status()
+        if self.on_catch_up is not None:
+            await self.on_catch_up(self)
         since = self._books.last_exec_time.get((self.account_id, self.name))
         if since is None:
             since = self.in_venue_time(self._books.created)

@@ -123,6 +123,9 @@ class VenuePort(MarketPort, Protocol):
     async def open_orders(self) -> Sequence[OrderReport]:
         """All orders that are live at the venue, whoever placed them."""
 
+    async def orders(self, *, after: datetime | None = None) -> Sequence[OrderReport]:
+        """All orders created since `after` that the venue lists, ended ones too, newest first."""
+
     async def executions(
         self, *, after: datetime | None = None, placement_id: str = ""
     ) -> Sequence[Execution]:

@@ -180,12 +180,21 @@ class VenueClient(VenueData):
         return proof_from_wire(await self._read(self._adapter.FenceOrder, request))
 
     async def open_orders(self) -> Sequence[OrderReport]:
+        return await self._list(broker_service_pb2.ORDER_FILTER_OPEN, None)
+
+    async def orders(self, *, after: datetime | None = None) -> Sequence[OrderReport]:
+        return await self._list(broker_service_pb2.ORDER_FILTER_ALL, after)
+
+    async def _list(
+        self, which: broker_service_pb2.OrderFilter.ValueType, after: datetime | None
+    ) -> list[OrderReport]:
         found: list[OrderReport] = []
         page = types_pb2.PageRequest(page_size=_PAGE_SIZE)
         while True:
             request = broker_service_pb2.ListOrdersRequest(
                 account_id=self._account_id,
-                filter=broker_service_pb2.ORDER_FILTER_OPEN,
+                filter=which,
+                after=optional_timestamp_to_wire(after),
                 page=page,
             )
             reply = await self._read(self._broker.ListOrders, request)

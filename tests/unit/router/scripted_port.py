@@ -120,6 +120,7 @@ class ScriptedPort(ScriptedMarket):
     state: VenueState = VenueState.UP
     session_id: str = "session-1"
     knows: dict[str, OrderReport] = field(default_factory=dict)
+    ended: list[OrderReport] = field(default_factory=list)
     fills: list[Execution] = field(default_factory=list)
     happened: list[Activity] = field(default_factory=list)
     activities_error: TandemError | None = None
@@ -223,6 +224,11 @@ class ScriptedPort(ScriptedMarket):
     async def open_orders(self) -> Sequence[OrderReport]:
         self._require()
         return list(self.knows.values())
+
+    async def orders(self, *, after: datetime | None = None) -> Sequence[OrderReport]:
+        """What it knows and what it has forgotten as open, newest first."""
+        self._require()
+        return list(reversed((*self.ended, *self.knows.values())))
 
     async def executions(
         self, *, after: datetime | None = None, placement_id: str = ""

@@ -35,6 +35,8 @@ from services.router.journal.records import (
     Quarantined,
     Record,
     ReplaceIntended,
+    RestoreFound,
+    RestoreRead,
     Severity,
     TradingState,
     TradingStateSet,
@@ -86,6 +88,7 @@ def rich() -> Folded:
         venue(VenueState.UP, "session-1"),
         TradingStateSet("main", TradingState.REDUCING, "test", "me"),
         AlertRaised(NO_VENUE, Severity.CRITICAL, "", "second"),
+        RestoreFound("second", "alpaca", NOW, "a copy"),
     )
     return fold
 
@@ -116,6 +119,8 @@ RECORDS: list[Record] = [
     InstructionAnswered("main", "x-1", OrderStatus.IN_DOUBT, Cause(Reason.OUTCOME_UNKNOWN, "")),
     ReplaceIntended("main", "a", "r-1", OrderChange(limit_price=Decimal(9))),
     PlacementFreed("main", "h", PlacementReleased("h~al~1.0", Decimal(3), NOW, "session-2")),
+    RestoreFound("main", "alpaca", None, "a copy"),
+    RestoreRead("second", "alpaca", 3),
     venue(VenueState.DOWN, ""),
     venue(VenueState.UP, "session-2"),
 ]
