@@ -7,12 +7,21 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tandem_client import TandemClient, Unreachable
+from tandem_client import (
+    OrderSpec,
+    OrderType,
+    Side,
+    TandemClient,
+    TimeInForce,
+    Unreachable,
+    parse_symbol,
+)
 
 from services.common.contract.pb import operations_service_pb2 as pb
 from services.common.contract.pb.operations_service_pb2_grpc import OperationsServiceStub
@@ -25,6 +34,19 @@ from tests.unit.adapter import served
 ACCOUNT: Final = "main"
 TAKE_OVER_S: Final = 15.0
 """How long a take-over may last on a slow machine; it is meant to last less than 5."""
+
+
+def rests(client_order_id: str) -> OrderSpec:
+    """An order that the venue takes, and that works from then on."""
+    return OrderSpec(
+        client_order_id=client_order_id,
+        instrument=parse_symbol("SPY"),
+        side=Side.BUY,
+        order_qty=Decimal(1),
+        order_type=OrderType.LIMIT,
+        time_in_force=TimeInForce.DAY,
+        limit_price=Decimal(300),
+    )
 
 
 class Router(Part):
@@ -51,14 +73,14 @@ class Router(Part):
         """What it says of itself on the operations port."""
         async with grpc.aio.insecure_channel(f"127.0.0.1:{self.operations_port}") as channel:
             return await OperationsServiceStub(channel).GetFleet(
-                pb.GetFleetRequest(), timeout=5, wait_for_ready=True
+                pb.GetFleetRequest(), timeout=15, wait_for_ready=True
             )
 
     async def health(self, component: str) -> str:
         """The health of a component, by its name on the wire."""
         async with grpc.aio.insecure_channel(f"127.0.0.1:{self.operations_port}") as channel:
             reply = await health_pb2_grpc.HealthStub(channel).Check(  # type: ignore[no-untyped-call]
-                health_pb2.HealthCheckRequest(service=component), timeout=5, wait_for_ready=True
+                health_pb2.HealthCheckRequest(service=component), timeout=15, wait_for_ready=True
             )
         name: str = health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status)
         return name
@@ -78,12 +100,13 @@ class Router(Part):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two routers on one journal, the venue behind them, and a client of both."""
+    """Two routers on one journal, the venue behind them, a client of both, and their settings."""
 
     first: Router
     second: Router
     venue: served.Served
     client: TandemClient
+    settings: Mapping[str, str]
 
     async def lead_by_first(self) -> None:
         """Start both: the first leads, the second has read all that there is."""
@@ -128,4 +151,4 @@ async def pair(folder: Path, **journal: str) -> AsyncIterator[Pair]:
             owned.push_async_callback(router.end)
         client = TandemClient(f"{first.address},{second.address}", account_id=ACCOUNT)
         owned.push_async_callback(client.close)
-        yield Pair(first, second, at_venue, client)
+        yield Pair(first, second, at_venue, client, settings)

@@ -4,43 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from decimal import Decimal
 from pathlib import Path
 
 import grpc
 import pytest
 from tandem_client import (
-    OrderSpec,
-    OrderType,
     OutcomeUnknown,
-    Side,
     TandemClient,
     TandemError,
-    TimeInForce,
-    parse_symbol,
 )
 
 from services.common.contract.pb import operations_service_pb2 as pb
 from services.common.contract.pb.operations_service_pb2_grpc import OperationsServiceStub
 from tests.conformance.fakes.scripts import OnSubmit
-from tests.integration.standby.routers import ACCOUNT, Pair, pair
+from tests.integration.standby.routers import ACCOUNT, Pair, pair, rests
 from tests.integration.system.parts import eventually
 from tests.integration.system.plain import failure
 
 Record = Callable[[str, object], None]
 pytestmark = pytest.mark.timeout(150)
-
-
-def rests(client_order_id: str) -> OrderSpec:
-    return OrderSpec(
-        client_order_id=client_order_id,
-        instrument=parse_symbol("SPY"),
-        side=Side.BUY,
-        order_qty=Decimal(1),
-        order_type=OrderType.LIMIT,
-        time_in_force=TimeInForce.DAY,
-        limit_price=Decimal(300),
-    )
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -105,6 +87,7 @@ async def _sent(routers: Pair, client_order_id: str) -> bool:
     return f"{client_order_id}~t1~1.0" in routers.venue.gateway.sent
 
 
+@pytest.mark.slow
 async def test_a_leader_that_is_stopped_hands_over_and_can_be_the_standby_then(
     routers: Pair, record_property: Record
 ) -> None:
