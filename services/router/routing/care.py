@@ -38,6 +38,7 @@ from services.router.routing.link import VenueLink
 from services.router.routing.overdue import Overdue
 
 _log = structlog.stdlib.get_logger(__name__)
+_RISEN_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,10 @@ class Care:
     async def look_up(self, placement: Placement, link: VenueLink) -> None:
         """Ask the venue for one placement. Absence is information, it ends nothing."""
         found = await link.port.find_order(placement.placement_id)
+        if found.report is not None and self._intake.is_risen(found.report):
+            # A replace that lost the race with a fill shows as pending before it is turned down.
+            await self._clock.sleep(_RISEN_WAIT_S)
+            found = await link.port.find_order(placement.placement_id)
         self._intake.looked_up(placement.placement_id)
         if found.lookup is Lookup.FOUND and found.report is not None:
             self._unshown.settled(placement.placement_id)

@@ -141,6 +141,15 @@ class Intake:
         """Whether the venue works a second order under this placement."""
         return self._twins.are_live(placement_id)
 
+    def is_risen(self, report: OrderReport) -> bool:
+        """Whether it shows a revision at work that came to nothing, as the books have it."""
+        entry, placement_id = self._owner(
+            report.account_id, report.venue, report.client_id, report.venue_order_id
+        )
+        if entry is None or report.status not in PLAINLY_WORKING:
+            return False
+        return self._is_old_news(entry, placement_id, report)
+
     def _is_old_news(self, entry: OrderEntry, placement_id: str, report: OrderReport) -> bool:
         """A revision that was turned down had been shown as pending before: the stream's word of
         that can come after the answer. It counts only once the old order has been replaced, or
@@ -150,7 +159,8 @@ class Intake:
         old = None if revision is None else order.placement(revision.replaces)
         if revision is None or old is None or revision.status not in REFUSED:
             return False
-        return report.status not in TERMINAL and old.status is not OrderStatus.REPLACED
+        had_effect = TERMINAL - {OrderStatus.REJECTED}
+        return report.status not in had_effect and old.status is not OrderStatus.REPLACED
 
     def to_look_up(self, venue: str) -> list[Placement]:
         """Placements at the venue that must be asked for, since what was said of them does not

@@ -29,6 +29,7 @@ from tests.unit.router.scripted_port import (
     OnReplace,
     ScriptedPort,
     fails_replace,
+    refuses_replace,
     takes_replace,
     word,
 )
@@ -162,6 +163,43 @@ async def test_revision_rejected_and_then_in_force_is_looked_up_until_found(
         await asyncio.sleep(60)
         assert running.order().order.status is OrderStatus.ACCEPTED
         assert "VENUE_CONTRADICTION" in running.kinds()
+
+
+@virtual
+async def test_revision_that_lost_to_a_fill_and_is_turned_down_late_is_no_contradiction(
+    tmp_path: Path,
+) -> None:
+    port = ScriptedPort("alpaca", on_replace=refuses_replace)
+    async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
+        await running.submit(spec())
+        with contextlib.suppress(Refused):
+            await change(running)
+        port.fill(PLACED, "e-1", "10", "10")
+        port.news.put_nowait(word(port, OrderStatus.FILLED, Signal.FILLED, "10"))
+        await until(lambda: running.order().order.status is OrderStatus.FILLED)
+        pending = replace(
+            port.knows[PLACED],
+            client_id=REVISED,
+            venue_order_id="v-revised",
+            status=OrderStatus.ACCEPTED,
+            signal=Signal.ACKNOWLEDGED,
+            cum_qty=Decimal(0),
+        )
+        port.knows[REVISED] = pending
+        port.news.put_nowait(pending)
+        turned_down = replace(pending, status=OrderStatus.REJECTED, signal=Signal.REJECTED)
+        real, later = port.find_order, asyncio.get_running_loop().call_later
+
+        async def find_order(placement_id: str) -> LookupResult:
+            if placement_id == REVISED:
+                later(0.5, port.knows.__setitem__, REVISED, turned_down)
+            return await real(placement_id)
+
+        port.find_order = find_order  # type: ignore[method-assign]
+        await asyncio.sleep(60)
+        assert port.knows[REVISED] is turned_down
+        assert "VENUE_CONTRADICTION" not in running.kinds()
+        assert running.order().order.status is OrderStatus.FILLED
 
 
 @virtual
