@@ -187,8 +187,14 @@ async def test_a_hedge_grows_no_further_than_what_it_hedges(tmp_path: Path) -> N
         with pytest.raises(Refused) as refused:
             await grown(11)
         assert refused.value.reason is Reason.WOULD_CROSS_ZERO
-        await grown(10)
-        assert running.order("hedge").order.leaves_qty == 10
+        await grown(9)
+        assert running.order("hedge").order.leaves_qty == 9
+        running.alpaca.reachable = True
+        link = running.core.links["main", "alpaca"]
+        await until(lambda: link.view().takes_entries)
+        with pytest.raises(Refused) as late:
+            await grown(10)
+        assert late.value.reason is Reason.INTENT_MISMATCH
 
 
 @virtual

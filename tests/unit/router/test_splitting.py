@@ -213,7 +213,7 @@ async def test_a_cancel_ends_what_works_at_once_and_what_is_sent_or_in_doubt_whe
         asking = asyncio.create_task(running.submit(sale()))
         await until(lambda: statuses(running)[1:] == [OrderStatus.ACCEPTED])
         canceling = asyncio.create_task(running.core.desk.cancel("main", "exit"))
-        await until(lambda: running.second.canceled == [SECOND])
+        await until(lambda: running.second.canceled == [SECOND], within_s=1.0)  # of virtual time
         assert statuses(running) == [OrderStatus.PENDING_NEW, OrderStatus.PENDING_CANCEL]
         running.alpaca.hold.set()
         await canceling
