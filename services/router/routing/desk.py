@@ -14,7 +14,6 @@ import structlog
 
 from services.common.domain.errors import (
     Cause,
-    Effect,
     InvalidRequest,
     NotFound,
     OutcomeUnknown,
@@ -22,7 +21,6 @@ from services.common.domain.errors import (
     Refused,
     TandemError,
     Unavailable,
-    VenueCause,
 )
 from services.common.domain.order_events import Placement, PlacementSignaled
 from services.common.domain.order_spec import OrderSpec
@@ -34,12 +32,13 @@ from services.router.journal.store import JournalError
 from services.router.risk.gate import Role, check_gate
 from services.router.routing.accounts import AccountLinks, read_facts
 from services.router.routing.instructing import Instructing
-from services.router.routing.placing import failed_over, intended, new_placements, no_venue
+from services.router.routing.placing import failed_over, intended, new_placements
 from services.router.routing.plan import plan_order
-from services.router.routing.planned import Plan
+from services.router.routing.planned import Facts, Plan
 from services.router.routing.replacing import Replacing
 from services.router.routing.revising import Asked
 from services.router.routing.together import all_done
+from services.router.routing.untaken import Untaken, unplaced
 from services.router.routing.work import OrderWork, WorkTools, check_not_after, not_durable
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -69,6 +68,7 @@ class Desk:
         self._tasks = tasks
         self._working: dict[OrderKey, asyncio.Task[TandemError | None]] = {}
         self._unplaced: dict[OrderKey, OrderWork] = {}
+        self._untaken = Untaken(tools.journal, tools.books, tools.clock)
         self._draining = False
 
     def account(self, account_id: str) -> AccountLinks:
@@ -108,20 +108,27 @@ class Desk:
         if self._is_settled(key, spec):
             return await self._answer(key)
         self.require_open()
-        plan = plan_order(
-            spec,
-            account_id,
-            self._books,
-            account.views(),
-            facts,
-            allow_uncovered=account.allow_uncovered,
-            policy=account.policy,
-        )
+        plan = self._plan(account, key, spec, facts)
         check_gate(self._books, account_id, plan.role)
         check_not_after(spec, self._tools.clock)
         placements = self._intend(account, key, spec, plan, received, traceparent)
         self._start(account, key, plan, placements)
         return await self._answer(key)
+
+    def _plan(self, account: AccountLinks, key: OrderKey, spec: OrderSpec, facts: Facts) -> Plan:
+        try:
+            return plan_order(
+                spec,
+                account.account_id,
+                self._books,
+                account.views(),
+                facts,
+                allow_uncovered=account.allow_uncovered,
+                policy=account.policy,
+            )
+        except Refused as refused:
+            self._untaken.refused(key, refused)
+            raise
 
     def require_open(self) -> None:
         """Raise Unavailable, effect NONE, if this router takes nothing any more."""
@@ -184,6 +191,7 @@ class Desk:
         work = OrderWork(self._tools, account, key, plan, list(plan.passed_over))
         self._unplaced[key] = work
         if not placements:
+            self._untaken.ended(self._books.orders[key], plan.role, work.passed_over)
             return
         self._own(key, work.run(*placements))
 
@@ -194,9 +202,13 @@ class Desk:
         task.add_done_callback(lambda _: self._finished(key))
 
     def _finished(self, key: OrderKey) -> None:
-        """Forget the work, also if nobody waits for the answer any more."""
+        """Forget the work, also if nobody waits for the answer any more: a person hears of one that
+        was taken nowhere."""
         self._working.pop(key, None)
-        if self._books.orders[key].order.status is not OrderStatus.UNPLACED:
+        entry, work = self._books.orders[key], self._unplaced.get(key)
+        if work is not None:
+            self._untaken.ended(entry, work.plan.role, work.passed_over)
+        if entry.order.status is not OrderStatus.UNPLACED:
             self._unplaced.pop(key, None)
 
     async def _answer(self, key: OrderKey) -> OrderEntry:
@@ -204,19 +216,12 @@ class Desk:
         await self._worked(key)
         entry = await self._durable(key)
         if entry.order.status is OrderStatus.UNPLACED:
-            raise self._taken_nowhere(entry)
+            work = self._unplaced.get(key)  # None if it was worked before a restart
+            if work is None:
+                raise unplaced(entry.order, (), None)
+            raise unplaced(entry.order, work.passed_over, work.retry_after_s)
         self._unplaced.pop(key, None)
         return entry
-
-    def _taken_nowhere(self, entry: OrderEntry) -> TandemError:
-        """The answer for an order that no venue took; a person hears of it as well."""
-        error = _unplaced(entry, self._unplaced.get(entry.key))
-        try:
-            if self._journal.is_leading:
-                self._journal.record(*no_venue(self._books, entry.key, error.venue_causes))
-        except JournalError as failed:  # the answer is none the less true
-            _log.error("alert_not_recorded", client_order_id=entry.key[1], error=str(failed))
-        return error
 
     async def _worked(self, key: OrderKey) -> None:
         """Wait for the order's task, if it has one; raises what ended it."""
@@ -257,17 +262,7 @@ class Desk:
         role = Role.ENTRY if placement.is_entry else Role.EXIT
         work = OrderWork(self._tools, account, key, Plan(role, ()))
         self._unplaced[key] = work
-        self._own(key, self._go_on(work, placement, signaled))
-
-    async def _go_on(
-        self, work: OrderWork, placement: Placement, proof: PlacementSignaled
-    ) -> TandemError | None:
-        """Work it on; nobody may be waiting for it, so that it is a person who hears of the end."""
-        error = await work.go_on(placement, proof)
-        entry = self._books.orders[work.key]
-        if error is None and entry.order.status is OrderStatus.UNPLACED:
-            self._taken_nowhere(entry)
-        return error
+        self._own(key, work.go_on(placement, signaled))
 
     # -- replaces ----------------------------------------------------------------------------
 
@@ -345,23 +340,3 @@ class Desk:
             for error in errors:
                 if error is not None and error.reason is Reason.NOT_PERMITTED:
                     raise error
-
-
-def _unplaced(entry: OrderEntry, work: OrderWork | None) -> TandemError:
-    """Every venue said "no effect", or none could be tried: say each one's cause.
-
-    `work` is the last work on it, None if that was before a restart.
-    """
-    tried = tuple(
-        VenueCause(p.venue, p.cause.reason, p.cause.message, Effect.NONE, p.placement_id)
-        for p in entry.order.placements
-        if p.cause is not None
-    )
-    causes = (*tried, *(work.passed_over if work is not None else ()))
-    shown = "; ".join(f"{c.venue}: {c.message}" for c in causes) or "no venue is configured"
-    return Unavailable(
-        Reason.ALL_VENUES_UNAVAILABLE,
-        f"no venue took {entry.order.client_order_id}, nothing is at any venue: {shown}",
-        venue_causes=causes,
-        retry_after_s=work.retry_after_s if work is not None else None,
-    )
