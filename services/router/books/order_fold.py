@@ -49,7 +49,9 @@ class OrderFold(BookContents):
             entry = OrderEntry(order, times, times, seq, seq, "")
         elif not record.external:  # one of ours, found in parts
             parts = (*known.order.placements, record.placement)
-            order = replace(known.order, spec=record.spec, placements=parts)
+            order = replace(
+                known.order, spec=record.spec, content_hash=record.content_hash, placements=parts
+            )
             entry = replace(known, order=order, updated=times, seq=seq)
         else:  # on other terms from here on
             order = replace(known.order, spec=record.spec, placements=(record.placement,))

@@ -41,6 +41,7 @@ from services.router.books.books import Books
 from services.router.journal.records import OrderAdopted
 
 ZERO: Final = Decimal(0)
+_SHOWN: Final = "shown:"
 _LIMITED: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _PRICES: Final = {
     OrderType.LIMIT: ("limit_price",),
@@ -79,14 +80,39 @@ def own_order(
     """The record that takes in an order of ours that the journal does not know.
 
     The client's terms are what the venue shows of them: a repeat by the client is the same order
-    only if it showed them all, else CLIENT_ORDER_ID_REUSED. Raises NotAdoptable for an id that is
-    no placement's, and for what can't be expressed.
+    if it agrees with those (`is_repeat`). Raises NotAdoptable for an id that is no placement's, and
+    for what can't be expressed.
     """
     placed = PlacementId.parse(report.client_id)
     if placed is None:
         raise NotAdoptable(f"{report.client_id!r} is no placement id")
     spec = spec_of(report, placed.client_order_id, closes=closes)
     return _adopted(report, spec, report.client_id, at, reason, actor, external=False)
+
+
+def shown_hash(spec: OrderSpec) -> str:
+    """The content hash of an order of which only what its venue shows is known. Whether it opens
+    or closes is not in it: venues show that of orders that did not say so."""
+    told = OrderSpec(
+        client_order_id=spec.client_order_id,
+        instrument=spec.instrument,
+        side=spec.side,
+        order_qty=spec.order_qty,
+        order_type=spec.order_type,
+        time_in_force=spec.time_in_force,
+        limit_price=spec.limit_price,
+        stop_price=spec.stop_price,
+        trail_amount=spec.trail_amount,
+        trail_percent=spec.trail_percent,
+        order_class=spec.order_class,
+    )
+    return _SHOWN + told.content_hash()
+
+
+def is_repeat(content_hash: str, spec: OrderSpec) -> bool:
+    """Whether an order is asked for again, with the same content as far as that is known."""
+    asked = shown_hash(spec) if content_hash.startswith(_SHOWN) else spec.content_hash()
+    return content_hash == asked
 
 
 def spec_of(report: OrderReport, client_order_id: str, *, closes: bool = False) -> OrderSpec:
@@ -235,5 +261,5 @@ def _adopted(
         reason,
         actor,
         external=external,
-        content_hash="" if external else spec.content_hash(),
+        content_hash="" if external else shown_hash(spec),
     )

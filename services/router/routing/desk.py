@@ -31,6 +31,7 @@ from services.router.journal.records import CancelIntended, OrderIntended, Recor
 from services.router.journal.store import JournalError
 from services.router.risk.gate import Role, check_gate
 from services.router.routing.accounts import AccountLinks, read_facts
+from services.router.routing.adopting import is_repeat
 from services.router.routing.instructing import Instructing
 from services.router.routing.placing import failed_over, intended, new_placements
 from services.router.routing.plan import plan_order
@@ -142,7 +143,7 @@ class Desk:
         entry = self._books.orders.get(key)
         if entry is None:
             return False
-        if entry.order.content_hash != spec.content_hash():
+        if not is_repeat(entry.order.content_hash, spec):
             raise Refused(
                 Reason.CLIENT_ORDER_ID_REUSED,
                 f"order.client_order_id: {spec.client_order_id!r} was used before with other "

@@ -34,7 +34,7 @@ from services.router.journal.records import (
     RestoreRead,
     Severity,
 )
-from services.router.routing.adopting import NotAdoptable, own_order, reduces
+from services.router.routing.adopting import NotAdoptable, own_order, reduces, shown_hash
 from services.router.routing.intake import Intake
 from services.router.routing.link import VenueLink
 
@@ -167,8 +167,11 @@ class Restoring:
         if placement.replaces:
             placement = replace(placement, change=_change(order.spec, alone.spec))
         whole = replace(order, placements=(*order.placements, placement))
-        spec = _grown(whole) if key in self._adopted else order.spec
-        return replace(alone, spec=spec, placement=placement, content_hash=order.content_hash)
+        if key not in self._adopted:  # what the client asked for is known
+            kept = order.content_hash
+            return replace(alone, spec=order.spec, placement=placement, content_hash=kept)
+        spec = _grown(whole)
+        return replace(alone, spec=spec, placement=placement, content_hash=shown_hash(spec))
 
     def _replaced(self, report: OrderReport) -> str:
         """The placement that a revision took the place of, if the books have it."""

@@ -30,9 +30,15 @@ async def tandem(trio: Trio, *arguments: str) -> Said:
         "TANDEM_ADDRESS": trio.address,
         "TANDEM_OPERATIONS_ADDRESS": trio.operations_address,
     }
+    return await run_program(str(COMMAND), *arguments, **addresses)
+
+
+async def run_program(*words: str, folder: Path | None = None, **variables: str) -> Said:
+    """Run a program to its end, in a folder, with more variables."""
     process = await asyncio.create_subprocess_exec(
-        *(str(COMMAND), *arguments),
-        env={**scrubbed(), **addresses},
+        *words,
+        cwd=folder,
+        env={**scrubbed(), **variables},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -27,8 +27,10 @@ from services.router.journal.records import OrderAdopted
 from services.router.routing.adopting import (
     NotAdoptable,
     external_order,
+    is_repeat,
     own_order,
     rough_spec,
+    shown_hash,
     spec_of,
 )
 from tests.unit.domain.orders import NOW, spec
@@ -110,7 +112,10 @@ def test_an_order_of_ours_that_the_journal_lost_comes_back_under_its_own_ids() -
     record = own_order(shown, at=NOW, reason="restored", actor="tandem")
     assert (record.spec.client_order_id, record.placement.placement_id) == ("o-1", "o-1~al~2.1")
     assert not record.external
-    assert record.content_hash == record.spec.content_hash() == spec().content_hash()
+    assert record.content_hash == shown_hash(spec())
+    assert is_repeat(record.content_hash, replace(spec(), strategy_tag="wheel", venue_pin="alpaca"))
+    assert not is_repeat(record.content_hash, replace(spec(), order_qty=Decimal(11)))
+    assert not is_repeat("", spec())
     with pytest.raises(NotAdoptable, match="no placement id"):
         own_order(found(), at=NOW, reason="restored", actor="tandem")
 
