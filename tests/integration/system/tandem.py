@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,15 +31,17 @@ async def tandem(trio: Trio, *arguments: str) -> Said:
         "TANDEM_ADDRESS": trio.address,
         "TANDEM_OPERATIONS_ADDRESS": trio.operations_address,
     }
-    return await run_program(str(COMMAND), *arguments, **addresses)
+    return await run_program(str(COMMAND), *arguments, variables=addresses)
 
 
-async def run_program(*words: str, folder: Path | None = None, **variables: str) -> Said:
+async def run_program(
+    *words: str, folder: Path | None = None, variables: Mapping[str, str] | None = None
+) -> Said:
     """Run a program to its end, in a folder, with more variables."""
     process = await asyncio.create_subprocess_exec(
         *words,
         cwd=folder,
-        env={**scrubbed(), **variables},
+        env={**scrubbed(), **(variables or {})},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
