@@ -89,6 +89,10 @@ nights: $(READY) ## Act nights at the simulated Gateway, with faults around its 
 	@$(SCRUB) $(BIN)/python -m tests.simulation.nights $(if $(SEED),--seed $(SEED),\
 	  --seeds $(or $(NIGHTS),0:1000) --json build/reports/nights.json) $(ARGS)
 
+.PHONY: mutants
+mutants: $(READY) ## Put each bug of mutants/ into a copy of the code: who sees it? (ONLY=part of a name)
+	@$(SCRUB) $(BIN)/python -m tests.mutants --only "$(ONLY)" --json build/reports/mutants.json $(ARGS)
+
 .PHONY: ib-async-check
 ib-async-check: $(READY) ## Act a story with ib_async, in its own environment, at the simulated Gateway
 	@$(SCRUB) $(BIN)/python -m tools.ib_async_check.check
