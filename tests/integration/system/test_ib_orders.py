@@ -12,10 +12,13 @@ import pytest_asyncio
 from tandem_client import (
     OrderClass,
     OrderLeg,
+    OrderOrigin,
     OrderSpec,
     OrderStatus,
     OrderType,
     PositionIntent,
+    Reason,
+    Refused,
     Side,
     TimeInForce,
     parse_symbol,
@@ -150,3 +153,26 @@ async def test_all_of_ib_is_canceled_at_once(five: Quintet) -> None:
     assert (await five.order("three")).status is elsewhere.status
     await five.client.cancel("three")
     await five.becomes("three", OrderStatus.CANCELED)
+
+
+async def test_an_order_by_hand_at_ib_is_adopted_and_only_its_owner_cancels_it(
+    five: Quintet,
+) -> None:
+    async def in_quarantine() -> list[str]:
+        return [r.quarantine_id for r in (await five.operations.quarantined().all()).items]
+
+    placed = await five.ib.place_by_hand("SPY", "buy", "4", "100")
+    venue_order_id = placed["venue_order_id"]
+    await five.ib.cut_streams()  # orders of others are in the lists, which are read then
+    [order_id] = await eventually(in_quarantine, lambda kept: len(kept) == 1)
+    await five.open_for_entries()
+    name = (await five.operations.adopt(order_id, reason="mine")).client_order_id
+    assert name == f"external-{IB.venue}-{order_id.rpartition(':')[2]}"
+    with pytest.raises(Refused, match="nobody") as refused:
+        await five.client.cancel(name)
+    assert refused.value.reason is Reason.NOT_PERMITTED
+    await five.ib.fill(venue_order_id, "4", "100")
+    await five.ib.cut_streams()
+    filled = await five.becomes(name, OrderStatus.FILLED)
+    assert (filled.origin, filled.cum_qty) == (OrderOrigin.EXTERNAL, 4)
+    assert await in_quarantine() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import operator
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -68,6 +69,7 @@ _ROUTER: Final = {
     "TANDEM_ROUTER_HEARTBEAT_S": "1",
     "TANDEM_ROUTER_SILENCE_MAX_S": "3",
 }
+_ACCOUNTS: Final = "TANDEM_ROUTER_ACCOUNTS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,15 @@ class Programs:
         program = programs.adapter(self.venue(broker), inherited, self.ports, self.folder)
         return _with(program, changed)
 
-    def router(self, **changed: str) -> Program:
-        """The router; `changed` as above."""
+    def router(self, *, failback_after_s: float = 0.0, **changed: str) -> Program:
+        """The router; `changed` as above. A venue that was down is preferred again at once unless
+        told otherwise."""
         behind = [(self.venue(b), f"127.0.0.1:{self.ports.of(b).adapter}") for b in self.brokers]
         inherited = {**scrubbed(), **_ROUTER}
-        return _with(programs.router(inherited, self.ports, self.folder, behind), changed)
+        program = programs.router(inherited, self.ports, self.folder, behind)
+        (account,) = json.loads(program.environment[_ACCOUNTS])
+        account["failover"] = {"failback_after_s": failback_after_s}
+        return _with(program, {_ACCOUNTS: json.dumps([account]), **changed})
 
 
 def _free_ports() -> VenuePorts:
@@ -220,6 +226,7 @@ class Trio:
         booked = [
             Fill(e.placement_id, _symbol(e), e.side.name, e.last_qty, e.last_px, e.cum_qty)
             for e in (await self.client.executions().all()).items
+            if not e.placement_id.startswith("external~")  # adopted: somebody else's at the venue
         ]
         filled = await self.filled()
         differences = [f"not booked: {fill}" for fill in filled if fill not in booked]

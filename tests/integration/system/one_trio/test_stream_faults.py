@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import aclosing
-
 import pytest
-from tandem_client import Alert, Event, Execution, Order, OrderStatus, QuarantineRecord
+from tandem_client import Order, OrderStatus
 
-from tests.integration.system.tandem import tandem
 from tests.integration.system.trio import Trio, fills_now, rests
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -18,9 +14,7 @@ async def filled_once(trio: Trio, name: str) -> Order:
     """Wait for the fill in full, and compare it and the positions with the venue's ledger."""
     order = await trio.becomes(name, OrderStatus.FILLED)
     await trio.books_agree()
-    by_hand = {"AAPL"}
-    at_venue = {s: q for s, q in (await trio.venue.positions()).items() if s not in by_hand}
-    assert await trio.held() == at_venue
+    assert await trio.held() == await trio.venue.positions()
     return order
 
 
@@ -81,44 +75,3 @@ async def test_a_fill_that_is_told_after_it_was_found_is_booked_once(trio: Trio)
     await trio.client.submit_and_wait(fills_now("after-belated"), 10)
     assert await trio.order("belated") == filled
     await filled_once(trio, "belated")
-
-
-async def test_what_is_traded_by_hand_is_quarantined_and_not_booked(trio: Trio) -> None:
-    token, heard = await trio.client.watch_token(), asyncio.Queue[Event]()
-
-    async def listen() -> None:
-        async with aclosing(trio.client.watch(token)) as events:
-            async for event in events:
-                heard.put_nowait(event)
-
-    listening = asyncio.create_task(listen())
-    placed = await trio.venue.place_by_hand("AAPL", "buy", "5", "220")
-    await trio.venue.fill(placed["venue_order_id"], "5", "220")
-    records: list[QuarantineRecord] = []
-    alerts: list[Alert] = []
-    try:
-        async with asyncio.timeout(10):
-            while len(records) < 2 or len(alerts) < 2:
-                what = (await heard.get()).what
-                records += [what] if isinstance(what, QuarantineRecord) else []
-                alerts += [what] if isinstance(what, Alert) else []
-    finally:
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
-    assert {alert.kind for alert in alerts} == {"QUARANTINED"}
-    assert {type(record.subject) for record in records} == {Order, Execution}
-    for record in records:
-        assert record.subject is not None
-        assert record.subject.venue_order_id == placed["venue_order_id"]
-
-    shown = await tandem(trio, "quarantine")
-    assert (shown.code, shown.out.count("BUY 5 AAPL")) == (0, 2)
-    assert "AAPL" not in await trio.held()
-    assert (await trio.client.status()).quarantined_count == 2
-    booked = (await trio.client.executions().all()).items
-    assert placed["venue_order_id"] not in {execution.venue_order_id for execution in booked}
-
-    await trio.router.kill()
-    await trio.router.start()
-    await trio.open_for_entries()
-    assert (await trio.client.status()).quarantined_count == 2
