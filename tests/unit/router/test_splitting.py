@@ -124,6 +124,41 @@ async def test_a_part_in_doubt_neither_holds_nor_repeats_the_other(tmp_path: Pat
         assert sent(running) == [(FIRST, 6), (SECOND, 4)]
 
 
+@virtual
+async def test_a_part_that_is_proven_absent_ends_and_goes_nowhere_else(tmp_path: Path) -> None:
+    async with router(tmp_path / "j", "alpaca", "second") as running:
+        await held(running, "6", "6")
+        running.alpaca.answer = in_doubt
+        await running.submit(sale())
+        running.alpaca.proves_absence = True
+        await until(lambda: running.order("exit").order.status is OrderStatus.ACCEPTED)
+        assert statuses(running) == [OrderStatus.UNPLACED, OrderStatus.ACCEPTED]
+        assert running.order("exit").order.leaves_qty == 4
+        (alert,) = running.alerts("PART_NOT_PLACED")
+        assert (alert.venue, alert.client_order_id) == ("alpaca", "exit")
+        running.second.fill(SECOND, "x-2", "4", "4")
+        await until(lambda: running.order("exit").order.status is OrderStatus.CANCELED)
+        running.alpaca.answer = accepts
+        await running.submit(sale("6", "rest"))
+        assert sent(running) == [(FIRST, 6), ("rest~al~1.0", 6), (SECOND, 4)]
+
+
+@virtual
+async def test_a_holder_that_is_lost_before_the_send_gets_nothing_and_the_other_its_part(
+    tmp_path: Path,
+) -> None:
+    async with router(tmp_path / "j", "alpaca", "second") as running:
+        await held(running, "6", "6")
+        asking = asyncio.create_task(running.submit(sale()))
+        await until(lambda: SECOND in running.core.books.by_placement, step_s=0.0001)
+        running.core.links["main", "alpaca"]._set_session("session-2")
+        shown = (await asking).order
+        assert (shown.status, shown.leaves_qty) == (OrderStatus.ACCEPTED, 4)
+        assert shown.cause is not None
+        assert shown.cause.reason is Reason.STALE_SESSION
+        assert sent(running) == [(SECOND, 4)]
+
+
 @pytest.mark.parametrize(
     ("answer", "status", "reason"),
     [
