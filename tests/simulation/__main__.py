@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 from typing import Final
 
+from tests.simulation.outcome import Outcome
 from tests.simulation.report import Report
-from tests.simulation.run import Outcome, run_seed
+from tests.simulation.run import run_seed
 from tests.simulation.schedule import make_schedule
 from tests.simulation.workers import act, core_count
 

@@ -32,6 +32,8 @@ from tests.simulation.venue_process import VenueProcess
 from tests.simulation.virtual_pool import VirtualPool
 
 ACCOUNT_ID = "main"
+SETTLING_S = 5.0
+"""How long a venue may take to show what it was sent, as the schedules' adapters are set."""
 Places = Callable[[str, str], None]
 """Told of a placement_id, and of its number on the wire if it has one, as it leaves for a venue."""
 _SLOT_WAIT_S = 5.0
@@ -39,7 +41,11 @@ _SLOT_WAIT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class AdapterWiring:
-    """What one life of an adapter is given; `rng` is the only randomness."""
+    """What one life of an adapter is given; `rng` is the only randomness.
+
+    `changes` is told of each order that is written of once more: by the id that the venue has for
+    it, or by its placement_id.
+    """
 
     name: str
     tag: str
@@ -51,6 +57,7 @@ class AdapterWiring:
     clock: Clock
     rng: random.Random
     places: Places
+    changes: Callable[[str], None] = lambda _: None
 
 
 class RunningGateway(VenueGateway, Protocol):

@@ -56,7 +56,8 @@ class Disk:
 
     `on_io` (if set) is called before each write and sync with its number, from 1. `delay_s` is for
     who waits for the disk: how much longer it takes at present. With `fails` every write and sync
-    fails until the next crash.
+    fails until the next crash: the disk is full. With `fails_to_sync` only syncs do, as on an error
+    of the medium, and what was written before is not on the disk.
     """
 
     def __init__(self, root: Path, node: str, rng: random.Random) -> None:
@@ -69,6 +70,8 @@ class Disk:
         self.on_io: Callable[[int], None] | None = None
         self.delay_s = 0.0
         self.fails = False
+        self.fails_to_sync = False
+        self._handed_over: set[int] = set()
         self.vfs = f"simulated-disk-{next(_numbers)}"
         self._vfs = _Vfs(self)
         self._make_folder()
@@ -85,7 +88,7 @@ class Disk:
 
     def crash(self) -> None:
         """The machine stops: what was not synced is lost, and the old files are nobody's."""
-        self.fails = False
+        self.fails = self.fails_to_sync = False
         contents, self._contents = self._contents, {}
         self._life += 1
         self._make_folder()
@@ -94,12 +97,19 @@ class Disk:
             (self.folder / name).write_bytes(found)
             self._contents[name] = _Content(found)
 
+    def hand_over(self) -> None:
+        """Another machine goes on with what was synced; who wrote until now can't any more."""
+        self._handed_over.add(self._life)
+        self.crash()
+
     def holds(self, text: bytes) -> bool:
         """Whether the text is on the disk for good, in any file."""
         return any(text in content.durable for content in self._contents.values())
 
     def close(self) -> None:
         """Give the file layer's name back; whoever still has a file open may close it."""
+        self._handed_over.clear()
+        self.fails = self.fails_to_sync = False
         self._vfs.unregister()
 
     def _make_folder(self) -> None:
@@ -121,6 +131,8 @@ class Disk:
 
     def io(self, life: int) -> None:
         """Count a write or sync. What a dead incarnation still does counts for nobody."""
+        if life in self._handed_over:
+            raise apsw.IOError("the disk is somebody else's")
         if life != self._life:
             return
         self.io_count += 1
@@ -129,8 +141,10 @@ class Disk:
         if self.fails:
             raise apsw.FullError("the disk is full")
 
-    def sync(self, content: _Content) -> None:
+    def sync(self, content: _Content, life: int) -> None:
         """What a sync does; a disk that lies overrides it."""
+        if self.fails_to_sync and life == self._life:
+            raise apsw.IOError("a sync has failed")
         content.sync()
 
 
@@ -167,4 +181,4 @@ class _File(apsw.VFSFile):
     def xSync(self, flags: int) -> None:
         # The real sync is left out: this disk decides what survives.
         self._disk.io(self._life)
-        self._disk.sync(self._content)
+        self._disk.sync(self._content, self._life)

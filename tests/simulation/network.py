@@ -200,11 +200,15 @@ class Network:
             end.cut("connection reset by peer")
         return len(ends) // 2
 
-    def crash(self, incarnation: Incarnation) -> None:
-        """The system's part of a crash: its ports close, its peers are told after all it sent."""
+    def close_ports(self, incarnation: Incarnation) -> None:
+        """Let others listen where it did; its connections stay."""
         for port, listener in list(self._listeners.items()):
             if listener.owner is incarnation:
                 del self._listeners[port]
+
+    def crash(self, incarnation: Incarnation) -> None:
+        """The system's part of a crash: its ports close, its peers are told after all it sent."""
+        self.close_ports(incarnation)
         for end in [end for end in self._ends if end.owner is incarnation]:
             end.abort()
 

@@ -1,4 +1,8 @@
-"""A machine with one process on it, and the supervisor that starts the process again."""
+"""A machine with one process on it, and the supervisor that starts the process again.
+
+Another machine can take its place while its process sleeps: then there are two, and the older one
+wakes to a disk that it may not write to any more.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,9 @@ from contextvars import Context
 from typing import Any, Generic, TypeVar
 
 from tests.simulation.disk import Disk
-from tests.simulation.incarnation import Incarnation
+from tests.simulation.incarnation import CURRENT, Incarnation
 from tests.simulation.network import Network
+from tests.simulation.virtual_loop import VirtualLoop
 
 P = TypeVar("P")
 
@@ -41,6 +46,7 @@ class Node(Generic[P]):
         self._make = make
         self._run = run
         self._lives = 0
+        self._replaced: list[Incarnation] = []
         self._restart: asyncio.TimerHandle | None = None
 
     @property
@@ -74,29 +80,82 @@ class Node(Generic[P]):
 
     def crash_in(self, steps: int, why: str, down_s: float = _RESTART_S) -> None:
         """Kill it between two of its steps, so many from now."""
+        self.in_steps(steps, lambda: self.crash(why, down_s))
+
+    def at_await(self, number: int, then: Callable[[], None]) -> None:
+        """Call back at the `number`th await from now on the path of an order in its process."""
         if self.life is not None:
-            self.life.freeze_in(steps, lambda: self._crashed(why, down_s))
+            self.life.at_await(number, then)
+
+    def sleep(self, seconds: float) -> Incarnation | None:
+        """Stop the process here and now, as by SIGSTOP, and wake it in so many seconds."""
+        life = self.life
+        if life is None or life.frozen or life.asleep:
+            return None
+        life.asleep = True
+        asyncio.get_running_loop().call_later(seconds, self._wake, life, context=Context())
+        return life
+
+    def wake(self) -> None:
+        """Wake whoever sleeps here, those whose place was taken before the present one."""
+        for life in [*self._replaced, self.life]:
+            if life is not None:
+                self._wake(life)
+
+    def _wake(self, life: Incarnation) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        if life.asleep and not life.frozen:
+            loop.wake(life)
+
+    def take_over(self) -> None:
+        """Let another machine take the place of a process that sleeps, with all that was synced.
+        The sleeper keeps its connections, and its disk refuses whatever it still writes."""
+        life = self.life
+        if life is None or life.frozen or not life.asleep:
+            return
+        self._replaced.append(life)
+        self._network.close_ports(life)
+        self.disk.hand_over()
+        self.exits.append("fault")
+        self.process = self.life = None
+        self.start()
+
+    def is_replaced(self, life: Incarnation | None) -> bool:
+        """Whether another machine has taken that life's place."""
+        return life in self._replaced
+
+    def in_steps(self, steps: int, then: Callable[[], None]) -> None:
+        """Call back between two of its steps, so many from now."""
+        if self.life is not None:
+            self.life.in_steps(steps, then)
 
     def crash_at_io(self, io: int, why: str, down_s: float = _RESTART_S) -> None:
         """Kill it in a write or sync of its disk, the `io`th from now."""
+        self.at_io(io, lambda: self.crash(why, down_s))
+
+    def at_io(self, io: int, then: Callable[[], None]) -> None:
+        """Call back in a write or sync of its disk, the `io`th from now."""
         left = iter(range(max(io, 1) - 1, -1, -1))
 
         def count(_: int) -> None:
             if next(left, 0) == 0:
                 self.disk.on_io = None
-                self.crash(why, down_s)
+                then()
 
         self.disk.on_io = count
 
     def exit(self, why: str) -> None:
-        """The process ends by itself; the rest is as in a crash."""
-        asyncio.get_running_loop().call_soon(self.crash, why, context=Context())
+        """The process that calls this ends by itself; the rest is as in a crash."""
+        life, loop = CURRENT.get(), asyncio.get_running_loop()
+        if life is not None and self.is_replaced(life):
+            loop.call_soon(self._end, life, context=Context())
+        else:
+            loop.call_soon(self.crash, why, context=Context())
 
-    def _crashed(self, why: str, down_s: float) -> None:
-        """Frozen already: do the rest."""
-        assert self.life is not None
-        self.life.frozen = False
-        self.crash(why, down_s)
+    def _end(self, life: Incarnation) -> None:
+        life.freeze()
+        self._network.crash(life)
 
     async def _main(self, life: Incarnation) -> None:
         why = "returned"

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from services.common.contract.pb import (
     broker_service_pb2,
@@ -54,8 +55,9 @@ class AdapterAddress:
 class RouterWiring:
     """What one life of the router is given.
 
-    `exits` is called when its process would end, `submits` with each placement_id as it is sent,
-    the others with what an adapter has told, and when it was asked; see `checkers/absence.py`.
+    `exits` is called when its process would end, `requested` with operation and client_order_id of
+    what a client asks for, `sends` with operation, placement_id and venue of what is sent, the
+    others with what an adapter has told, and when it was asked; see `checkers/absence.py`.
     """
 
     adapters: Sequence[AdapterAddress]
@@ -64,7 +66,8 @@ class RouterWiring:
     clock: Clock
     rng: random.Random
     exits: Callable[[str], None]
-    submits: Callable[[str], None]
+    requested: Callable[[str, str], None]
+    sends: Callable[[str, str, str], None]
     told_absent: Callable[[str, str, float], None]
     told_all_open: Callable[[str, Collection[str], float], None]
     told_all_executions: Callable[[Listing], None]
@@ -107,7 +110,7 @@ class RouterProcess:
 
     def _serve(self) -> None:
         layers = server_interceptors(self._wiring.clock, _DEFAULT_DEADLINE_S, translate=translate)
-        trading = LocalServer(self._wiring.network, layers)
+        trading = LocalServer(self._wiring.network, layers, self._asked)
         broker_service_pb2_grpc.add_BrokerServiceServicer_to_server(self.core.broker, trading)  # type: ignore[arg-type]
         operating = LocalServer(self._wiring.network, layers)
         operations_service_pb2_grpc.add_OperationsServiceServicer_to_server(
@@ -123,18 +126,38 @@ class RouterProcess:
             adapter.port,
             rng=self._wiring.rng,
             interceptors=client_interceptors(_MARGIN_S, _READ_TIMEOUT_S),
-            on_begin=self._sent,
+            on_begin=partial(self._sent, adapter.name),
         )
         client = _WatchedClient(self._wiring, adapter.name, channel)
         return VenueWiring(adapter.name, adapter.tag, client)
 
-    def _sent(self, begin: Begin) -> None:
-        if begin.method.endswith("/SubmitOrder"):
-            request = broker_service_pb2.SubmitOrderRequest.FromString(begin.message)
-            self._wiring.submits(request.order.client_order_id)
+    def _asked(self, begin: Begin) -> None:
+        operation, order_id = _operation_of(begin)
+        if operation:
+            self._wiring.requested(operation, order_id)
+
+    def _sent(self, venue: str, begin: Begin) -> None:
+        operation, order_id = _operation_of(begin)
+        if operation:
+            self._wiring.sends(operation, order_id, venue)
 
     def _critical_end(self, name: str, error: BaseException | None) -> None:
         self._wiring.exits(f"task {name} ended: {error!r}")
+
+
+def _operation_of(begin: Begin) -> tuple[str, str]:
+    """What a call asks for, and the order's id; "" for a call that changes no order."""
+    match begin.method.rpartition("/")[2]:
+        case "SubmitOrder":
+            order = broker_service_pb2.SubmitOrderRequest.FromString(begin.message).order
+            return "submit", order.client_order_id
+        case "ReplaceOrder":
+            replaced = broker_service_pb2.ReplaceOrderRequest.FromString(begin.message)
+            return "replace", replaced.client_order_id
+        case "CancelOrder":
+            canceled = broker_service_pb2.CancelOrderRequest.FromString(begin.message)
+            return "cancel", canceled.client_order_id
+    return "", ""
 
 
 class _WatchedClient(VenueClient):

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
+
+from tests.simulation.planned import PlannedFault, PlannedOrder, Schedule
+from tests.simulation.troubles import make_faults
 
 _ACTIVE_S: Final = 60.0
 _START_S: Final = 4.0
@@ -25,185 +28,23 @@ _MARKET: Final = (
 )
 
 MIXES: Final[Mapping[tuple[str, ...], int]] = {
-    ("alpaca", "ib"): 45,
+    ("alpaca", "ib"): 38,
     ("ib",): 20,
-    ("alpaca",): 15,
-    ("ib", "alpaca"): 8,
+    ("alpaca",): 12,
+    ("ib", "alpaca"): 16,
     ("alpaca", "alpaca2"): 6,
-    ("ib", "ib2"): 6,
+    ("ib", "ib2"): 8,
 }
 """Which venues an account has, in order of preference, and how often in a hundred schedules."""
-
-ANYWHERE: Final = (
-    "stream.lose_events",
-    "stream.duplicate_events",
-    "stream.reorder_events",
-    "stream.garble_event",
-    "stream.hold_events",
-    "stream.disconnect",
-    "stream.refuse_connect",
-    "net.cut_trader",
-    "net.cut_adapter",
-    "net.cut_venue",
-    "net.partition_trader",
-    "net.partition_adapter",
-    "net.partition_venue",
-    "net.outage",
-    "crash.router",
-    "crash.router_between_steps",
-    "crash.router_in_io",
-    "crash.adapter",
-    "crash.adapter_between_steps",
-    "crash.adapter_in_io",
-    "market.move",
-    "market.close",
-    "hand.order",
-    "venue.reject_later",
-    "venue.late_fill",
-    "venue.account_blocked",
-    "operator.halt",
-    "operator.reduce",
-    "disk.slow",
-    "disk.router_fails",
-    "disk.adapter_fails",
-)
-"""Kinds of faults that hit any venue, or none; `faults` says what they do."""
-
-AT: Final[Mapping[str, tuple[str, ...]]] = {
-    "alpaca": (
-        "alpaca.lose_reply",
-        "alpaca.lose_reply",
-        "alpaca.error_after_effect",
-        "alpaca.refusal_after_effect",
-        "alpaca.error_before_effect",
-        "alpaca.too_many_requests",
-        "alpaca.late_effect",
-        "alpaca.lose_request",
-        "alpaca.refuse",
-        "alpaca.spoiled_answers",
-        "alpaca.failing_reads",
-        "alpaca.lose_cancel_reply",
-        "alpaca.other_exec_ids",
-        "alpaca.odd_status",
-        "alpaca.credentials_refused",
-    ),
-    "ib": (
-        "ib.lose_ack",
-        "ib.lose_ack",
-        "ib.lose_ack",
-        "ib.lose_order",
-        "ib.lose_order",
-        "ib.lose_cancel",
-        "ib.half_frame",
-        "ib.error_before_effect",
-        "ib.error_before_effect",
-        "ib.error_after_effect",
-        "ib.error_after_effect",
-        "ib.error_after_effect",
-        "ib.late_effect",
-        "ib.slow_reads",
-        "ib.failing_reads",
-        "ib.failing_lists",
-        "ib.failing_lists",
-        "ib.link_lost_kept",
-        "ib.link_lost_reset",
-        "ib.link_broken",
-        "ib.restart",
-        "ib.login_wait",
-        "ib.slow_connect",
-        "ib.client_id_in_use",
-        "ib.other_client",
-        "ib.half_dead",
-        "ib.disconnect",
-        "ib.inactive_order",
-        "ib.suspend",
-        "ib.lose_executions",
-        "ib.lose_commissions",
-        "ib.lose_statuses",
-        "ib.status_first",
-    ),
-}
-"""Those of one kind of venue; one that stands twice comes twice as often."""
-
-
-AT_REPLACES: Final = (
-    "alpaca.lose_replace_reply",
-    "alpaca.lose_replace_request",
-    "alpaca.replace_error",
-    "alpaca.replace_error",
-    "alpaca.late_replace",
-)
-"""Those that hit a replace."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedOrder:
-    """One order of the trader. `qty` is whole, `limit` a decimal in text or "" for a market order.
-
-    `closes` names the entry that an exit closes: it is sent once that has filled. `cancel_at_s`
-    is 0 for none. `again_at_s` are the times at which the same order is sent once more. At
-    `replace_at_s`, if not 0, other terms are asked for: `replace_limit`, and `replace_qty` if that
-    is not 0.
-    """
-
-    client_order_id: str
-    at_s: float
-    symbol: str
-    side: str
-    qty: int
-    limit: str
-    intent: str
-    timeout_s: float
-    closes: str = ""
-    cancel_at_s: float = 0.0
-    again_at_s: tuple[float, ...] = ()
-    replace_at_s: float = 0.0
-    replace_limit: str = ""
-    replace_qty: int = 0
-
-    @property
-    def asked_qty(self) -> int:
-        """The largest quantity that is ever asked for."""
-        return max(self.qty, self.replace_qty)
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedFault:
-    """One fault: its kind, where (a venue), when, and a number that decides its details."""
-
-    at_s: float
-    kind: str
-    venue: str
-    salt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """A seed's orders and faults. At `heal_at_s` all faults end."""
-
-    seed: int
-    venues: tuple[str, ...]
-    orders: tuple[PlannedOrder, ...]
-    faults: tuple[PlannedFault, ...]
-    heal_at_s: float
-
-
-def kind_name(venue: str) -> str:
-    """The name of a venue's kind: its own, less the number that tells two of a kind apart."""
-    return venue.rstrip("0123456789")
 
 
 def make_schedule(seed: int) -> Schedule:
     """The schedule of a seed; always the same for the same seed."""
     rng = random.Random(f"{seed}/schedule")
     venues = rng.choices(list(MIXES), list(MIXES.values()))[0]
-    orders = _orders(rng, seed)
-    faults = _faults(rng, venues, [order.at_s for order in orders])
+    orders = tuple(_replaced(rng, _orders(rng, seed)))
+    faults = make_faults(rng, venues, orders, (_START_S, _ACTIVE_S))
     orders = _repeated_after_restart(rng, orders, faults)
-    # Of a stream of their own, so that they came into the schedules without changing the rest.
-    replaces = random.Random(f"{seed}/replaces")
-    orders = tuple(_replaced(replaces, order) for order in orders)
-    faults = (*faults, *_replace_faults(replaces, venues, orders))
     return Schedule(seed, venues, orders, faults, heal_at_s=_START_S + _ACTIVE_S + 8.0)
 
 
@@ -281,31 +122,26 @@ def _canceled(rng: random.Random, order: PlannedOrder) -> PlannedOrder:
     return replace(order, cancel_at_s=order.at_s + rng.choice((0.05, 1.0, rng.uniform(0, 20))))
 
 
-def _replaced(rng: random.Random, order: PlannedOrder) -> PlannedOrder:
-    """Some get other terms: a better price, which may fill, and perhaps another quantity."""
-    rests = bool(order.cancel_at_s)
-    if not order.limit or rng.random() > (0.9 if rests else 0.3):
-        return order
+def _replaced(rng: random.Random, orders: tuple[PlannedOrder, ...]) -> Iterator[PlannedOrder]:
+    """Some get other terms, one at least: a better price, which may fill, and perhaps another
+    quantity. Most of those that rest are asked for it, and few of the others."""
+    sure = rng.choice([order for order in orders if order.cancel_at_s])
+    for order in orders:
+        often = 0.7 if order.cancel_at_s else 0.3
+        asked = rng.random() < often and bool(order.limit)
+        yield _with_other_terms(rng, order) if asked or order is sure else order
+
+
+def _with_other_terms(rng: random.Random, order: PlannedOrder) -> PlannedOrder:
     cents = round(float(order.limit) * 100) + rng.choice((-1, 1, 5, 60))
+    later_s = rng.choice((0.0, 3.0, 20.0)) if order.cancel_at_s else 0.0
     return replace(
         order,
         replace_at_s=order.at_s + rng.choice((0.05, 0.6, 2.0, rng.uniform(0.0, 15.0))),
-        cancel_at_s=order.cancel_at_s + rng.choice((0.0, 3.0, 20.0)) if rests else 0.0,
+        cancel_at_s=order.cancel_at_s and order.cancel_at_s + later_s,
         replace_limit=f"{cents / 100:.2f}",
         replace_qty=rng.choice((0, 0, order.qty + 1, max(order.qty - 1, 1))),
     )
-
-
-def _replace_faults(
-    rng: random.Random, venues: tuple[str, ...], orders: tuple[PlannedOrder, ...]
-) -> Iterator[PlannedFault]:
-    """One replace in three goes wrong in a way of its own, where Alpaca is among the venues."""
-    alpacas = [venue for venue in venues if kind_name(venue) == "alpaca"]
-    for order in orders:
-        if alpacas and order.replace_at_s and rng.random() < 0.33:
-            at_s = max(order.replace_at_s - 0.2, 0.0)
-            kind, venue = rng.choice(AT_REPLACES), rng.choice(alpacas)
-            yield PlannedFault(at_s, kind, venue, rng.getrandbits(32))
 
 
 def _repeated(rng: random.Random, order: PlannedOrder) -> PlannedOrder:
@@ -320,37 +156,10 @@ def _repeated_after_restart(
     rng: random.Random, orders: tuple[PlannedOrder, ...], faults: tuple[PlannedFault, ...]
 ) -> tuple[PlannedOrder, ...]:
     """If the router crashes, an order from before is sent again to its next incarnation."""
-    crashes = [fault.at_s for fault in faults if fault.kind.startswith("crash.router")]
+    crashes = [f.at_s for f in faults if f.kind.startswith(("crash.router", "sleep.router"))]
     early = [order for order in orders if crashes and order.at_s < crashes[0]]
     if not early:
         return orders
     chosen = rng.choice(early)
     again_at_s = (*chosen.again_at_s, crashes[0] + rng.uniform(2.5, 15.0))
     return tuple(replace(o, again_at_s=again_at_s) if o is chosen else o for o in orders)
-
-
-def _faults(
-    rng: random.Random, venues: tuple[str, ...], moments: list[float]
-) -> tuple[PlannedFault, ...]:
-    """Three to six, mostly around the moments at which something is sent, and what is common."""
-    faults = []
-    for _ in range(rng.randint(3, 6)):
-        near = rng.choice(moments) + rng.uniform(-0.5, 0.5)
-        anywhere = rng.uniform(0.5, _START_S + _ACTIVE_S)
-        at_s = near if rng.random() < 0.75 else anywhere
-        venue = rng.choice(venues)
-        kind = rng.choice(ANYWHERE + AT[kind_name(venue)])
-        fault = PlannedFault(max(at_s, 0.0), kind, venue, rng.getrandbits(32))
-        faults.append(fault)
-    faults += _common_troubles(rng, venues)
-    return tuple(sorted(faults, key=lambda fault: fault.at_s))
-
-
-def _common_troubles(rng: random.Random, venues: tuple[str, ...]) -> Iterator[PlannedFault]:
-    """What a day brings: the preferred broker out while another stands in, a Gateway's restart."""
-    early_s = _START_S, 0.4 * _ACTIVE_S
-    if len({kind_name(venue) for venue in venues}) > 1 and rng.random() < 0.5:
-        yield PlannedFault(rng.uniform(*early_s), "net.outage", venues[0], rng.getrandbits(32))
-    for venue in venues:
-        if kind_name(venue) == "ib" and rng.random() < 0.25:
-            yield PlannedFault(rng.uniform(*early_s), "ib.restart", venue, rng.getrandbits(32))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.run import Outcome, run_seed
+from tests.simulation.outcome import Outcome
+from tests.simulation.run import run_seed
 
 _ROOT = Path(__file__).parents[2]
 _SEEDS = (5, 11, 17, 46)
@@ -34,7 +35,7 @@ def test_other_seeds_give_other_digests(outcomes: list[Outcome]) -> None:
 
 def test_a_process_with_another_hash_seed_gives_the_same_digests(outcomes: list[Outcome]) -> None:
     program = (
-        "from tests.simulation.run import Outcome, run_seed\n"
+        "from tests.simulation.run import run_seed\n"
         f"print(*(run_seed(seed).digest for seed in {_SEEDS}))"
     )
     ours = os.environ.get("PYTHONHASHSEED", "random")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.checkers.finding import Kind
-from tests.simulation.run import Outcome, run_seed
+from tests.simulation.outcome import Outcome
+from tests.simulation.run import run_seed
 from tests.simulation.sabotages import ALL
 from tests.simulation.test_schedules import SEEDS
 

@@ -100,7 +100,7 @@ def test_an_incarnation_can_be_frozen_at_each_of_its_steps(loop: VirtualLoop) ->
                 reached[0] += 1
                 await asyncio.sleep(0.1)
 
-        life.freeze_in(steps, lambda: None)
+        life.in_steps(steps, life.freeze)
         life.spawn(work())
         await asyncio.sleep(10.0)
         return reached[0], life.frozen

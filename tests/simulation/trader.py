@@ -24,8 +24,8 @@ from services.common.domain.order_terms import OrderType, PositionIntent, TimeIn
 from tests.simulation.adapter_process import ACCOUNT_ID
 from tests.simulation.local_grpc.channel import LocalChannel
 from tests.simulation.network import Network
+from tests.simulation.planned import PlannedOrder, Schedule
 from tests.simulation.router_process import BROKER_PORT
-from tests.simulation.schedule import PlannedOrder, Schedule
 
 _TRIES_MAX: Final = 6
 _ENTRY_WAIT_S: Final = 40.0

@@ -108,12 +108,18 @@ class VirtualLoop(_Loop):
             self._pass_time()
 
     def _step(self, owner: Incarnation | None, handle: asyncio.Handle) -> None:
-        if handle.cancelled() or (owner is not None and not owner.may_step()):
+        if handle.cancelled() or (owner is not None and not owner.may_step(handle)):
             return
         self.steps += 1
         handle._run()
         if self.after_step is not None:
             self.after_step()
+
+    def wake(self, sleeper: Incarnation) -> None:
+        """Let an incarnation go on: what it would have done meanwhile it does now, in order."""
+        sleeper.asleep = False
+        waiting, sleeper.waiting = sleeper.waiting, []
+        self._ready.extend((sleeper, handle) for handle in waiting)
 
     def _pass_time(self) -> None:
         timers = self._timers

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from typing import Final
 
-from tests.simulation.run import Outcome, run_seed
+from tests.simulation.outcome import Outcome
+from tests.simulation.run import run_seed
 
 _SEEDS_A_TASK: Final = 10
 _TASKS_A_PROCESS: Final = 30

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.common.runtime.clock import LoopClock
 from tests.simulation.adapter_process import AdapterProcess, AdapterWiring
 from tests.simulation.byte_sockets import ByteSockets
 from tests.simulation.checkers.absence import Listing
+from tests.simulation.clocks import NodeClock
 from tests.simulation.disk import Disk
-from tests.simulation.incarnation import Incarnation
+from tests.simulation.incarnation import CURRENT, Incarnation
 from tests.simulation.network import Network
 from tests.simulation.node import Node
 from tests.simulation.router_process import (
@@ -35,8 +34,6 @@ TRADER = "trader"
 _ADAPTER_PORT = 50051
 _VENUE_PORT = 8081
 Adapter = AdapterProcess[Any, Any]
-# Wall time has nothing to do with the venue's: its simulated year is another.
-_EPOCH = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 
 
 def adapter_of(venue: str) -> str:
@@ -47,10 +44,11 @@ def adapter_of(venue: str) -> str:
 class World:
     """Built inside the running loop; `start` brings it up, `close` gives back what is outside.
 
-    All randomness comes from `seed`, each part having its own stream. `on_submit` is told of each
-    placement that leaves the router, `on_place` of each (venue, placement, number
-    on the wire) that leaves an adapter, `on_absent` and the next two of what adapters tell;
-    `want_trading_state` reaches the operator.
+    All randomness comes from `seed`, each part having its own stream. `on_request` is told of each
+    (operation, client_order_id) that reaches the router, `on_send` of each (operation, placement,
+    venue) that leaves it, `on_place` of each (venue, placement, number on the wire) that leaves an
+    adapter, `on_change` of each (venue, the venue's id or number) that is written of again,
+    `on_absent` and the next two of what adapters tell; `want_trading_state` reaches the operator.
     """
 
     def __init__(self, seed: int, venues: Sequence[str], folder: Path) -> None:
@@ -58,11 +56,13 @@ class World:
         assert isinstance(loop, VirtualLoop)
         self._seed = seed
         self._folder = folder
-        self.clock = LoopClock(loop, _EPOCH)
+        self.clocks = {name: NodeClock(loop) for name in [ROUTER, *map(adapter_of, venues)]}
         self.network = Network(self.rng("network"), self._ports(venues))
         self.sockets = loop.sockets = ByteSockets(self.network)
         self.on_place: Callable[[str, str, str], None] = lambda *_: None
-        self.on_submit: Callable[[str], None] = lambda _: None
+        self.on_change: Callable[[str, str], None] = lambda *_: None
+        self.on_request: Callable[[str, str], None] = lambda *_: None
+        self.on_send: Callable[[str, str, str], None] = lambda *_: None
         self.on_absent: Callable[[str, str, float], None] = lambda *_: None
         self.on_all_open: Callable[[str, Collection[str], float], None] = lambda *_: None
         self.on_all_executions: Callable[[Listing], None] = lambda _: None
@@ -125,12 +125,18 @@ class World:
             self.network,
             self.sockets,
             self._disk(name),
-            self.clock,
+            self.clocks[name],
             self.rng(name),
             lambda placement_id, number: self.on_place(venue.name, placement_id, number),
+            lambda order_id: self.on_change(venue.name, order_id),
         )
         make = partial(kind_of(venue.name).adapter, wiring)
         return Node(name, self.network, wiring.disk, make, AdapterProcess.run)
+
+    def _sends(self, operation: str, order_id: str, venue: str) -> None:
+        """Of a router whose place was taken nothing is told: no adapter takes anything of it."""
+        if not self.router.is_replaced(CURRENT.get()):
+            self.on_send(operation, order_id, venue)
 
     def _router(self) -> Node[RouterProcess]:
         addresses = [
@@ -140,10 +146,11 @@ class World:
             addresses,
             self.network,
             self._disk(ROUTER),
-            self.clock,
+            self.clocks[ROUTER],
             self.rng(ROUTER),
             exits=lambda reason: self.router.exit(reason),
-            submits=lambda placement_id: self.on_submit(placement_id),
+            requested=lambda *request: self.on_request(*request),
+            sends=self._sends,
             told_absent=lambda *told: self.on_absent(*told),
             told_all_open=lambda *told: self.on_all_open(*told),
             told_all_executions=lambda told: self.on_all_executions(told),

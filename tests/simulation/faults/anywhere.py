@@ -13,6 +13,8 @@ from simulators.venue.trading_calendar import NEW_YORK
 from tests.simulation.faults.strike import Strike
 from tests.simulation.world import ROUTER, TRADER
 
+_AWAITS: Final = {True: 18, False: 22}  # of a router, of an adapter: as many as an order takes
+
 _MOVES: Final = (
     ("SPY", "399.98", "400.02", "1.00"),
     ("AAPL", "222.00", "222.04", "1.00"),
@@ -30,6 +32,7 @@ def _hold(s: Strike) -> None:
 def _refuse_connect(s: Strike) -> None:
     s.arm({"place": "connect", "times": s.rng.randint(1, 3), "action": {"kind": "refuse"}})
     s.control.disconnect_streams()
+    s.on_strike(s)
 
 
 def _cut(s: Strike, one: str, other: str) -> None:
@@ -53,12 +56,50 @@ def _crash(s: Strike, node: str) -> None:
     s.world.nodes[node].crash("fault", s.rng.choice((0.1, 2.0, 10.0)))
 
 
-def _crash_between_steps(s: Strike, node: str) -> None:
-    s.world.nodes[node].crash_in(s.rng.randint(1, 150), "fault", s.rng.choice((0.1, 2.0, 10.0)))
+def _crash_between_steps(s: Strike, name: str) -> None:
+    node, down_s, happens = s.world.nodes[name], s.rng.choice((0.1, 2.0, 10.0)), s.awaits()
+
+    def crash() -> None:
+        happens()
+        node.crash("fault", down_s)
+
+    node.in_steps(s.rng.randint(1, 60), crash)
 
 
-def _crash_in_io(s: Strike, node: str) -> None:
-    s.world.nodes[node].crash_at_io(s.rng.randint(1, 12), "fault", s.rng.choice((0.1, 2.0)))
+def _crash_in_io(s: Strike, name: str) -> None:
+    node, down_s, happens = s.world.nodes[name], s.rng.choice((0.1, 2.0)), s.awaits()
+
+    def crash() -> None:
+        happens()
+        node.crash("fault", down_s)
+
+    node.at_io(s.rng.randint(1, 8), crash)
+
+
+def _at_await(s: Strike, name: str, then: Callable[[Strike, str], None]) -> None:
+    """At an await on an order's path: whichever it is, in thousands of schedules it is each."""
+    happens, s.await_number = s.awaits(), s.rng.randint(1, _AWAITS[name == ROUTER])
+
+    def strike() -> None:
+        happens()
+        then(s, name)
+
+    s.world.nodes[name].at_await(s.await_number, strike)
+
+
+def _sleep(s: Strike, name: str) -> None:
+    s.world.nodes[name].sleep(s.rng.choice((0.3, 2.0, 6.0, 15.0, 40.0)))
+
+
+def _sleep_and_be_replaced(s: Strike, name: str) -> None:
+    """Another takes its place while it sleeps; then it wakes, and does not know."""
+    node = s.world.nodes[name]
+    if node.sleep(s.rng.choice((3.0, 6.0, 15.0, 30.0))) is not None:
+        s.later(s.rng.uniform(0.5, 2.5), node.take_over)
+
+
+def _clock_jumps(s: Strike, name: str) -> None:
+    s.world.clocks[name].jump(s.rng.choice((-86_400.0, -3_600.0, -5.0, 5.0, 3_600.0, 86_400.0)))
 
 
 def _move_market(s: Strike) -> None:
@@ -120,16 +161,13 @@ def _set_gate(s: Strike, state: str) -> None:
     s.later(s.rng.uniform(1.0, 15.0), lambda: want("ACTIVE"))
 
 
-def _failing_disk(s: Strike) -> None:
-    """The next write of the router's disk fails, and all after it, until it is started anew."""
-    s.world.nodes[ROUTER].disk.fails = True
-
-
-def _failing_adapter_disk(s: Strike) -> None:
-    """Writes of an adapter's disk fail until somebody has made room and started it anew."""
-    node = s.world.nodes[s.adapter]
-    node.disk.fails = True
-    s.later(s.rng.uniform(3.0, 20.0), lambda: node.crash("fault", 1.0))
+def _failing_disk(s: Strike, name: str, what: str) -> None:
+    """Writes fail, or only syncs. A router stops by itself, and is started anew; an adapter's disk
+    fails until somebody has seen to it and started it anew."""
+    node = s.world.nodes[name]
+    setattr(node.disk, what, True)
+    if name != ROUTER:
+        s.later(s.rng.uniform(3.0, 20.0), lambda: node.crash("fault", 1.0))
 
 
 def _slow_disk(s: Strike) -> None:
@@ -154,11 +192,21 @@ KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     "net.partition_venue": lambda s: _partition(s, s.adapter, s.venue),
     "net.outage": _outage,
     "crash.router": lambda s: _crash(s, ROUTER),
+    "crash.router_at_await": lambda s: _at_await(s, ROUTER, _crash),
     "crash.router_between_steps": lambda s: _crash_between_steps(s, ROUTER),
     "crash.router_in_io": lambda s: _crash_in_io(s, ROUTER),
     "crash.adapter": lambda s: _crash(s, s.adapter),
+    "crash.adapter_at_await": lambda s: _at_await(s, s.adapter, _crash),
     "crash.adapter_between_steps": lambda s: _crash_between_steps(s, s.adapter),
     "crash.adapter_in_io": lambda s: _crash_in_io(s, s.adapter),
+    "sleep.router": lambda s: _sleep(s, ROUTER),
+    "sleep.router_at_await": lambda s: _at_await(s, ROUTER, _sleep),
+    "sleep.router_replaced": lambda s: _sleep_and_be_replaced(s, ROUTER),
+    "sleep.router_replaced_at_await": lambda s: _at_await(s, ROUTER, _sleep_and_be_replaced),
+    "sleep.adapter": lambda s: _sleep(s, s.adapter),
+    "sleep.adapter_at_await": lambda s: _at_await(s, s.adapter, _sleep),
+    "clock.router_jumps": lambda s: _clock_jumps(s, ROUTER),
+    "clock.adapter_jumps": lambda s: _clock_jumps(s, s.adapter),
     "market.move": _move_market,
     "hand.order": _by_hand,
     "market.close": _close_market,
@@ -168,6 +216,8 @@ KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     "operator.halt": lambda s: _set_gate(s, "HALTED"),
     "operator.reduce": lambda s: _set_gate(s, "REDUCING"),
     "disk.slow": _slow_disk,
-    "disk.router_fails": _failing_disk,
-    "disk.adapter_fails": _failing_adapter_disk,
+    "disk.router_full": lambda s: _failing_disk(s, ROUTER, "fails"),
+    "disk.router_fails_to_sync": lambda s: _failing_disk(s, ROUTER, "fails_to_sync"),
+    "disk.adapter_full": lambda s: _failing_disk(s, s.adapter, "fails"),
+    "disk.adapter_fails_to_sync": lambda s: _failing_disk(s, s.adapter, "fails_to_sync"),
 }

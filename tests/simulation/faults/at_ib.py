@@ -54,17 +54,17 @@ _HARMLESS: Final = (
 def _error_before(s: Strike) -> None:
     """The order is not there. Sometimes the code says so, sometimes it may mean anything."""
     code, text = s.rng.choice((*_REFUSALS, *_DOUBTFUL))
-    s.request(_PLACE, kind="error", when="before", code=code, text=text)
+    s.order(_PLACE, kind="error", when="before", code=code, text=text)
 
 
 def _error_after(s: Strike) -> None:
     """The order is there, and nothing but a code that comes with its number is told."""
     code, text = s.rng.choice((*_DOUBTFUL, *_HARMLESS))
-    s.request(_PLACE, kind="error", when="after", code=code, text=text)
+    s.order(_PLACE, kind="error", when="after", code=code, text=text)
 
 
 def _late_effect(s: Strike) -> None:
-    s.request(_PLACE, kind="delay", delay_before_s=s.rng.choice((0.5, 3.0, 9.0, 20.0)))
+    s.order(_PLACE, kind="delay", delay_before_s=s.rng.choice((0.5, 3.0, 9.0, 20.0)))
 
 
 def _slow_reads(s: Strike) -> None:
@@ -79,6 +79,7 @@ def _failing_lists(s: Strike) -> None:
     """After a lost connection one of the lists that tell what was missed can't be read."""
     s.request({"method": s.rng.choice(_LISTS)}, s.rng.randint(2, 4), **s.rng.choice(_UNREADABLE))
     s.control.do("disconnect", ends="close")
+    s.on_strike(s)
 
 
 def _link_lost(s: Strike, lost: int, restored: int) -> None:
@@ -113,11 +114,12 @@ def _slow_connect(s: Strike) -> None:
     times = s.rng.randint(1, 2)
     s.arm({"place": "connect", "times": times, "action": action})
     s.control.do("disconnect", ends=s.rng.choice(("close", "reset", "half")))
+    s.on_strike(s)
 
 
 def _inactive(s: Strike) -> None:
     """IB holds the next order: it is neither worked nor dead, until it is taken up."""
-    s.request(_PLACE, kind="inactive_order")
+    s.order(_PLACE, kind="inactive_order")
 
 
 def _suspend(s: Strike) -> None:
@@ -207,10 +209,9 @@ class _Nowhere:
 
 
 def _lose(s: Strike, event: str) -> None:
-    action = {"kind": s.rng.choice(("drop", "drop", "hold", "duplicate"))}
-    times = s.rng.randint(1, 3)
-    s.arm({"place": "event", "match": {"event": event}, "times": times, "action": action})
-    if action["kind"] == "hold":
+    kind = s.rng.choice(("drop", "drop", "hold", "duplicate"))
+    s.event(kind, s.rng.randint(1, 3), event)
+    if kind == "hold":
         s.later(s.rng.uniform(1.0, 20.0), s.control.release_events)
 
 
@@ -223,12 +224,12 @@ def heal(venue: VenueProcess[SimulatedIbGateway]) -> None:
 
 
 KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
-    "ib.lose_ack": lambda s: s.request(_PLACE, kind="drop_reply", ends=s.ends()),
-    "ib.lose_order": lambda s: s.request(_PLACE, kind="drop_request", ends=s.ends()),
-    "ib.lose_cancel": lambda s: s.request(
+    "ib.lose_ack": lambda s: s.order(_PLACE, kind="drop_reply", ends=s.ends()),
+    "ib.lose_order": lambda s: s.order(_PLACE, kind="drop_request", ends=s.ends()),
+    "ib.lose_cancel": lambda s: s.order(
         _CANCEL, kind=s.rng.choice(("drop_reply", "drop_request")), ends=s.ends()
     ),
-    "ib.half_frame": lambda s: s.request(_PLACE, kind="body", body="half"),
+    "ib.half_frame": lambda s: s.order(_PLACE, kind="body", body="half"),
     "ib.error_before_effect": _error_before,
     "ib.error_after_effect": _error_after,
     "ib.late_effect": _late_effect,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from typing import Final
 
+from tests.simulation.catalogue import kind_name
 from tests.simulation.faults import anywhere, at_alpaca, at_ib
 from tests.simulation.faults.strike import Strike
-from tests.simulation.schedule import PlannedFault, kind_name
+from tests.simulation.planned import PlannedFault
 from tests.simulation.world import World
 
 KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
@@ -17,10 +19,14 @@ KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
 }
 
 
-def strike(world: World, fault: PlannedFault) -> Strike:
-    """Make one fault happen now, or lie in wait for its victim."""
-    made = Strike(world, fault)
-    KINDS[fault.kind](made)
+def strike(
+    world: World, fault: PlannedFault, on_strike: Callable[[Strike], None] = lambda _: None
+) -> Strike:
+    """Make one fault happen now, or lie in wait for its victim; as nobody, whoever calls."""
+    made = Strike(world, fault, on_strike)
+    Context().run(KINDS[fault.kind], made)
+    if made.has_happened and not made.is_awaited and not made.is_laid:
+        on_strike(made)
     return made
 
 
@@ -36,5 +42,6 @@ def heal(world: World) -> None:
     for node in world.nodes.values():
         node.disk.on_io = None
         node.disk.delay_s = 0.0
-        node.disk.fails = False
+        node.disk.fails = node.disk.fails_to_sync = False
+        node.wake()
         node.start()

@@ -10,20 +10,34 @@ from typing import Any
 from simulators.control.control import SimulatorControl
 from simulators.control.faults import Fault
 from tests.simulation.checkers.foreign import is_foreign
-from tests.simulation.schedule import PlannedFault
+from tests.simulation.planned import PlannedFault
 from tests.simulation.world import World, adapter_of
 
 
 class Strike:
-    """One fault about to happen."""
+    """One fault about to happen. `on_strike` is called each time that it meets somebody.
 
-    def __init__(self, world: World, fault: PlannedFault) -> None:
+    What is laid for a request or an event has met nobody yet, nor has what counts steps; `look`
+    tells of the former, from time to time. `await_number` is set if it counts an order's awaits.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        fault: PlannedFault,
+        on_strike: Callable[[Strike], None] = lambda _: None,
+    ) -> None:
         self.world = world
+        self.fault = fault
+        self.on_strike = on_strike
         self.venue = fault.venue
         self.rng = random.Random(f"{fault.salt}/{fault.kind}")
         self.kind = fault.kind
         self.has_happened = True
+        self.is_awaited = False
+        self.await_number = 0
         self._armed: list[Fault] = []
+        self._met = 0
 
     @property
     def has_struck(self) -> bool:
@@ -31,6 +45,28 @@ class Strike:
         if self._armed:
             return any(fault.struck for fault in self._armed)
         return self.has_happened
+
+    @property
+    def is_laid(self) -> bool:
+        """Whether it lies in wait at a simulator, and may still meet somebody."""
+        return any(fault.left != 0 for fault in self._armed)
+
+    def look(self) -> None:
+        """Tell if what was laid has met somebody since the last look."""
+        met = sum(fault.struck for fault in self._armed)
+        if met > self._met:
+            self._met = met
+            self.on_strike(self)
+
+    def awaits(self) -> Callable[[], None]:
+        """It has not happened yet; what is to be called when it does."""
+        self.has_happened, self.is_awaited = False, True
+
+        def happens() -> None:
+            self.has_happened = True
+            self.on_strike(self)
+
+        return happens
 
     @property
     def control(self) -> SimulatorControl:
@@ -55,9 +91,18 @@ class Strike:
         """Add a fault of requests to the simulator."""
         self.arm({"match": match, "times": times, "action": action})
 
-    def event(self, kind: str, times: int = 1) -> None:
-        """Add a fault of stream events to the simulator."""
-        self.arm({"place": "event", "times": times, "action": {"kind": kind}})
+    def order(self, match: dict[str, str], times: int = 1, **action: Any) -> None:
+        """The same for requests that are about an order: the one that it is aimed at, if any."""
+        self.request(match | self._whose(), times, **action)
+
+    def event(self, kind: str, times: int = 1, event: str = "*") -> None:
+        """Add a fault of stream events to the simulator, of the order that it is aimed at."""
+        match = {"event": event} | self._whose()
+        self.arm({"place": "event", "match": match, "times": times, "action": {"kind": kind}})
+
+    def _whose(self) -> dict[str, str]:
+        aimed_at = self.fault.client_order_id
+        return {"client_order_id_prefix": f"{aimed_at}~"} if aimed_at else {}
 
     def some_order(self, *, is_open: bool) -> str | None:
         """An order of ours at the venue, live or ended without having filled, if there is one."""

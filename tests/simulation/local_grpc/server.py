@@ -7,17 +7,20 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
+from tests.simulation.incarnation import ON_ORDER_PATH
 from tests.simulation.local_grpc.context import LocalContext
 from tests.simulation.local_grpc.frames import Begin, Cancel, ClientFrame, Ping, Pong
 from tests.simulation.local_grpc.keepalive import Keepalive
 from tests.simulation.network import End, Network
 
 _log = logging.getLogger(__name__)
+_OF_ORDERS = ("/SubmitOrder", "/ReplaceOrder", "/CancelOrder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +30,18 @@ class _Details(grpc.HandlerCallDetails):
 
 
 class LocalServer:
-    """Takes what the generated `add_…Servicer_to_server` functions give; serves after `start`."""
+    """Takes what the generated `add_…Servicer_to_server` functions give; serves after `start`.
+
+    `on_begin` is told of each call that has arrived, before anything is done for it.
+    """
 
     def __init__(
-        self, network: Network, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+        self,
+        network: Network,
+        interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+        on_begin: Callable[[Begin], None] = lambda _: None,
     ) -> None:
+        self.on_begin = on_begin
         self._network = network
         self._interceptors = tuple(interceptors)
         self._handlers: dict[str, Any] = {}
@@ -88,8 +98,12 @@ class _Connection:
 
     def _begin(self, frame: Begin) -> None:
         loop = asyncio.get_running_loop()
+        self._server.on_begin(frame)
         context = LocalContext(frame, self._end)
-        task = loop.create_task(_serve(self._server, frame, context), name=frame.method)
+        path = copy_context()
+        path.run(ON_ORDER_PATH.set, frame.method.endswith(_OF_ORDERS))
+        serving = _serve(self._server, frame, context)
+        task = loop.create_task(serving, name=frame.method, context=path)
         self._calls[frame.stream_id] = context, task
         task.add_done_callback(lambda _: self._calls.pop(frame.stream_id, None))
         if frame.timeout_s is not None:

@@ -17,7 +17,7 @@ from simulators.venue import trading_calendar as calendar
 from tests.simulation.faults import at_ib
 from tests.simulation.faults.strike import Strike
 from tests.simulation.nights.stand import VENUE, Stand
-from tests.simulation.schedule import PlannedFault
+from tests.simulation.planned import PlannedFault
 
 _LIVE_ACCOUNT: Final = "U7654321"
 _PLACE: Final = {"method": "placeOrder"}

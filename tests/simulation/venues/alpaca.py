@@ -21,7 +21,7 @@ from simulators.alpaca.server import alpaca_app
 from simulators.alpaca.simulated import SimulatedAlpaca, build
 from simulators.control.request_log import RequestEntry
 from simulators.venue.settings import VenueSettings
-from tests.simulation.adapter_process import AdapterProcess, Places, token
+from tests.simulation.adapter_process import SETTLING_S, AdapterProcess, Places, token
 from tests.simulation.incarnation import Incarnation
 from tests.simulation.venue_process import VenueProcess
 from tests.simulation.venues.alpaca_wire import VenueWire
@@ -34,7 +34,7 @@ _ORDERS: Final = "/v2/orders"
 _SETTINGS: dict[str, Any] = {
     "rest": {"read_timeout_s": 5.0, "total_timeout_s": 8.0},
     "sync": {"backoff_max_s": 4.0, "silence_s": 15.0},
-    "settling_s": 5.0,
+    "settling_s": SETTLING_S,
 }
 
 
@@ -53,7 +53,7 @@ class AlpacaAdapter(AdapterProcess[AlpacaSettings, AlpacaGateway]):
 
     def make_gateway(self, settings: AlpacaSettings, pacer: Pacer) -> AlpacaGateway:
         wiring, venue = self.wiring, self.wiring.venue
-        leaves = _placements(wiring.places)
+        leaves = _written(wiring.places, wiring.changes)
         wire = VenueWire(venue.simulated.frontend, wiring.network, venue.life, leaves)
         rest = settings.rest
         pool = VirtualPool(rest.slots, slot_wait_s=rest.slot_wait_s, rng=wiring.rng)
@@ -81,12 +81,15 @@ class AlpacaAdapter(AdapterProcess[AlpacaSettings, AlpacaGateway]):
         )
 
 
-def _placements(places: Places) -> Callable[[str, str, bytes], None]:
-    """Tells of each request that asks for an order under which id it does."""
+def _written(places: Places, changes: Callable[[str], None]) -> Callable[[str, str, bytes], None]:
+    """Tells of each request that asks for an order under which id it does, and of those that ask
+    for a change or the end of one."""
 
     def leaves(method: str, path: str, body: bytes) -> None:
         if method == "POST" and path.endswith("/orders"):
             places(str(json.loads(body)["client_order_id"]), "")
+        elif method in ("PATCH", "DELETE") and "/orders/" in path:
+            changes(path.rpartition("/")[2])
 
     return leaves
 

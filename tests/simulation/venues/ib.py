@@ -22,7 +22,7 @@ from simulators.control.request_log import RequestEntry
 from simulators.ib_gateway.server import GatewayServer
 from simulators.ib_gateway.settings import IB_VENUE, SIMULATED_ACCOUNT, IbGatewaySettings
 from simulators.ib_gateway.simulated import SimulatedIbGateway, build
-from tests.simulation.adapter_process import AdapterProcess, token
+from tests.simulation.adapter_process import SETTLING_S, AdapterProcess, token
 from tests.simulation.incarnation import Incarnation
 from tests.simulation.venue_process import VenueProcess
 from tests.simulation.venues.ib_wire import WrittenOrders
@@ -42,7 +42,7 @@ _SETTINGS: dict[str, Any] = {
         "probe_interval_s": 10.0,
     },
     "orders": {"silence_s": 15.0},
-    "settling_s": 5.0,
+    "settling_s": SETTLING_S,
 }
 
 
@@ -62,7 +62,9 @@ class IbAdapter(AdapterProcess[IbSettings, IbGateway]):
 
     def make_gateway(self, settings: IbSettings, pacer: Pacer) -> IbGateway:
         wiring = self.wiring
-        wiring.sockets.taps[wiring.venue.port] = partial(WrittenOrders, wiring.places)
+        wiring.sockets.taps[wiring.venue.port] = partial(
+            WrittenOrders, wiring.places, wiring.changes
+        )
         send_log = SendLog.open(
             settings.send_log_path, wiring.clock, self.store_pool().run, vfs=wiring.disk.vfs
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Final
 
 from tests.simulation.adapter_process import Places
@@ -10,15 +11,18 @@ from tests.simulation.adapter_process import Places
 _HELLO: Final = b"API\0"
 _LENGTH: Final = struct.Struct(">I")
 _PLACE_ORDER: Final = b"3"
+_CANCEL_ORDER: Final = b"4"
 _ORDER_ID_AT: Final = 1
 _ORDER_REF_AT: Final = 26
+_CANCELED_ID_AT: Final = 2
 
 
 class WrittenOrders:
     """One connection, from its first byte on; call it with what is written."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, cancels: Callable[[str], None] = lambda _: None) -> None:
         self._places = places
+        self._cancels = cancels
         self._data = b""
 
     def __call__(self, data: bytes) -> None:
@@ -32,3 +36,5 @@ class WrittenOrders:
             self._data = self._data[end:]
             if fields[0] == _PLACE_ORDER:
                 self._places(fields[_ORDER_REF_AT].decode(), fields[_ORDER_ID_AT].decode())
+            elif fields[0] == _CANCEL_ORDER:
+                self._cancels(fields[_CANCELED_ID_AT].decode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tests.simulation.schedule import kind_name
+from tests.simulation.catalogue import kind_name
 from tests.simulation.venues.alpaca import ALPACA
 from tests.simulation.venues.ib import IB
 from tests.simulation.venues.kind import VenueKind
