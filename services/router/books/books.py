@@ -74,7 +74,7 @@ class Books(FillFold):
                 entry = self._intend(seq, at, record)
                 return [] if record.placed else [entry]
             case PlacementIntended():
-                return [self._plan(seq, at, record)]
+                return self._plan(seq, at, record)
             case PlacementFreed():
                 key = (record.account_id, record.client_order_id)
                 return [self._change(seq, at, key, record.freed, RecordTimes())]

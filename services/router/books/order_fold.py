@@ -29,11 +29,13 @@ class OrderFold(BookContents):
         self.orders[entry.key] = entry
         return entry
 
-    def _plan(self, seq: int, at: datetime, record: PlacementIntended) -> OrderEntry:
+    def _plan(self, seq: int, at: datetime, record: PlacementIntended) -> list[OrderEntry]:
+        """A split order is told with its last part: the others come in the same commit."""
         key = (record.account_id, record.client_order_id)
         entry = self._change(seq, at, key, PlacementPlanned(record.placement), RecordTimes())
         self.by_placement[record.placement.placement_id] = key
-        return entry
+        more_follows = entry.order.committed_qty < entry.order.spec.order_qty
+        return [] if record.placement.is_child and more_follows else [entry]
 
     def _adopt(self, seq: int, at: datetime, record: OrderAdopted) -> OrderEntry:
         times = replace(record.times, journal_time=at)

@@ -24,6 +24,7 @@ from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.order_terms import OrderChange, OrderType, PositionIntent, TimeInForce
 from services.common.domain.reports import OrderReport
+from services.router.books.entries import OrderEntry
 from services.router.routing.closing import CloseAsked, closing_order
 from services.router.routing.revising import Asked
 from tests.unit.domain.orders import NOW, instrument
@@ -90,6 +91,21 @@ async def test_what_two_venues_hold_is_sold_by_one_order_on_its_own_terms(tmp_pa
         assert left == {"second": 2}
         assert (await running.submit(sale(time_in_force=TimeInForce.GTC))).order.cum_qty == 10
         assert sent(running) == [(FIRST, 6), (SECOND, 4)]
+
+
+@virtual
+async def test_a_watcher_is_told_of_all_parts_at_once(tmp_path: Path) -> None:
+    async with router(tmp_path / "j", "alpaca", "second") as running:
+        await held(running, "6", "6")
+        watching = running.core.watching.subscribe("")
+        await running.submit(sale())
+        told: list[tuple[int, int, OrderStatus]] = []
+        while (event := await watching.next(0.1)) is not None:
+            if isinstance(event.told, OrderEntry):
+                order = event.told.order
+                told.append((len(order.placements), int(order.leaves_qty), order.status))
+        assert told[0] == (2, 10, OrderStatus.PENDING_NEW)
+        assert told[-1] == (2, 10, OrderStatus.ACCEPTED)
 
 
 @virtual
