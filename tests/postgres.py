@@ -141,6 +141,21 @@ class PostgresServer:
         self.stop()
         self.start()
 
+    @contextmanager
+    def as_replica(self) -> Iterator[None]:
+        """Let it be a replica that follows nobody, and promote it at the end of the block."""
+        self.stop()
+        (self._data / "standby.signal").touch()
+        self.start()
+        yield
+        self.execute("SELECT pg_promote()")
+        self.until(lambda: self.execute("SELECT pg_is_in_recovery()") == [(False,)])
+
+    def promote(self) -> None:
+        """Let it have been a replica that takes over: another timeline of the same data."""
+        with self.as_replica():
+            pass
+
     def _initialise(self) -> None:
         subprocess.run(
             [

@@ -286,8 +286,9 @@ class RouterCore:
                 JournalCreated(journal_id),
                 TradingStateSet("", TradingState.ACTIVE, "the journal was created", "tandem"),
             ]
-        elif asked > books.generation:
-            reason = f"the journal was taken up as generation {asked}: it may lack orders"
+        elif asked > books.generation or self._store.is_moved():
+            asked = max(asked, books.generation + 1)
+            reason = f"the journal was {self._why_anew()} as generation {asked}: it may lack orders"
             records = [
                 TradingStateSet("", TradingState.HALTED, reason, "tandem"),
                 *restored(books, list(self.links.values()), self._read_at, reason),
@@ -297,6 +298,9 @@ class RouterCore:
             *records,
             EpochTaken(generation, self.journal.epoch, self._settings.node),
         ]
+
+    def _why_anew(self) -> str:
+        return "promoted or restored, and taken up" if self._store.is_moved() else "taken up"
 
     def start_tasks(self, tasks: TaskOwner) -> None:
         """Start links, care and activities. The journal's task is started apart: it ends last."""

@@ -167,6 +167,9 @@ class TimedJournal:
     def room_bytes(self) -> int | None:
         return self._store.room_bytes()
 
+    def is_moved(self) -> bool:
+        return self._store.is_moved()
+
     def take_epoch(self) -> int:
         return self._store.take_epoch()
 

@@ -23,6 +23,7 @@ from services.router.journal.postgres_session import (
     PostgresAddress,
     Session,
     connect,
+    home_of,
     in_one_line,
     is_undone,
 )
@@ -43,7 +44,8 @@ INSERT INTO tandem_entries (seq, data, hash)
 SELECT added.seq, added.data, added.hash
 FROM mine, unnest(%b::int8[], %b::bytea[], %b::bytea[]) AS added (seq, data, hash)
 """
-_TAKE_EPOCH = "UPDATE tandem_journal SET epoch = epoch + 1 RETURNING epoch"
+_TAKE_EPOCH = "UPDATE tandem_journal SET epoch = epoch + 1 RETURNING epoch, home"
+_MOVE_IN = "UPDATE tandem_journal SET home = %s WHERE epoch = %s"
 # Waits for whoever still appends; its own commit stands behind all that it has seen.
 _SETTLE = "UPDATE tandem_journal SET read_backs = read_backs + 1 RETURNING epoch"
 
@@ -70,6 +72,7 @@ class PostgresJournal:
         self._monotonic = monotonic
         self._pause = pause
         self._warnings: list[str] = []
+        self._known_home = self._home = ""
         self._db = self._connect()
         try:
             create(self._db, self._address.shown)
@@ -112,13 +115,20 @@ class PostgresJournal:
     def take_epoch(self) -> int:
         self._warnings.clear()
         try:
-            row = self._session().execute(_TAKE_EPOCH).fetchone()
+            self._home = home_of(self._session())
+            row = self._db.execute(_TAKE_EPOCH).fetchone()
         except psycopg.Error as error:
             raise CommitFailed(
                 f"{self.path}: the epoch can't be taken: {in_one_line(error)}"
             ) from error
         self._believe()
-        return self._epoch_in(row)
+        epoch = self._epoch_in(row)
+        assert row is not None, "it holds the epoch"
+        self._known_home = row[1]
+        return epoch
+
+    def is_moved(self) -> bool:
+        return "" not in (self._home, self._known_home) and self._home != self._known_home
 
     def append(self, entries: Sequence[Entry], epoch: int) -> None:
         ends_at = self._monotonic() + self._timeout_s
@@ -134,6 +144,17 @@ class PostgresJournal:
         self._believe()
         if stored != len(entries):
             raise EpochLost(f"{self.path}: another router has taken over from epoch {epoch}")
+        if self._home != self._known_home:
+            self._move_in(epoch)
+
+    def _move_in(self, epoch: int) -> None:
+        """With the first append of a life, which says what follows from having moved: whoever dies
+        before that finds it moved again."""
+        try:
+            self._db.execute(_MOVE_IN, (self._home, epoch))
+        except psycopg.Error as error:
+            raise CommitFailed(f"{self.path}: {in_one_line(error)}") from error
+        self._known_home = self._home
 
     def _find(self, entries: Sequence[Entry], epoch: int, ends_at: float, why: str) -> None:
         """Look whether a commit took place that nobody answered; raises if not, or not to tell."""

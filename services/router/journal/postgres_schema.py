@@ -20,7 +20,8 @@ CREATE TABLE tandem_journal (
     id int PRIMARY KEY CHECK (id = 1),
     schema_version int NOT NULL,
     epoch bigint NOT NULL,
-    read_backs bigint NOT NULL
+    read_backs bigint NOT NULL,
+    home text NOT NULL
 );
 CREATE TABLE tandem_entries (
     seq bigint PRIMARY KEY,
@@ -34,7 +35,7 @@ CREATE TABLE tandem_lease (
     lease_s double precision NOT NULL,
     renewed timestamptz NOT NULL
 );
-INSERT INTO tandem_journal VALUES (1, {SCHEMA_VERSION}, 0, 0);
+INSERT INTO tandem_journal VALUES (1, {SCHEMA_VERSION}, 0, 0, '');
 INSERT INTO tandem_lease VALUES (1, '', 0, 0, '-infinity');
 """
 

@@ -31,6 +31,11 @@ SELECT set_config('statement_timeout', %(timeout_ms)s, false),
 _TRUTH = """
 SELECT current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery()
 """
+# The cluster, and its timeline: the first eight digits of a log file's name.
+_HOME = """
+SELECT system_identifier || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+FROM pg_control_system()
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,17 @@ def _check(session: Session, address: PostgresAddress) -> None:
             f"{address.shown}: its synchronous_commit is {synchronous_commit}: what it "
             "acknowledges may be lost; set it on"
         )
+
+
+def home_of(session: Session) -> str:
+    """Which server's history this is: another after a promotion, a restore to a point in time, or
+    a dump that was loaded elsewhere. Empty if the role may not know. Raises psycopg.Error."""
+    try:
+        row = session.execute(_HOME).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        return ""
+    assert row is not None, "it has one row"
+    return str(row[0])
 
 
 def in_one_line(error: psycopg.Error) -> str:

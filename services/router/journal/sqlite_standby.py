@@ -55,6 +55,9 @@ class SqliteStandby:
     def room_bytes(self) -> int | None:
         return None if self._journal is None else self._journal.room_bytes()
 
+    def is_moved(self) -> bool:
+        return False
+
     def take_epoch(self) -> int:
         return self._written().take_epoch()
 

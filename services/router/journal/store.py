@@ -108,3 +108,7 @@ class JournalStore(JournalReader, Protocol):
 
         Raises JournalError if it is not where it was: deleted, or another one in its place.
         """
+
+    def is_moved(self) -> bool:
+        """Whether it lies elsewhere than where its last writer left it: promoted, restored, loaded
+        from a dump. False if nobody can tell; known once the epoch is taken."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from services.common.domain.errors import Reason, Refused, TandemError, Unavailable
-from services.router.journal.records import TradingState
+from services.router.journal import codec
+from services.router.journal.records import AlertRaised, Severity, TradingState
+from services.router.journal.sqlite import SqliteJournal
+from services.router.journal.store import Entry, link
 from services.router.routing.venue import Claim
 from tests.unit.domain.orders import spec
 from tests.unit.router.harness import router, takes_entries, until, virtual
@@ -153,3 +157,45 @@ async def test_a_fence_that_is_refused_as_stale_stops_the_router(tmp_path: Path)
         with pytest.raises(Unavailable) as refused:
             await running.submit(spec(venue_pin="second"))
         assert refused.value.reason is Reason.NOT_LEADER
+
+
+@virtual
+async def test_a_journal_that_is_found_elsewhere_starts_halted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a PostgreSQL that was promoted: nobody has to remember to raise the generation."""
+    async with router(tmp_path / "j.db"):
+        pass
+    with monkeypatch.context() as moved:
+        moved.setattr(SqliteJournal, "is_moved", lambda _: True)
+        async with router(tmp_path / "j.db") as running:
+            assert running.core.books.generation == 2
+            gate = running.core.books.gates[""]
+            assert gate.state is TradingState.HALTED
+            assert "promoted or restored" in gate.reason
+    async with router(tmp_path / "j.db") as running:
+        assert running.core.books.generation == 2
+
+
+@virtual
+async def test_what_was_still_written_while_the_epoch_was_taken_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one before leads until that very moment, and what it wrote last is in the chain."""
+    async with router(tmp_path / "j.db"):
+        pass
+    late = AlertRaised("TEST", Severity.INFO, "written at the last moment")
+    taken = SqliteJournal.take_epoch
+
+    def take_late(store: SqliteJournal) -> int:
+        head = store.head()
+        data = codec.encode(head.seq + 1, datetime(2026, 1, 1, tzinfo=UTC), late)
+        store.append([Entry(head.seq + 1, data, link(head.hash, data))], 1)
+        return taken(store)
+
+    with monkeypatch.context() as racing:
+        racing.setattr(SqliteJournal, "take_epoch", take_late)
+        async with router(tmp_path / "j.db") as running:
+            await running.core.journal.durable()
+    async with router(tmp_path / "j.db") as running:
+        assert late in running.alerts()

@@ -206,3 +206,36 @@ def test_a_server_that_was_restarted_is_found_again_between_lives(
             list(store.entries())
         assert list(store.entries()) == chain(1)
         assert store.take_epoch() == 2
+
+
+def test_a_server_that_was_promoted_is_another_home_until_that_is_written_down(
+    postgres: PostgresServer, journal_dsn: str
+) -> None:
+    """A replica may lack the last commits; so may a restore, which ends in a new timeline, too."""
+    entries = chain(3)
+    with closing(PostgresJournal(journal_dsn)) as store:
+        epoch = store.take_epoch()
+        assert not store.is_moved()
+        store.append(entries[:1], epoch)
+    with closing(PostgresJournal(journal_dsn)) as store:
+        store.append(entries[1:2], store.take_epoch())
+        assert not store.is_moved()
+    postgres.promote()
+    with closing(PostgresJournal(journal_dsn)) as store:
+        store.take_epoch()
+        assert store.is_moved()  # and this one dies before it has written anything
+    with closing(PostgresJournal(journal_dsn)) as store:
+        epoch = store.take_epoch()
+        assert store.is_moved()
+        store.append(entries[2:], epoch)
+    with closing(PostgresJournal(journal_dsn)) as store:
+        store.take_epoch()
+        assert not store.is_moved()
+
+
+def test_a_replica_is_refused(postgres: PostgresServer, journal_dsn: str) -> None:
+    with (
+        postgres.as_replica(),
+        pytest.raises(JournalError, match=r"can't be reached|is a replica"),
+    ):
+        PostgresJournal(journal_dsn)
