@@ -14,7 +14,7 @@ from tests.conformance.report import Outcome, Result
 from tests.conformance.runner import Runner
 from tests.conformance.sabotages.known import SABOTAGES
 from tests.conformance.sabotages.known_ib import IB_SABOTAGES
-from tests.conformance.sabotages.rig import sabotaged_stand
+from tests.conformance.sabotages.rig_alpaca import sabotaged_stand
 from tests.conformance.sabotages.rig_ib import sabotaged_ib_stand
 from tests.conformance.sabotages.sabotage import Sabotage
 

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import random
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
-from services.common.adapter.capabilities import Capabilities
 from services.common.adapter.hosting import Host, awaitable, open_store_pool
-from services.common.domain.order_terms import OrderClass, OrderType, TimeInForce
 from services.ib_adapter.assembly import Surroundings, build_gateway
 from services.ib_adapter.send_log import SendLog
 from services.ib_adapter.settings import IbSettings
@@ -25,12 +20,11 @@ from simulators.ib_gateway.server import GatewayServer
 from simulators.ib_gateway.settings import IbGatewaySettings
 from simulators.ib_gateway.simulated import build
 from simulators.listening import Listener
-from tests.conformance.sabotages.rig import InProcess
+from tests.conformance.sabotages.rig import TAG, InProcess, sabotaged
 from tests.conformance.sabotages.sabotage import Sabotage
-from tests.conformance.server import Role, Server, Stand
+from tests.conformance.server import Stand
 from tests.conformance.venues.ib_control import IbControl
 
-_TAG: Final = "sim"
 _QUICK: Final[dict[str, Any]] = {
     "connection": {
         "connect_timeout_s": 2.0,
@@ -48,18 +42,8 @@ _QUICK: Final[dict[str, Any]] = {
 async def sabotaged_ib_stand(sabotage: Sabotage, alone: bool) -> AsyncIterator[Stand]:
     """An adapter with this bug, and its simulator."""
     assert not alone, "no sabotage needs it"
-    folder = Path(tempfile.mkdtemp(prefix="tandem-sabotage-"))
-    async with AsyncExitStack() as owned:
-        owned.callback(shutil.rmtree, folder, ignore_errors=True)
-        owned.enter_context(sabotage.patch())
-        port, control_port = await _simulator(owned)
-        adapter = IbInProcess(sabotage, folder, f"127.0.0.1:{port}")
-        await adapter.start()
-        owned.push_async_callback(adapter.kill)
-        control = IbControl(f"127.0.0.1:{control_port}")
-        owned.push_async_callback(control.close)
-        server = Server(adapter.address, "main", Role.ADAPTER, fenced=True, account_tag=_TAG)
-        yield Stand(server, "ib", _TAG, control, adapter)
+    async with sabotaged(sabotage, "ib", _simulator, IbInProcess, IbControl) as stand:
+        yield stand
 
 
 async def _simulator(owned: AsyncExitStack) -> tuple[int, int]:
@@ -75,26 +59,20 @@ async def _simulator(owned: AsyncExitStack) -> tuple[int, int]:
 class IbInProcess(InProcess):
     """The IB adapter in this process. What it forgets is its send log."""
 
+    enforces_unique_ids = False
+    fractional_quantities = False
+
     def _settings(self) -> IbSettings:
         host, _, port = self._venue.rpartition(":")
         return IbSettings(
             listen=self.address,
             account_id="main",
-            account_tag=_TAG,
+            account_tag=TAG,
             fence_store_path=self._folder / "fence.sqlite",
             send_log_path=self._folder / f"sends{self._forgotten}.sqlite",
             host=host,
             port=int(port),
             **_QUICK,
-        )
-
-    def _capabilities(self) -> Capabilities:
-        return Capabilities(
-            order_types=tuple(OrderType),
-            times_in_force=tuple(TimeInForce),
-            order_classes=tuple(OrderClass),
-            enforces_unique_ids=False,
-            fractional_quantities=False,
         )
 
     def _gateway(self, host: Host, settings: Any) -> Any:
