@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
@@ -19,6 +20,7 @@ from tandem_client import (
 )
 
 from stack.programs import ALPACA, IB
+from tests.integration.system.parts import eventually
 from tests.integration.system.quintet import Quintet, put_purchase, put_sale
 from tests.integration.system.trio import fills_now, rests, shares
 
@@ -41,6 +43,63 @@ async def five(running: Quintet) -> AsyncIterator[Quintet]:
         await venue.clear_faults()
     await running.open_for_entries()
     await running.books_agree()
+
+
+async def restarted(five: Quintet, failback_after_s: float) -> None:
+    """The router, started anew, prefers a venue that was down after so many seconds."""
+    await five.router.kill()
+    five.router.program = five.programs.router(failback_after_s)
+    await five.router.start()
+    await five.open_for_entries()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def at_once_again(five: Quintet) -> AsyncIterator[None]:
+    """The router as the other tests know it, after a test."""
+    yield
+    await restarted(five, 0.0)
+
+
+@pytest.mark.usefixtures("at_once_again")
+async def test_entries_leave_a_killed_alpaca_at_once_and_return_when_it_was_well_for_a_while(
+    five: Quintet,
+) -> None:
+    """The first test here: no venue was down before it, so none waits for that."""
+    await restarted(five, 3600)
+    before = await five.client.status()
+    here = await five.client.submit_and_wait(fills_now("here"), 10)
+    assert [p.venue for p in here.placements] == [ALPACA.venue]  # a restart alone is no outage
+
+    await five.adapter.kill()
+    await five.is_open(ALPACA.venue, wanted=False)
+    away = await five.client.submit_and_wait(fills_now("away"), 10)
+    assert [p.venue for p in away.placements] == [IB.venue]
+    planned, received = away.placements[0].attempted_at, away.created.received_time
+    assert planned is not None
+    assert received is not None
+    assert planned - received < timedelta(seconds=1)
+
+    await five.adapter.start()
+    back = await five.is_open(ALPACA.venue)
+    assert "others go first" in back.reason
+    waiting = await five.client.submit_and_wait(fills_now("waiting"), 10)
+    assert [p.venue for p in waiting.placements] == [IB.venue]
+    told = await five.client.status()
+    assert told.failover_count_today == before.failover_count_today + 1
+    assert told.failover_count == before.failover_count + 1
+
+    # The wait goes on over a restart, from when Alpaca was well and not from the restart.
+    assert back.since is not None
+    so_far = datetime.now(UTC) - back.since
+    await restarted(five, so_far.total_seconds() + 5)
+    await eventually(
+        lambda: five.status_of(ALPACA.venue),
+        lambda venue: venue.ready and "others go first" not in venue.reason,
+    )
+    home = await five.client.submit_and_wait(fills_now("home"), 10)
+    assert [p.venue for p in home.placements] == [ALPACA.venue]
+    assert home.placements[0].attempted_at is not None
+    assert home.placements[0].attempted_at - back.since > so_far + timedelta(seconds=4.5)
 
 
 async def test_an_entry_that_alpaca_rejects_for_its_own_sake_is_filled_at_ib_and_told(
@@ -124,6 +183,26 @@ async def test_with_alpaca_down_entries_go_to_ib_and_what_alpaca_holds_stays_the
     assert (await five.client.submit_and_wait(left, 10)).placements[-1].venue == ALPACA.venue
 
 
+async def test_one_broker_down_and_one_that_refuses_is_told_with_both_causes(
+    five: Quintet,
+) -> None:
+    await five.ib_adapter.kill()
+    await five.is_open(IB.venue, wanted=False)
+    token = await five.client.watch_token()
+    await five.venue.spoil_submit("status", of="unknown-here", status=401, when="before")
+    refused = await five.client.submit(fills_now("unknown-here"))
+    assert refused.status is OrderStatus.REJECTED
+    assert [p.venue for p in refused.placements] == [ALPACA.venue]
+    alert = await five.first_alert(token, "ALL_VENUES_UNAVAILABLE")
+    assert alert.severity is AlertSeverity.CRITICAL
+    assert {(cause.venue, cause.reason) for cause in alert.venue_causes} == {
+        (ALPACA.venue, Reason.CREDENTIALS_REFUSED),
+        (IB.venue, Reason.VENUE_UNAVAILABLE),
+    }
+    assert all(cause.message in alert.message for cause in alert.venue_causes)
+    await five.ib_adapter.start()
+
+
 async def test_more_than_the_cash_at_ib_would_secure_does_not_fail_over(five: Quintet) -> None:
     await five.venue.spoil_submit("status", of="too-much", status=401, when="before")
     refused = await five.client.submit(put_sale("too-much", qty="4"))
@@ -150,6 +229,12 @@ async def test_with_both_brokers_down_each_cause_is_told_once_and_nothing_is_sen
         assert (await five.order(name)).status is OrderStatus.UNPLACED
     alert = await five.first_alert(token)
     assert (alert.kind, alert.severity) == ("ALL_VENUES_UNAVAILABLE", AlertSeverity.CRITICAL)
+    # A router that has never seen either of them says so, too.
+    await five.router.kill()
+    await five.router.start()
+    with pytest.raises(Unavailable) as unseen:
+        await five.client.submit(fills_now("nowhere-3"))
+    assert {cause.venue for cause in unseen.value.venue_causes} == {ALPACA.venue, IB.venue}
     for adapter in five.adapters:
         await adapter.start()
     await five.open_for_entries()

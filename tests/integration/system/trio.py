@@ -104,7 +104,7 @@ class Programs:
         program = programs.adapter(self.venue(broker), inherited, self.ports, self.folder)
         return _with(program, changed)
 
-    def router(self, *, failback_after_s: float = 0.0, **changed: str) -> Program:
+    def router(self, failback_after_s: float = 0.0, /, **changed: str) -> Program:
         """The router; `changed` as above. A venue that was down is preferred again at once unless
         told otherwise."""
         behind = [(self.venue(b), f"127.0.0.1:{self.ports.of(b).adapter}") for b in self.brokers]
