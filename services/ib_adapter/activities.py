@@ -11,25 +11,25 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 import structlog
 
 from services.common.adapter.port import ActivityQuery, EventSink
-from services.common.domain.activities import Activity, ActivityType
-from services.common.domain.amounts import Money, mul, sub, total
+from services.common.domain.activities import Activity
+from services.common.domain.amounts import sub, total
 from services.common.domain.errors import ReadFailed, Unavailable
-from services.common.domain.executions import RecordTimes
 from services.common.domain.instruments import Equity, Instrument, OptionContract
 from services.common.runtime.clock import Clock
 from services.ib_adapter import contracts, figures, option_ends
 from services.ib_adapter.account_words import Holding
 from services.ib_adapter.activity_log import ActivityLog, Seen
+from services.ib_adapter.activity_records import ActivityRecords, fits, has_ended, why_gone
 from services.ib_adapter.exec_ids import split_exec_id
 from services.ib_adapter.figures import Unreadable
-from services.ib_adapter.option_ends import Delivery, Gone, Moved, is_orderless
+from services.ib_adapter.option_ends import Moved, is_orderless
 from services.ib_adapter.session import Session
 from services.ib_adapter.telling import keep
 from services.ib_adapter.words import ExecutionWord
@@ -37,7 +37,6 @@ from services.ib_adapter.words import ExecutionWord
 _log = structlog.stdlib.get_logger(__name__)
 
 _MOVES_MAX: Final = 50_000
-_CLOSE_HOUR: Final = 16
 _APART_S: Final = 1.0  # between looks, however much happens
 _ZERO: Final = Decimal(0)
 
@@ -82,6 +81,7 @@ class Activities:
         self._terms = terms
         self._venue = venue
         self._account_id = account_id
+        self._records = ActivityRecords(venue, account_id, clock.now)
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
         self._trades: OrderedDict[str, Moved] = OrderedDict()
         self._noticed: dict[str, tuple[Decimal, float]] = {}
@@ -118,7 +118,7 @@ class Activities:
     def listed(self, query: ActivityQuery) -> list[Activity]:
         """All that were told and fit, newest first."""
         told = self._log.all(self._venue, self._account_id)
-        return [activity for activity in reversed(told) if _fits(activity, query)]
+        return [activity for activity in reversed(told) if fits(activity, query)]
 
     async def run(self) -> None:
         """Look at once, when something has changed, and at intervals; until canceled."""
@@ -201,11 +201,11 @@ class Activities:
     def _of_executions(self, began: float) -> tuple[list[Activity], list[str]]:
         """Activities of executions without an order, and which of these are dealt with."""
         pairs, alone = option_ends.pair(waiting.move for waiting in self._waiting.values())
-        derived = [one for found in pairs for one in self._delivered(found)]
+        derived = [one for found in pairs for one in self._records.delivered(found)]
         due = [m for m in alone if self._is_due(self._waiting[m.exec_id].heard_at, began)]
         for move in due:
-            if not move.px and _has_ended(move.instrument, move.at):
-                derived.append(self._ended(ActivityType.EXPIRATION, move, move.exec_id))
+            if not move.px and has_ended(move.instrument, move.at):
+                derived.append(self._records.expired(move))
             else:
                 self._give_up(move)
         told = [m for found in pairs for m in (found.option, found.shares)] + due
@@ -251,60 +251,18 @@ class Activities:
         self, gone: list[Seen], changes: dict[str, Decimal], now: datetime
     ) -> list[Activity]:
         """What became of the options on one share."""
-        ended = [
-            Gone(seen.instrument, changes[seen.instrument.key])
-            for seen in gone
-            if isinstance(seen.instrument, OptionContract)
-        ]
-        symbol = option_ends.underlying_of(gone[0].instrument)
-        share_change = changes.get(symbol, _ZERO)
-        exercised = option_ends.explain(ended, share_change, _last_ended(now))
+        exercised = why_gone(gone, changes, now)
         if exercised is None:
-            keys = [one.option.key for one in ended]
-            _log.error("positions_gone_unexplained", options=keys, share_change=str(share_change))
+            keys = [seen.instrument.key for seen in gone]
+            _log.error("positions_gone_unexplained", options=keys, changes=str(changes))
             return []
-        found: list[Activity] = []
-        for place, one in enumerate(ended):
-            number = f"position:{one.option.key}:{gone[place].at.isoformat()}"
-            move = Moved(number, one.option, one.qty, _ZERO, now)
-            if place not in exercised:
-                found.append(self._ended(ActivityType.EXPIRATION, move, number))
-                continue
-            share = Equity(symbol, one.option.currency)
-            qty = option_ends.delivered(one.option, one.qty)
-            half = Moved(f"{number}:shares", share, qty, one.option.strike, now)
-            found += self._delivered(Delivery(move, half))
-        return found
-
-    # -- records -----------------------------------------------------------------------------
-
-    def _delivered(self, found: Delivery) -> list[Activity]:
-        group_id = found.option.exec_id
-        kind = option_ends.kind_of(found.option.qty)
-        shares = self._ended(ActivityType.OPTION_DELIVERY, found.shares, group_id)
-        return [self._ended(kind, found.option, group_id), shares]
-
-    def _ended(self, kind: ActivityType, move: Moved, group_id: str) -> Activity:
-        is_seen = move.exec_id.startswith("position:")
-        paid = mul(move.qty, move.px).copy_negate()
-        return Activity(
-            venue=self._venue,
-            account_id=self._account_id,
-            activity_id=move.exec_id,
-            activity_type=kind,
-            raw_type="position" if is_seen else "execution without an order",
-            times=RecordTimes(
-                venue_time=move.at,
-                received_time=self._clock.now(),
-                trading_date=figures.trading_date(move.at),
-            ),
-            instrument=move.instrument,
-            qty=move.qty,
-            price=move.px,
-            net_amount=Money(paid, move.instrument.currency) if move.px else None,
-            group_id=group_id,
-            description="derived from positions" if is_seen else "",
-        )
+        return [
+            activity
+            for place, seen in enumerate(gone)
+            for activity in self._records.of_gone(
+                seen, changes[seen.instrument.key], now, exercised=place in exercised
+            )
+        ]
 
     def _is_due(self, heard_at: float, began: float) -> bool:
         """Whether its other half would have been listed by now."""
@@ -335,24 +293,3 @@ def _is_gone(before: Seen, changes: dict[str, Decimal]) -> bool:
     change = changes[before.instrument.key]
     is_option = isinstance(before.instrument, OptionContract)
     return is_option and change * before.qty < 0 and abs(change) <= abs(before.qty)
-
-
-def _last_ended(now: datetime) -> date:
-    """The latest expiry of which all options have ended."""
-    local = now.astimezone(figures.NEW_YORK)
-    return local.date() if local.hour >= _CLOSE_HOUR else local.date() - timedelta(days=1)
-
-
-def _has_ended(option: Instrument, at: datetime) -> bool:
-    return isinstance(option, OptionContract) and option.expiry <= _last_ended(at)
-
-
-def _fits(activity: Activity, query: ActivityQuery) -> bool:
-    if query.activity_types and activity.activity_type not in query.activity_types:
-        return False
-    at = activity.times.venue_time
-    if at is None:
-        return True
-    return (query.after is None or at >= query.after) and (
-        query.before is None or at < query.before
-    )
