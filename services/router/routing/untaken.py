@@ -29,7 +29,10 @@ from services.router.routing.policy import REJECTIONS
 _log = structlog.stdlib.get_logger(__name__)
 
 AGAIN_S: Final = 60.0
-_AT_ONE_PLACE: Final = frozenset({Reason.HOLDER_UNAVAILABLE, Reason.COVER_ELSEWHERE})
+_AT_ONE_PLACE: Final = {
+    Reason.HOLDER_UNAVAILABLE: ("HOLDER_UNAVAILABLE", Severity.CRITICAL),
+    Reason.COVER_ELSEWHERE: ("COVER_ELSEWHERE", Severity.WARNING),
+}
 _OF_THE_ACCOUNT: Final = frozenset(
     {Reason.CREDENTIALS_REFUSED, Reason.ACCOUNT_BLOCKED, Reason.WRONG_ACCOUNT_MODE}
 )
@@ -113,9 +116,8 @@ class Untaken:
         shown = "; ".join(f"{cause.venue}: {cause.message}" for cause in causes)
         message = f"{key[1]} can go to no other venue, and was not taken: {shown}"
         venue = causes[0].venue if causes else ""
-        alert = AlertRaised(
-            reason.value, Severity.CRITICAL, message, key[0], venue, key[1], venue_causes=causes
-        )
+        kind, severity = _AT_ONE_PLACE[reason]
+        alert = AlertRaised(kind, severity, message, key[0], venue, key[1], venue_causes=causes)
         self._record(key, [alert])
 
     def _record(self, key: OrderKey, records: list[Record]) -> None:

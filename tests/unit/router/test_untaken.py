@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from services.common.domain.errors import Cause, Effect, Reason, Refused, Unavailable
-from services.common.domain.executions import Side
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import OrderReport, VenuePosition
@@ -201,5 +200,5 @@ async def test_a_covered_call_whose_shares_are_at_a_venue_that_is_down_is_told(
         assert naked.value.reason is Reason.COVER_ELSEWHERE
         (alert,) = running.alerts("COVER_ELSEWHERE")
         assert {cause.venue for cause in alert.venue_causes} == set(BOTH)
-        assert call.side is Side.SELL
+        assert alert.severity is Severity.WARNING
         assert running.alpaca.sent == []
