@@ -87,8 +87,7 @@ def why_gone(gone: list[Seen], changes: dict[str, Decimal], now: datetime) -> se
         if isinstance(seen.instrument, OptionContract)
     ]
     share_change = changes.get(option_ends.underlying_of(gone[0].instrument), _ZERO)
-    exercised = option_ends.explain(ended, share_change, last_ended(now))
-    return None if exercised is None else set(exercised)
+    return option_ends.explain(ended, share_change, last_ended(now))
 
 
 def last_ended(now: datetime) -> date:
