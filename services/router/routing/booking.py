@@ -78,8 +78,8 @@ class Booking:
             placement.venue if placement else "",
             order.client_order_id,
         )
-        if verdict in (Verdict.LATE_FILL, Verdict.CORRECTED):
-            return [alert]
+        if verdict in (Verdict.LATE_FILL, Verdict.CORRECTED) or order.external:
+            return [alert]  # what others do with their orders is no fault of the venue's
         return [alert, *self.reduced(order.account_id, f"{kind} of {placement_id}")]
 
     def reduced(self, account_id: str, reason: str) -> list[Record]:

@@ -107,7 +107,14 @@ class QuarantineDesk:
         if owner is not None and not (owner.order.external and is_tried_again):
             name = owner.order.client_order_id
             raise NotAdoptable(f"it is a word on {name}, which the books have: dismiss it")
-        make = own_order if self._is_ours(report) else external_order
+        make = external_order
+        if self._is_ours(report):
+            make = own_order
+            name = report.client_id.partition("~")[0]
+            if self._books.find(report.account_id, name) is not None:
+                raise NotAdoptable(
+                    f"the books have {name}, and this placement is not among its own"
+                )
         closes = reduces(report, self._books)
         return make(report, at=self._now(), reason=reason, actor=actor, closes=closes)
 

@@ -38,7 +38,7 @@ class TakeOver:
             where = (adopted.account_id, adopted.placement.venue, key[1])
             alert = AlertRaised("ORDER_ADOPTED", Severity.INFO, text, *where)
             self._journal.record(adopted, alert)
-        self._take_over(key, adopted, is_new=known is None)
+        self._take_over(key, adopted, is_new=is_new)
         return self._books.orders[key]
 
     def follow(self, entry: OrderEntry, report: OrderReport) -> OrderEntry:

@@ -19,7 +19,7 @@ from services.common.domain.reports import OrderReport
 from services.router.api.requests import require_clients_own
 from services.router.books.digest import digest
 from services.router.books.entries import QuarantineEntry
-from services.router.journal.records import Severity
+from services.router.journal.records import Severity, TradingState
 from services.router.routing.policy import AccountPolicy
 from services.router.routing.quarantine_desk import QuarantineDesk
 from services.router.routing.revising import Asked
@@ -272,6 +272,32 @@ async def test_an_order_of_ours_that_the_journal_lost_comes_back_under_its_own_i
         await adopt(running)
         order = running.order("lost").order
         assert (order.external, order.placements[0].placement_id) == (False, "lost~al~1.0")
+
+
+@virtual
+async def test_a_lost_placement_of_a_known_order_is_no_order_to_adopt(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        before = (await running.submit(spec())).order
+        tell(running, client_id="o-1~al~7.0")
+        await quarantined(running)
+        with pytest.raises(Refused, match="the books have o-1"):
+            await adopt(running)
+        assert running.order().order == before
+
+
+@virtual
+async def test_what_an_owner_fills_beyond_his_terms_is_alarmed_and_stops_nobody(
+    tmp_path: Path,
+) -> None:
+    """He may have changed the quantity, and the fill was told first."""
+    async with router(tmp_path / "j.db") as running:
+        tell(running)
+        await quarantined(running)
+        await adopt(running)
+        running.alpaca.fill("by-hand", "e-1", "12", "12")
+        await until(lambda: running.order(ADOPTED).order.cum_qty == 12)
+        assert "OVERFILL" in running.kinds()
+        assert running.core.books.trading_state("main") is TradingState.ACTIVE
 
 
 # -- what can be done with an adopted order --
