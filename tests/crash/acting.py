@@ -16,7 +16,7 @@ from tests.crash.traps import Trap, is_sprung, set_trap, take_away
 
 ENTRY_QTY: Final = 12
 _POLL_S: Final = 0.01
-_SPRUNG_S: Final = 6.0
+_SPRUNG_S: Final = 12.0
 """How long after an act its trap may still be met, by what follows of it."""
 
 
@@ -148,10 +148,14 @@ class Acting:
             await control.call("POST", "/fill", asked)
 
     async def _recovery(self, strike: Strike) -> None:
-        """The router dies before the send; while the order is looked up, and fenced off since its
-        venue never had it, the strike comes."""
+        """First somebody dies before anything is sent; while the router asks what became of the
+        order, and has it fenced off, the strike comes. A router that was in the send looks up; one
+        that finds a placement in its journal has it fenced at once."""
         spec = self.trader.spec(strike.client_order_id, Side.BUY, 5, strike.venue)
-        first = self._trap("router.send.before", strike.client_order_id, "router", "kill")
+        point, victim = "router.send.before", "router"
+        if strike.pair.point.startswith("router.lookup"):
+            point, victim = "adapter.write.before", strike.adapter
+        first = self._trap(point, strike.client_order_id, victim, "kill")
         await self._with_traps(strike, self.trader.submit(spec), first, self._trap_of(strike))
 
     async def _resting(self, strike: Strike) -> Order | None:

@@ -6,6 +6,7 @@ TANDEM_CRASH_FOLDER says where traps and process ids lie.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -14,11 +15,16 @@ from typing import Final
 from tests.crash.traps import Snare
 
 FOLDER: Final = "TANDEM_CRASH_FOLDER"
+_ALL: Final = (
+    *("services.router.bootstrap", "services.alpaca_adapter.bootstrap"),
+    *("services.ib_adapter.bootstrap", "services.router.journal.postgres", "tests.crash.points"),
+)
 
 
 def preload() -> None:
     """Import all that the services import, so that a process forked later need not."""
-    import tests.crash.points  # noqa: F401
+    for module in _ALL:
+        importlib.import_module(module)
 
 
 def run(role: str) -> int:
