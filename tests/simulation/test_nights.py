@@ -20,12 +20,13 @@ _SHOWS_AS: dict[str, tuple[Kind, tuple[int, ...]]] = {
     "ends_forgotten": (Kind.INTENT, ()),
     "absence_not_proven": (Kind.WRONG, ()),
     "reconnects_when_it_likes": (Kind.UNFINISHED, (1,)),
-    "ib_send_log_not_synced": (Kind.INTENT, (9, 11, 27)),
+    "shown_terms_believed_for_good": (Kind.WRONG, (4, 92)),
+    "ib_send_log_not_synced": (Kind.INTENT, (43,)),
     "ib_sent_again_without_an_answer": (Kind.DUPLICATE, (48, 50, 52)),
-    "ib_local_status_believed": (Kind.WRONG, (52,)),
-    "ib_failed_read_taken_for_empty": (Kind.NOISE, (24, 51)),
+    "ib_local_status_believed": (Kind.WRONG, (28,)),
+    "ib_failed_read_taken_for_empty": (Kind.NOISE, (48, 69)),
     "ib_execution_ids_ignored": (Kind.DUPLICATE, ()),
-    "ib_order_ids_not_kept": (Kind.INTENT, (3,)),
+    "ib_order_ids_not_kept": (Kind.INTENT, (47,)),
 }
 
 

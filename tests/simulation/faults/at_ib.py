@@ -67,6 +67,11 @@ def _late_effect(s: Strike) -> None:
     s.order(_PLACE, kind="delay", delay_before_s=s.rng.choice((0.5, 3.0, 9.0, 20.0)))
 
 
+def echo_change(s: Strike) -> None:
+    """The next change is shown as taken, by lists too, and refused at once or seconds later."""
+    s.request(_PLACE, kind="echo_replace", delay_after_s=s.rng.choice((0.0, 0.5, 5.0, 15.0)))
+
+
 def _slow_reads(s: Strike) -> None:
     s.request(_READ, s.rng.randint(1, 4), kind="delay", delay_before_s=s.rng.choice((0.5, 4.0)))
 

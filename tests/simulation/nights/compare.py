@@ -33,7 +33,8 @@ class Truth:
     """The ledger, since when (market time) and from when on (seconds) the Gateway remembers, and
     an order's history by the venue's id.
 
-    `may_double`: the venue itself may have made two orders of one.
+    `may_double`: the venue itself may have made two orders of one; `may_take_back`: it may have
+    shown a change as taken that it refused afterwards.
     """
 
     ledger: Mapping[str, Any]
@@ -41,6 +42,7 @@ class Truth:
     forgot_at_s: float
     histories: Mapping[str, list[str]]
     may_double: bool
+    may_take_back: bool
 
 
 @dataclass(slots=True)
@@ -103,6 +105,17 @@ class _Night:
             self.found(Kind.WRONG, f"{text} of {order_id} was told as {told}", order_id)
         elif (told.signed_qty, told.last_px, told.symbol) != (signed_qty, px, execution["symbol"]):
             self.found(Kind.WRONG, f"{text} was told as {told}", order_id)
+        elif not self._is_allowed(told):
+            self.found(Kind.WRONG, f"{text} is beyond the limit of {told.client_id}", order_id)
+
+    def _is_allowed(self, told: ToldExecution) -> bool:
+        """Whether it is within the limit of the revision that it was told of."""
+        placement = self.placements.get(told.client_id)
+        if placement is None:
+            return True
+        if told.signed_qty > 0:
+            return told.last_px <= placement.limit_price
+        return told.last_px >= placement.limit_price
 
     def _gap(self, order_id: str, text: str) -> None:
         """Nobody can tell it any more: the order says so, by what it shows or by not being known.
@@ -143,16 +156,23 @@ class _Night:
             if order["status"] != "rejected":
                 self.found(Kind.LOSS, f"{name} was never told", order_id)
             return
-        last = told[-1]
+        last = _in_force(told)
         end = _ENDS.get(order["status"])
-        if (end is None) != (last.status in _LIVE) or end not in (None, last.status):
-            self.found(Kind.WRONG, f"{name} was told {last.status}", order_id)
         shown = sum((one.cum_qty for one in told), _ZERO)
+        # A revision that was taken back keeps what filled of it: the rest is all that is left.
+        is_shared = end == "FILLED" and last.status == "CANCELED" and last.cum_qty < shown
+        is_end = end in (None, last.status) or (is_shared and self.truth.may_take_back)
+        if (end is None) != (last.status in _LIVE) or not is_end:
+            self.found(Kind.WRONG, f"{name} was told {last.status}", order_id)
         if shown != Decimal(order["cum_qty"]):
             self.found(Kind.WRONG, f"{name} was told with {shown} filled", order_id)
-        live = [one for one in told[:-1] if one.is_open]
+        asked = self.placements.get(last.client_id)
+        if end is None and asked and asked.limit_price != Decimal(order["limit_price"]):
+            text = f"{name} works at {order['limit_price']}, and {last.client_id} was told live"
+            self.found(Kind.WRONG, text, order_id)
+        live = [one for one in told if one.is_open and one is not last]
         if live:
-            self.found(Kind.WRONG, f"{name}: earlier revisions are told live: {live}", order_id)
+            self.found(Kind.WRONG, f"{name}: other revisions are told live: {live}", order_id)
 
     def _is_forgotten(self, order: Mapping[str, Any]) -> bool:
         ended = order["ended_at"]
@@ -218,6 +238,13 @@ class _Night:
             lines += self.placements[placement_id].answers
         ordered = sorted(lines, key=lambda line: float(line.split()[0]))
         return "".join(f"\n      {line}" for line in ordered)
+
+
+def _in_force(told: list[ToldOrder]) -> ToldOrder:
+    """The revision that works, or worked last; what IB took back after it did neither."""
+    working = [one for one in told if one.is_open]
+    worked = [one for one in told if one.status != "REJECTED"]
+    return (working or worked or told)[-1]
 
 
 def _perm_id(venue_order_id: str) -> str:

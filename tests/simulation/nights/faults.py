@@ -110,6 +110,7 @@ NEW_DAY: Final = "new day"
 RESTART: Final = "restart"
 ID_IN_USE: Final = "client id in use (326)"
 TWO_PERM_IDS: Final = "a change gives two permIds"
+ECHO: Final = "a change is shown, then refused"
 LIVE_LOGIN: Final = "logged in to a live account"
 
 KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
@@ -124,6 +125,7 @@ KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     "cut after so many orders": _cut_after,
     "stalled, then cut": _stall_and_cut,
     TWO_PERM_IDS: _two_perm_ids,
+    ECHO: at_ib.echo_change,
     "too many messages (100)": _pacing,
     "login awaited": _login_awaited,
     LIVE_LOGIN: _live_login,
@@ -167,6 +169,7 @@ AIMED_AT: Final = {
     "statuses lost": PLACES,
     "cancel lost": CANCELS,
     TWO_PERM_IDS: REPLACES,
+    ECHO: REPLACES,
     "adapter killed between two steps": REPLACES,
     "adapter killed at its disk": PLACES,
 }

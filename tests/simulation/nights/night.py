@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import random
-import tempfile
-import time
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +26,7 @@ from tests.simulation.nights.faults import (
     AIMED_AT,
     CANCELS,
     CERTAIN,
+    ECHO,
     KINDS,
     LIVE_LOGIN,
     NEW_DAY,
@@ -39,11 +37,13 @@ from tests.simulation.nights.faults import (
     Troubles,
 )
 from tests.simulation.nights.orders import SYMBOLS, Wants
-from tests.simulation.nights.stand import EVENING, SETTLING_S, Stand, must_not_fail
+from tests.simulation.nights.planned import Planned
+from tests.simulation.nights.stand import EVENING, SETTLING_S, Stand
 from tests.simulation.nights.trader import NightClient, Trader
 from tests.simulation.nights.weather import Weather
-from tests.simulation.run import logs, no_collector
+from tests.simulation.soak.acting import FINDINGS_MAX, act_run
 from tests.simulation.soak.follower import Follower
+from tests.simulation.soak.lone_adapter import must_not_fail
 from tests.simulation.soak.view import View
 from tests.simulation.virtual_loop import VirtualLoop
 
@@ -53,7 +53,6 @@ _SYNC_MAX_S: Final = 400.0
 # By then a heartbeat has told the adapter what time it is at IB.
 _HEARD_S: Final = 5.0
 _UNCHANGED_S: Final = 40.0
-_FINDINGS_MAX: Final = 20
 _ALWAYS: Final = frozenset({RESTART, NEW_DAY})
 
 
@@ -72,26 +71,10 @@ class Result:
 
 def night(seed: int, *, verbose: bool = False) -> Result:
     """Act a night and compare."""
-    result, began = Result(seed), time.perf_counter()
-    random.seed(seed)
-    with tempfile.TemporaryDirectory(prefix="tandem-night-") as folder, no_collector():
-        loop = VirtualLoop()
-        asyncio.set_event_loop(loop)
-        acting = Night(result, Path(folder))
-        try:
-            with logs(shown=verbose):
-                loop.run_until_complete(acting.act())
-        except Exception as error:  # noqa: BLE001 - a run that breaks is a finding of its seed
-            shown = "".join(traceback.format_exception(error))
-            result.findings.append(Finding(Kind.BROKEN, shown, loop.time()))
-        finally:
-            for unhandled in loop.unhandled[:_FINDINGS_MAX]:
-                result.findings.append(Finding(Kind.NOISE, f"unhandled: {unhandled}"))
-            acting.close()
-            with logs(shown=False):
-                loop.close()
-            asyncio.set_event_loop(None)
-    result.seconds = time.perf_counter() - began
+    result = Result(seed)
+    result.seconds = act_run(
+        seed, partial(Night, result), result.findings, name="night", verbose=verbose
+    )
     return result
 
 
@@ -174,7 +157,7 @@ class Night:
         lasts_s = rng.uniform(20.0, 45.0)
         names = [name for name in KINDS if name not in _ALWAYS]
         certain = [name for name in names if name in CERTAIN]
-        planned = _Planned(rng, lasts_s)
+        planned = Planned(rng, lasts_s)
         planned.add(self._wake)
         planned.at(rng.uniform(4, lasts_s * 0.7), lambda: self._troubles.strike(RESTART))
         kinds = [*rng.choices(certain, k=2), *rng.choices(names, k=rng.randint(0, 2))]
@@ -210,7 +193,7 @@ class Night:
         assert self._stand is not None
         self._stand.trader.run(act)
 
-    def _plan(self, planned: _Planned, kind: str) -> None:
+    def _plan(self, planned: Planned, kind: str) -> None:
         """A fault, and what it is to strike right after it."""
         at_s = planned.add(lambda: self._troubles.strike(kind))
         aimed: dict[str, Callable[[], None]] = {
@@ -272,9 +255,10 @@ class Night:
             self._forgot_at_s,
             self._histories,
             may_double=bool(self._troubles.struck[TWO_PERM_IDS]),
+            may_take_back=bool(self._troubles.struck[ECHO]),
         )
         verdict = compare(truth, self._view, self._trader.placements, unknown, self._now())
-        self._result.findings += verdict.findings[:_FINDINGS_MAX]
+        self._result.findings += verdict.findings[:FINDINGS_MAX]
         self._result.gaps = verdict.gaps
         await self._check_positions(control.ledger())
         exits = [why for why in self._stand.adapter.exits if not self._is_explained(why)]
@@ -284,7 +268,7 @@ class Night:
             (Kind.NOISE, self._trader.noise),
             (Kind.NOISE, [f"the adapter ended: {why}" for why in exits]),
         ):
-            for text in texts[:_FINDINGS_MAX]:
+            for text in texts[:FINDINGS_MAX]:
                 self._found(kind, text)
 
     def _is_explained(self, exit_why: str) -> bool:
@@ -345,29 +329,6 @@ class Night:
 
     def _found(self, kind: Kind, text: str) -> None:
         self._result.findings.append(Finding(kind, text, self._now()))
-
-
-class _Planned:
-    """What is to happen, and when."""
-
-    def __init__(self, rng: random.Random, lasts_s: float) -> None:
-        self._rng = rng
-        self._lasts_s = lasts_s
-        self._acts: list[tuple[float, Callable[[], None]]] = []
-
-    def add(self, act: Callable[[], None]) -> float:
-        """At any time; which that is."""
-        at_s = self._rng.uniform(0, self._lasts_s)
-        self.at(at_s, act)
-        return at_s
-
-    def at(self, at_s: float, act: Callable[[], None]) -> None:
-        """At that time."""
-        self._acts.append((at_s, act))
-
-    def in_order(self) -> list[tuple[float, Callable[[], None]]]:
-        """All of it, in the order of time."""
-        return sorted(self._acts, key=lambda act: act[0])
 
 
 def _named(ledger: dict[str, Any]) -> set[str]:

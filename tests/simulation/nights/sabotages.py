@@ -11,6 +11,7 @@ import pytest
 from services.common.adapter.absence import Absence
 from services.common.domain.executions import ExecSource
 from services.common.domain.reports import FenceOutcome, FenceProof
+from services.ib_adapter.revisions import Revisions
 from services.ib_adapter.session import Session
 from services.ib_adapter.telling import Telling
 from tests.simulation import ib_sabotages
@@ -77,6 +78,11 @@ def reconnects_when_it_likes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Session, "_backoff_s", lambda *_: 90.0)
 
 
+def shown_terms_believed_for_good(patch: pytest.MonkeyPatch) -> None:
+    """What IB has shown of a change it can't take back."""
+    patch.setattr(Revisions, "confirm", lambda *_: None)
+
+
 ALL: Final[dict[str, Sabotage]] = {
     sabotage.__name__: sabotage
     for sabotage in (
@@ -86,6 +92,7 @@ ALL: Final[dict[str, Sabotage]] = {
         ends_forgotten,
         absence_not_proven,
         reconnects_when_it_likes,
+        shown_terms_believed_for_good,
         *ib_sabotages.ALL,
     )
 }

@@ -23,7 +23,7 @@ from services.common.domain.order_terms import OrderChange
 from tests.simulation.nights.orders import Wanted
 from tests.simulation.nights.stand import SETTLING_S
 from tests.simulation.soak.client import Answer, Client, Proof
-from tests.simulation.soak.stand import TAG
+from tests.simulation.soak.lone_adapter import TAG
 from tests.simulation.soak.view import ToldOrder, View
 
 _PLACEMENTS_MAX: Final = 2

@@ -30,7 +30,7 @@ from services.common.domain.order_terms import OrderChange
 from tests.simulation.adapter_process import ACCOUNT_ID
 from tests.simulation.local_grpc.channel import LocalChannel
 from tests.simulation.network import Network
-from tests.simulation.soak.stand import ADAPTER_PORT
+from tests.simulation.soak.lone_adapter import ADAPTER_PORT
 
 _READ_S: Final = 15.0
 _PAGE: Final = 500

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from simulators.control.control import SimulatorControl
 from simulators.control.faults import Fault
-from tests.simulation.soak.stand import ADAPTER, TRADER, VENUE, Stand
+from tests.simulation.soak.lone_adapter import ADAPTER, TRADER
+from tests.simulation.soak.stand import VENUE, Stand
 
 _POST: Final = {"method": "POST", "path": "/v2/orders"}
 _CHANGE: Final = {"method": "PATCH", "path": "/v2/orders/*"}

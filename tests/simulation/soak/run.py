@@ -7,10 +7,6 @@ import gc
 import hashlib
 import itertools
 import json
-import random
-import tempfile
-import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -25,7 +21,7 @@ from simulators.venue import trading_calendar as calendar
 from simulators.venue.orders import OrderEvent
 from tests.simulation.adapter_process import ACCOUNT_ID
 from tests.simulation.checkers.finding import Finding, Kind
-from tests.simulation.run import logs, no_collector
+from tests.simulation.soak.acting import FINDINGS_MAX, act_run
 from tests.simulation.soak.client import Client
 from tests.simulation.soak.compare import Figures, Truth, compare
 from tests.simulation.soak.faults import Troubles
@@ -42,7 +38,6 @@ from tests.simulation.virtual_loop import VirtualLoop
 _TIDY_S: Final = 60.0
 _TIDY_ALL_EACH: Final = 30
 _SYNC_MAX_S: Final = 900.0
-_FINDINGS_MAX: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +67,14 @@ def soak(
     plan: Plan, *, verbose: bool = False, tell: Callable[[str], None] = lambda _: None
 ) -> Result:
     """Act a soak and compare. `tell` hears how it goes on."""
-    result, began = Result(plan), time.perf_counter()
-    random.seed(plan.seed)  # alpaca-py and others draw from the module's own generator
-    with tempfile.TemporaryDirectory(prefix="tandem-soak-") as folder, no_collector():
-        loop = VirtualLoop()
-        asyncio.set_event_loop(loop)
-        acting = Soak(plan, result, Path(folder), tell)
-        try:
-            with logs(shown=verbose):
-                loop.run_until_complete(acting.act())
-        except Exception as error:  # noqa: BLE001 - a run that breaks is a finding of its seed
-            shown = "".join(traceback.format_exception(error))
-            result.findings.append(Finding(Kind.BROKEN, shown, loop.time()))
-        finally:
-            for unhandled in loop.unhandled[:_FINDINGS_MAX]:
-                result.findings.append(Finding(Kind.NOISE, f"unhandled: {unhandled}"))
-            acting.close()
-            with logs(shown=False):
-                loop.close()
-            asyncio.set_event_loop(None)
-    result.seconds = time.perf_counter() - began
+    result = Result(plan)
+    result.seconds = act_run(
+        plan.seed,
+        lambda folder: Soak(plan, result, folder, tell),
+        result.findings,
+        name="soak",
+        verbose=verbose,
+    )
     return result
 
 
@@ -195,7 +178,7 @@ class Soak:
         found = compare(
             truth, view, placements, figures, self._now(), books_are_told=books_are_told
         )
-        self._result.findings += found[:_FINDINGS_MAX]
+        self._result.findings += found[:FINDINGS_MAX]
         for text in self._reader.wrong:
             self._found(Kind.LOSS, text)
         for text in self._trader.noise:

@@ -23,8 +23,8 @@ from services.common.domain.occ import parse_occ
 from services.common.domain.order_spec import OrderSpec, PlacementId
 from services.common.domain.order_terms import OrderChange
 from tests.simulation.soak.client import Answer, Client, Proof
+from tests.simulation.soak.lone_adapter import TAG
 from tests.simulation.soak.orders import OPTIONS, Desk, Terms, some_order
-from tests.simulation.soak.stand import TAG
 from tests.simulation.soak.view import ToldOrder, View
 
 _TRIES_MAX: Final = 3
