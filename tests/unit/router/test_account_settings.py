@@ -112,3 +112,14 @@ def test_a_wrong_setting_is_refused_by_its_name(
     with pytest.raises(SettingsError) as refused:
         loaded(tmp_path, account, tables)
     assert named in str(refused.value)
+
+
+def test_the_example_in_the_documentation_is_one(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "routing.md"
+    example = page.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    path = tmp_path / "tandem.toml"
+    path.write_text(f"[router]\n{example}", encoding="utf-8")
+    policy = RouterSettings.load(environ={}, config_file=path).accounts[0].policy()
+    assert policy.failover.failback_after_s == 120
+    assert policy.preference.rules[0].venue == "interactive_brokers"
+    assert policy.preference.large_order_qty[AssetClass.OPTION] == 100
