@@ -11,10 +11,17 @@ import pytest
 from services.common.domain.errors import Cause, InvalidRequest, Reason, Unavailable
 from services.common.domain.order_spec import OrderSpec
 from services.common.domain.order_status import OrderStatus
-from services.common.domain.reports import OrderReport
+from services.common.domain.reports import OrderReport, VenueStatus
 from services.router.routing.policy import AccountPolicy, FailoverPolicy
-from tests.unit.router.harness import router, share_order, until, virtual
-from tests.unit.router.scripted_port import refuses
+from services.router.routing.preference import (
+    LARGE_ORDER_BROKER,
+    AssetClass,
+    Preference,
+    RoutingRule,
+)
+from tests.unit.router.harness import closing, held_short, router, share_order, until, virtual
+from tests.unit.router.scripted_port import ScriptedPort, refuses
+from tests.unit.router.test_failback import BOTH, comes_back, goes_down
 from tests.unit.router.test_failover import NOT_SENT, blocked, show
 
 
@@ -110,3 +117,55 @@ async def test_no_more_venues_are_asked_than_the_policy_allows(tmp_path: Path) -
             with pytest.raises(Unavailable):
                 await running.submit(share_order())
         assert [len(port.sent) for port in running.ports.values()] == [2, 0]
+
+
+# -- what the account prefers --
+
+SECOND_FIRST = AccountPolicy(preference=Preference((RoutingRule("second"),)))
+
+
+@virtual
+async def test_a_failover_is_one_from_the_venue_that_a_rule_prefers(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db", *BOTH, policy=SECOND_FIRST) as running:
+        await goes_down(running, "alpaca")
+        entry = await running.submit(share_order())
+        assert [p.venue for p in entry.order.placements] == ["second"]
+        assert running.core.books.failover_count == 0  # nobody wanted the one that is down
+        await comes_back(running, "alpaca")
+        await goes_down(running, "second")
+        entry = await running.submit(share_order(client_order_id="o-2"))
+        assert [p.venue for p in entry.order.placements] == ["alpaca"]
+        (alert,) = running.alerts("FAILOVER")
+        assert "from second to alpaca" in alert.message
+
+
+@virtual
+async def test_a_rule_moves_no_exit(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db", *BOTH, policy=SECOND_FIRST) as running:
+        await held_short(running, venue="alpaca")
+        await running.submit(closing())
+        assert running.alpaca.sent[-1].client_order_id == "o-2~al~1.0"
+        assert running.second.sent == []
+
+
+@virtual
+async def test_a_large_order_goes_to_the_venue_whose_adapter_says_that_it_is_interactive_brokers(
+    tmp_path: Path,
+) -> None:
+    ports = {name: ScriptedPort(name) for name in BOTH}
+    says = ports["second"].status
+
+    async def status() -> VenueStatus:
+        return replace(await says(), broker=LARGE_ORDER_BROKER)
+
+    ports["second"].status = status  # type: ignore[method-assign]
+    large = AccountPolicy(preference=Preference(large_order_qty={AssetClass.EQUITY: Decimal(10)}))
+    async with router(tmp_path / "j.db", ports=ports, policy=large) as running:
+        entry = await running.submit(share_order(order_qty=Decimal(10)))
+        assert [p.venue for p in entry.order.placements] == ["second"]
+        entry = await running.submit(share_order(client_order_id="o-2", order_qty=Decimal(9)))
+        assert [p.venue for p in entry.order.placements] == ["alpaca"]
+        # It is still the one that large orders prefer when it can't be reached.
+        await goes_down(running, "second")
+        await running.submit(share_order(client_order_id="o-3", order_qty=Decimal(10)))
+        assert "from second to alpaca" in running.alerts("FAILOVER")[-1].message
