@@ -242,6 +242,18 @@ async def test_who_has_resigned_still_records_what_comes_back(open_store: OpenSt
 
 
 @virtual
+async def test_who_does_not_hold_the_seat_does_not_lead(open_store: OpenStore) -> None:
+    async with writing(open_store) as it:
+        held = True
+        it.journal.lead_while(lambda: held)
+        assert it.journal.is_leading
+        held = False
+        assert not it.journal.is_leading
+        await it.journal.durable(it.journal.record(alert("what came back")))
+    assert stored(open_store) == ["what came back"]
+
+
+@virtual
 async def test_a_writer_whose_epoch_was_taken_stops(open_store: OpenStore) -> None:
     async with writing(open_store) as it:
         it.store.take_epoch()

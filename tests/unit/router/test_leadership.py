@@ -183,3 +183,16 @@ async def test_a_renewal_counts_from_when_it_was_asked_for() -> None:
     assert now_s() == 2.0
     await asyncio.sleep(1.1)
     assert not made.leadership.holds()
+
+
+@virtual
+async def test_a_slow_renewal_does_not_make_the_lease_longer() -> None:
+    seat = ScriptedSeat()
+    made = claim(seat)
+    await made.leadership.take()
+    seat.takes_s = 2.0
+    keeping = asyncio.ensure_future(made.leadership.keep())
+    await asyncio.sleep(LEASE_S / 4 + LEASE_S + 0.1)
+    assert len(seat.renewed_at_s) == 1
+    assert not made.leadership.holds()
+    keeping.cancel()
