@@ -91,6 +91,16 @@ async def test_a_stranger_is_told_once_and_shown_as_it_stands(tmp_path: Path) ->
 
 
 @virtual
+async def test_older_news_of_a_stranger_shows_nothing_older(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        tell(running, status=OrderStatus.PARTIALLY_FILLED, cum_qty=Decimal(4))
+        tell(running, status=OrderStatus.PARTIALLY_FILLED, cum_qty=Decimal(2))
+        tell(running, client_id="next", venue_order_id="v-8")
+        await quarantined(running, 2)
+        assert shown(running).cum_qty == 4
+
+
+@virtual
 async def test_a_strangers_first_fill_is_critical_and_the_others_are_kept_beside_it(
     tmp_path: Path,
 ) -> None:
@@ -186,7 +196,7 @@ async def test_fills_from_before_our_time_are_fetched_once_the_order_is_adopted(
         running.alpaca.fill("by-hand", "e-1", "4", "4")
         running.alpaca.news.get_nowait()  # nobody tells of it
         await adopt(running)
-        await until(lambda: running.order(ADOPTED).order.cum_qty == 4)
+        await until(lambda: running.order(ADOPTED).order.cum_qty == 4, within_s=1)
 
 
 @virtual
@@ -222,6 +232,24 @@ async def test_an_execution_that_does_not_fit_stays_until_its_order_says_why(
         order = running.order(ADOPTED).order
         assert (order.cum_qty, order.asked_qty) == (4, 12)
         assert order.spec.limit_price == Decimal("8.40")
+
+
+@virtual
+async def test_a_word_that_cannot_be_true_of_an_adopted_order_waits_for_a_person(
+    tmp_path: Path,
+) -> None:
+    async with router(tmp_path / "j.db") as running:
+        tell(running)
+        await quarantined(running)
+        await adopt(running)
+        tell(running, side=Side.BUY)
+        await quarantined(running, 2)
+        tell(running, limit_price=Decimal(9))  # news of it closes nothing
+        await until(lambda: running.order(ADOPTED).order.spec.limit_price == 9)
+        [left] = running.core.books.quarantine.open()
+        assert "is a BUY" in left.record.reason
+        with pytest.raises(Refused, match="dismiss it"):
+            await adopt(running, left.record.quarantine_id)
 
 
 @virtual
