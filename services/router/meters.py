@@ -63,7 +63,7 @@ class RouterMeters:
         self._ready = gauge("tandem.venue.ready", description="1 if entries can go to the venue.")
         self._state = gauge("tandem.venue.state", description="1 for the state the venue is in.")
         self._trading = gauge("tandem.trading.state", description="1 for the state for all.")
-        self._quarantined = gauge("tandem.quarantined", description="What nobody can explain.")
+        self._quarantined = gauge("tandem.quarantined", description="What nobody has decided on.")
         self._watchers = gauge(
             "tandem.watchers", description="Readers of events, health among them."
         )
