@@ -107,16 +107,21 @@ async def test_a_frozen_leader_is_overtaken_and_can_do_nothing_when_it_wakes(
     await routers.lead_by_first()
     async with TandemClient(routers.first.address, account_id=ACCOUNT) as stuck:
         await stuck.status()
+        await routers.client.submit(rests("before"))
         routers.first.freeze()
         began_s = asyncio.get_running_loop().time()
         asked = asyncio.create_task(stuck.submit(rests("asleep"), deadline_s=40.0))
         record_property("take_over_s", await routers.taken_over())
         assert asyncio.get_running_loop().time() - began_s >= 1.0, "its lease was not respected"
+        with pytest.raises(OutcomeUnknown):
+            await routers.client.submit(rests("meanwhile"), deadline_s=1.0)
+        await routers.client.submit(rests("meanwhile"))
         routers.first.thaw()
         assert await routers.first.ended() == 1
         with pytest.raises(TandemError):
             await asked
     assert "seat_lost" in routers.first.logs[-1].read_text("utf-8")
     assert not await _sent(routers, "asleep")
+    assert routers.venue.gateway.sent.count("meanwhile~t1~1.0") == 1
     await routers.client.submit(rests("after"))
     assert await _sent(routers, "after")

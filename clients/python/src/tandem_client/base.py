@@ -37,8 +37,11 @@ class AccountClient:
             connect_timeout_s=connect_timeout_s,
             traceparent=traceparent,
         )
-        self._stub: Any = BrokerServiceStub(self._connection.channel)
         self._account_id = account_id
+
+    @property
+    def _stub(self) -> Any:
+        return self._connection.stub(BrokerServiceStub)
 
     async def __aenter__(self) -> Self:
         return self

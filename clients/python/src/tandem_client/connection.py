@@ -49,7 +49,8 @@ class Connection:
     """A channel to `address`. Made inside a running event loop, closed by `close`.
 
     `address` is host:port, or several of them with commas between: a leader and its standbys. Of
-    these only the one that leads accepts connections; the others are tried when it is gone.
+    these only the one that leads accepts connections; the others are tried when it is gone, or
+    when a call to it was not answered in time: one that stands still keeps its connections.
 
     Each call has a deadline in seconds: its own, or `deadline_s`. Of that, at most
     `connect_timeout_s` is spent on waiting for a connection (None: 2 s, or 10 s with several
@@ -66,7 +67,10 @@ class Connection:
         traceparent: Traceparent | None = None,
     ) -> None:
         self.address = address
-        self.channel = grpc.aio.insecure_channel(target_of(address), options=_OPTIONS)
+        self._target = target_of(address)
+        self._channel = grpc.aio.insecure_channel(self._target, options=_OPTIONS)
+        self._left: grpc.aio.Channel | None = None
+        self._stubs: dict[Callable[..., Any], Any] = {}
         self._deadline_s = deadline_s
         if connect_timeout_s is None:
             connect_timeout_s = _TAKE_OVER_S if "," in address else _CONNECT_TIMEOUT_S
@@ -75,7 +79,25 @@ class Connection:
 
     async def close(self) -> None:
         """Close the channel; calls under way are canceled."""
-        await self.channel.close()
+        await self._channel.close()
+        if self._left is not None:
+            await self._left.close()
+
+    def stub(self, make: Callable[..., Any]) -> Any:
+        """A generated stub on the present channel: to be asked for again with each call."""
+        if make not in self._stubs:
+            self._stubs[make] = make(self._channel)
+        return self._stubs[make]
+
+    async def give_up_on_silent(self) -> None:
+        """With several addresses: look anew for the one that leads. Calls under way go on."""
+        if "," not in self.address:
+            return
+        before, self._left = self._left, self._channel
+        self._channel = grpc.aio.insecure_channel(self._target, options=_OPTIONS)
+        self._stubs.clear()
+        if before is not None:
+            await before.close()
 
     async def read(
         self,
@@ -113,10 +135,11 @@ class Connection:
         limit = min(until, loop.time() + self._connect_timeout_s)
         try:
             async with asyncio.timeout_at(limit):
-                state = self.channel.get_state(try_to_connect=True)
+                channel = self._channel
+                state = channel.get_state(try_to_connect=True)
                 while state is not grpc.ChannelConnectivity.READY:
-                    await self.channel.wait_for_state_change(state)
-                    state = self.channel.get_state(try_to_connect=True)
+                    await channel.wait_for_state_change(state)
+                    state = channel.get_state(try_to_connect=True)
         except TimeoutError:
             raise Unreachable(
                 f"{self.address}: nothing answers there (is Tandem running?)", effect=Effect.NONE
@@ -139,6 +162,8 @@ class Connection:
             left_s = max(until - loop.time(), 0.001)
             return await method(request, timeout=left_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                await self.give_up_on_silent()
             raise self.failure(error, asked, mutation=mutation) from error
 
     def failure(self, error: grpc.aio.AioRpcError, asked: str, *, mutation: bool) -> TandemError:

@@ -8,6 +8,7 @@ from typing import Any, Self
 from tandem_client.connection import Connection
 from tandem_client.doubts import DoubtCalls
 from tandem_client.enums import TradingState
+from tandem_client.errors import InvalidRequest
 from tandem_client.events import TradingStateChange
 from tandem_client.journal import JournalCalls
 from tandem_client.pb import events_pb2
@@ -34,13 +35,17 @@ class OperationsClient(JournalCalls, DoubtCalls, QuarantineCalls):
         connect_timeout_s: float = 2.0,
         traceparent: Traceparent | None = None,
     ) -> None:
+        if "," in address:
+            raise InvalidRequest.unsent(
+                "address", "a standby answers operators as well: name one router"
+            )
         self._connection = Connection(
             address,
             deadline_s=deadline_s,
             connect_timeout_s=connect_timeout_s,
             traceparent=traceparent,
         )
-        self._stub: Any = OperationsServiceStub(self._connection.channel)
+        self._stub: Any = self._connection.stub(OperationsServiceStub)
 
     async def __aenter__(self) -> Self:
         return self

@@ -71,7 +71,6 @@ class Watch:
     ) -> None:
         self.token = token
         self._connection = connection
-        self._stub: Any = BrokerServiceStub(connection.channel)
         self._account_id = account_id
         self._options = options
         self._jitter = jitter
@@ -104,7 +103,7 @@ class Watch:
     async def _one_stream(self) -> AsyncGenerator[Event, None]:
         loop = asyncio.get_running_loop()
         await self._connection.connected(self._last_sign + self._options.give_up_s)
-        call = self._stub.WatchEvents(self._request())
+        call = self._connection.stub(BrokerServiceStub).WatchEvents(self._request())
         try:
             while True:
                 async with asyncio.timeout(_MISSED_HEARTBEATS * self._options.heartbeat_s):
@@ -114,6 +113,7 @@ class Watch:
                 self._attempts, self._last_sign = 1, loop.time()
                 yield read_event(response.event)
         except TimeoutError:
+            await self._connection.give_up_on_silent()
             raise Unreachable(f"{self._connection.address}: the stream fell silent") from None
         finally:
             call.cancel()
