@@ -24,7 +24,7 @@ def start(*flags: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "simulators.ib_gateway", "--control-port", "0", *flags],
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=60,
         cwd=ROOT,
         env={**os.environ, "TANDEM_INSECURE_LISTEN": ""},
         check=False,

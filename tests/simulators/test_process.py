@@ -22,7 +22,7 @@ def start(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "simulators.alpaca", "--control-port", "0", *flags],
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=60,
         cwd=ROOT,
         env={**os.environ, **environment},
         check=False,
