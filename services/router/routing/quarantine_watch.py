@@ -1,8 +1,9 @@
 """Looking after strangers' orders: what happened to them while nobody listened is asked for.
 
-After each (re)connect the live ones are looked up, since a list of open orders does not say how the
-others ended; and at intervals the orders of executions that came without one, a few times each.
-Nothing here holds up the venue's own catch-up, and a failure is logged and left to the next time.
+After each (re)connect those that lived and are not listed as open any more are looked up, since
+that list does not say how they ended; and at intervals the orders of executions that came without
+one, a few times each. Nothing here holds up the venue's own catch-up, and a failure is logged and
+left to the next time.
 """
 
 from __future__ import annotations
@@ -50,37 +51,56 @@ class QuarantineWatch:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ROUND_S):
                     await wanted.wait()
-            all_of_them = wanted.is_set()
+            is_new_session = wanted.is_set()
             wanted.clear()
             if link.is_fenced and self._journal.is_leading:
-                await self._look_up(link, self._to_ask(link, live_ones=all_of_them))
+                gone = await self._not_listed(link) if is_new_session else []
+                await self._look_up(link, [*gone, *self._orderless(link)][:LOOK_UPS_MAX])
 
     async def _look_up(self, link: VenueLink, orders: list[ExternalId]) -> None:
         for order in orders:
             try:
                 found = await link.port.find_order(str(order))
             except TandemError as error:
-                which = {"venue": link.name, "venue_order_id": order.venue_order_id}
-                _log.warning("stranger_not_looked_up", **which, error=error.message)
+                self._failed(link, order.venue_order_id, error)
                 continue
             if found.report is not None and self._journal.is_leading:
                 self._intake.take_report(found.report, fresh=True)
 
-    def _to_ask(self, link: VenueLink, *, live_ones: bool) -> list[ExternalId]:
-        """Live orders, if those are asked for, and orders of which only an execution is known."""
-        found: dict[ExternalId, None] = {}
-        for entry in self._books.quarantine.open(link.account_id):
-            if entry.record.venue != link.name or not entry.venue_order_id:
-                continue
-            order = ExternalId(link.account_id, link.name, entry.venue_order_id)
-            if self._is_live(entry):
-                if live_ones:
-                    found[order] = None
-            elif self._is_orderless(entry) and self._tries[order] < ORDERLESS_TRIES_MAX:
-                found[order] = None
-        asked = list(found)[:LOOK_UPS_MAX]
+    async def _not_listed(self, link: VenueLink) -> list[ExternalId]:
+        """Orders that lived when last heard of and are not open now."""
+        live = [entry.venue_order_id for entry in self._kept(link) if self._is_live(entry)]
+        if not live:
+            return []
+        try:
+            listed = {report.venue_order_id for report in await link.port.open_orders()}
+        except TandemError as error:
+            self._failed(link, "", error)
+            return []
+        return [self._named(link, vid) for vid in live if vid not in listed]
+
+    def _orderless(self, link: VenueLink) -> list[ExternalId]:
+        """Orders of which only an execution is known, as long as they are worth a try."""
+        kept = (entry for entry in self._kept(link) if self._is_orderless(entry))
+        found = dict.fromkeys(self._named(link, entry.venue_order_id) for entry in kept)
+        asked = [order for order in found if self._tries[order] < ORDERLESS_TRIES_MAX]
         self._tries.update(asked)
         return asked
+
+    def _kept(self, link: VenueLink) -> list[QuarantineEntry]:
+        at_venue = (
+            entry
+            for entry in self._books.quarantine.open(link.account_id)
+            if entry.record.venue == link.name
+        )
+        return [entry for entry in at_venue if entry.venue_order_id]
+
+    def _named(self, link: VenueLink, venue_order_id: str) -> ExternalId:
+        return ExternalId(link.account_id, link.name, venue_order_id)
+
+    def _failed(self, link: VenueLink, venue_order_id: str, error: TandemError) -> None:
+        which = {"venue": link.name, "venue_order_id": venue_order_id}
+        _log.warning("stranger_not_looked_up", **which, error=error.message)
 
     def _is_live(self, entry: QuarantineEntry) -> bool:
         report = entry.record.order

@@ -15,7 +15,7 @@ from services.common.domain.errors import InvalidRequest, NotFound, Reason, Refu
 from services.common.domain.executions import ExecSource, Side
 from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
 from services.common.domain.order_terms import OrderChange, OrderClass, PositionIntent
-from services.common.domain.reports import OrderReport
+from services.common.domain.reports import LookupResult, OrderReport
 from services.router.api.requests import require_clients_own
 from services.router.books.digest import digest
 from services.router.books.entries import QuarantineEntry
@@ -469,15 +469,23 @@ async def test_a_stranger_that_ended_during_a_gap_is_looked_up_after_it(tmp_path
     port = OpenOnesOnly("alpaca")
     async with router(tmp_path / "j.db", ports={"alpaca": port}) as running:
         tell(running)
-        await quarantined(running)
+        tell(running, client_id="works-on", venue_order_id="v-8")
+        await quarantined(running, 2)
         ended = found(status=OrderStatus.CANCELED, signal=Signal.CANCELED, cum_qty=Decimal(1))
         port.knows["by-hand"] = ended
         port.news.put_nowait(None)
         await until(lambda: shown(running).status is OrderStatus.CANCELED)
+        assert port.looked_up == ["external~main~alpaca~v-7"]
 
 
 class OpenOnesOnly(ScriptedPort):
     """A venue whose list of open orders has open ones only."""
+
+    looked_up: list[str]
+
+    async def find_order(self, placement_id: str) -> LookupResult:
+        self.looked_up = [*getattr(self, "looked_up", []), placement_id]
+        return await super().find_order(placement_id)
 
     async def open_orders(self) -> Sequence[OrderReport]:
         return [r for r in await super().open_orders() if r.status not in TERMINAL]
