@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import time
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import model_validator
@@ -16,14 +16,18 @@ from services.ib_adapter.account_mode import Identity, WrongAccount, check_setti
 from services.ib_adapter.session_restart import RestartTerms
 
 
+def _seconds(default: float, description: str) -> Any:
+    """A time in seconds, which must be above 0."""
+    return setting(default=default, gt=0, description=description)
+
+
 class IbPacingSettings(PacingSettings):
     """IB counts every message of a client, whatever it asks for."""
 
     limit: int = setting(default=50, gt=0, description="Messages per window that IB allows.")
-    window_s: float = setting(
-        default=1.1,
-        gt=0,
-        description="Length of the window, in seconds: a little more than IB's second, since "
+    window_s: float = _seconds(
+        1.1,
+        "Length of the window, in seconds: a little more than IB's second, since "
         "messages don't arrive as far apart as they leave.",
     )
     share: float = setting(
@@ -40,30 +44,18 @@ class IbPacingSettings(PacingSettings):
 class ConnectionSettings(SettingsTable):
     """The connection with the Gateway."""
 
-    connect_timeout_s: float = setting(
-        default=10.0,
-        gt=0,
-        description="Longest wait for a connection with an account, in seconds.",
+    connect_timeout_s: float = _seconds(
+        10.0, "Longest wait for a connection with an account, in seconds."
     )
-    answer_timeout_s: float = setting(
-        default=10.0, gt=0, description="Longest wait for a whole answer, in seconds."
+    answer_timeout_s: float = _seconds(10.0, "Longest wait for a whole answer, in seconds.")
+    heartbeat_s: float = _seconds(
+        5.0, "Time between round trips while nothing is asked, in seconds."
     )
-    heartbeat_s: float = setting(
-        default=5.0,
-        gt=0,
-        description="Time between round trips while nothing is asked, in seconds.",
+    round_trip_s: float = _seconds(
+        5.0, "Longest round trip; a connection that takes longer is dropped."
     )
-    round_trip_s: float = setting(
-        default=5.0,
-        gt=0,
-        description="Longest round trip; a connection that takes longer is dropped.",
-    )
-    backoff_min_s: float = setting(
-        default=1.0, gt=0, description="First wait before connecting again, in seconds."
-    )
-    backoff_max_s: float = setting(
-        default=30.0, gt=0, description="Longest wait before connecting again, in seconds."
-    )
+    backoff_min_s: float = _seconds(1.0, "First wait before connecting again, in seconds.")
+    backoff_max_s: float = _seconds(30.0, "Longest wait before connecting again, in seconds.")
     id_in_use_s: float = setting(
         default=90.0,
         ge=0,
@@ -79,24 +71,20 @@ class ConnectionSettings(SettingsTable):
     restart_zone: str = setting(
         default="America/New_York", description="Time zone of `restart_at` (IANA)."
     )
-    restart_window_s: float = setting(
-        default=900.0, gt=0, description="How long the restart may take, in seconds."
+    restart_window_s: float = _seconds(900.0, "How long the restart may take, in seconds.")
+    restart_backoff_s: float = _seconds(
+        5.0, "Longest wait before connecting again then, in seconds."
     )
-    restart_backoff_s: float = setting(
-        default=5.0, gt=0, description="Longest wait before connecting again then, in seconds."
-    )
-    probe_interval_s: float = setting(
-        default=30.0, gt=0, description="Time between probes that nobody asked for, in seconds."
+    probe_interval_s: float = _seconds(
+        30.0, "Time between probes that nobody asked for, in seconds."
     )
 
 
 class OrderSettings(SettingsTable):
     """Orders, and what is told of them."""
 
-    ack_timeout_s: float = setting(
-        default=5.0,
-        gt=0,
-        description="Longest wait for IB's word on an order; then it is in doubt.",
+    ack_timeout_s: float = _seconds(
+        5.0, "Longest wait for IB's word on an order; then it is in doubt."
     )
     commission_wait_s: float = setting(
         default=0.2,
@@ -104,20 +92,14 @@ class OrderSettings(SettingsTable):
         description="How long an execution is held back for its commission, in seconds; one that "
         "comes later is told by itself.",
     )
-    execution_wait_s: float = setting(
-        default=5.0,
-        gt=0,
-        description="How long a filled quantity may be without its executions, in seconds.",
+    execution_wait_s: float = _seconds(
+        5.0, "How long a filled quantity may be without its executions, in seconds."
     )
-    positions_s: float = setting(
-        default=60.0,
-        gt=0,
-        description="Time between looks at positions for options that ended, in seconds.",
+    positions_s: float = _seconds(
+        60.0, "Time between looks at positions for options that ended, in seconds."
     )
-    silence_s: float = setting(
-        default=60.0,
-        gt=0,
-        description="Time between reads of all orders and executions while in sync, in seconds.",
+    silence_s: float = _seconds(
+        60.0, "Time between reads of all orders and executions while in sync, in seconds."
     )
 
 
@@ -128,20 +110,16 @@ class DataSettings(SettingsTable):
         default="delayed",
         description="What to show where the account has no live data; live data goes before.",
     )
-    quote_wait_s: float = setting(
-        default=12.0,
-        gt=0,
-        description="Longest wait for one quote, in seconds; IB itself ends a snapshot after 11.",
+    quote_wait_s: float = _seconds(
+        12.0, "Longest wait for one quote, in seconds; IB itself ends a snapshot after 11."
     )
     snapshots_max: int = setting(
         default=20,
         gt=0,
         description="Quotes that are read at once; each takes a market data line while it is.",
     )
-    messages_per_s: float = setting(
-        default=25.0,
-        gt=0,
-        description="Messages a second, of `pacing.limit`, that may be about market data.",
+    messages_per_s: float = _seconds(
+        25.0, "Messages a second, of `pacing.limit`, that may be about market data."
     )
     lines_max: int = setting(
         default=100,
@@ -149,21 +127,15 @@ class DataSettings(SettingsTable):
         description="Market data lines of the account; what `snapshots_max` leaves of them is for "
         "streams, one for each instrument.",
     )
-    lost_s: float = setting(
-        default=60.0,
-        gt=0,
-        description="How long a stream of quotes may be interrupted before it is ended, in "
-        "seconds.",
+    lost_s: float = _seconds(
+        60.0, "How long a stream of quotes may be interrupted before it is ended, in seconds."
     )
-    list_timeout_s: float = setting(
-        default=60.0,
-        gt=0,
-        description="Longest wait for what takes several requests: quotes of many instruments, "
+    list_timeout_s: float = _seconds(
+        60.0,
+        "Longest wait for what takes several requests: quotes of many instruments, "
         "a chain, bars of a long time, in seconds.",
     )
-    history_timeout_s: float = setting(
-        default=30.0, gt=0, description="Longest wait for one answer of history, in seconds."
-    )
+    history_timeout_s: float = _seconds(30.0, "Longest wait for one answer of history, in seconds.")
     history_wait_s: float = setting(
         default=20.0,
         ge=0,
@@ -199,10 +171,8 @@ class IbSettings(AdapterSettings):
         pattern=r"^[a-z0-9_]{1,32}$",
         description="Name of this venue in the router's settings.",
     )
-    settling_s: float = setting(
-        default=30.0,
-        gt=0,
-        description="Time in sync after which the venue's silence on an order counts, in seconds.",
+    settling_s: float = _seconds(
+        30.0, "Time in sync after which the venue's silence on an order counts, in seconds."
     )
     host: str = setting(
         default="127.0.0.1", min_length=1, description="Host of the Gateway's API socket."
