@@ -251,7 +251,13 @@ class Order(ShownOrder):
         alive = placement
         if placement.status in IN_FLIGHT or placement.status is OrderStatus.UNPLACED:
             # A fill is the venue's word that it has the order.
-            alive = replace(alive, status=OrderStatus.ACCEPTED, cause=None, is_suspect=False)
+            alive = replace(
+                alive,
+                status=OrderStatus.ACCEPTED,
+                cause=None,
+                is_suspect=False,
+                was_accepted=True,
+            )
         booked = booked._with(
             replace(
                 alive,

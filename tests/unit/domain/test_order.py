@@ -200,6 +200,15 @@ def test_a_rejection_after_acceptance_ends_the_order() -> None:
     assert (order.status, order.cause) == (OrderStatus.REJECTED, cause)
 
 
+@pytest.mark.parametrize("news", [signaled(Signal.ACKNOWLEDGED), filled("e-1", "4", "4")])
+def test_a_placement_remembers_that_it_worked_whatever_comes_later(news: OrderEvent) -> None:
+    assert not sent().placements[0].was_accepted
+    order = after(sent(), news, signaled(Signal.REJECTED))
+    assert order.placements[0].was_accepted
+    assert order.placements[0].status is OrderStatus.REJECTED
+    assert not after(sent(), signaled(Signal.REJECTED)).placements[0].was_accepted
+
+
 def test_avg_px_is_over_all_fills() -> None:
     better = execution("e-2", "6", "10", last_px=Decimal("9.00"))
     order = after(sent(), filled("e-1", "4", "4"), ExecutionReported(PLACEMENT, better))
