@@ -43,7 +43,6 @@ _Told = tuple[str, Severity]
 _STRANGER: Final = ("EXTERNAL_ORDER", Severity.WARNING)
 _UNEXPLAINED: Final = ("QUARANTINED", Severity.CRITICAL)
 _SOON_ADOPTED: Final = ("QUARANTINED", Severity.WARNING)
-_FOREIGN_FILL: Final = "an execution of an order that is not ours"
 _POLICY: Final = "unknown orders of this account are adopted"
 
 
@@ -109,23 +108,28 @@ class Quarantine:
 
     def _judged(self, report: OrderReport) -> tuple[str, _Told]:
         """Why an order is kept, and what of that is told to a person."""
-        placed = PlacementId.parse(report.client_id)
-        own_tag = self._rules.tags.get((report.account_id, report.venue))
+        ours = self._as_ours(report)
+        if ours is not None:
+            return ours, _UNEXPLAINED
+        text = "an order that this router did not place"
+        if rough_spec(report) is None and report.status not in TERMINAL:
+            return f"{text}, and that nobody can reckon with", _UNEXPLAINED
+        return text, _STRANGER
+
+    def _as_ours(self, subject: OrderReport | Execution) -> str | None:
+        """What to say of an order with a placement id as ours; None of any other."""
+        placed = PlacementId.parse(subject.client_id)
         if placed is None:
-            if rough_spec(report) is None and report.status not in TERMINAL:
-                text = "an order that this router did not place, and that nobody can reckon with"
-                return text, _UNEXPLAINED
-            return "an order that this router did not place", _STRANGER
+            return None
+        own_tag = self._rules.tags.get((subject.account_id, subject.venue))
         if own_tag is not None and placed.account_tag != own_tag:
-            text = f"another Tandem's order: its account_tag is {placed.account_tag}, not {own_tag}"
-        elif self._books.find(report.account_id, placed.client_order_id) is not None:
-            text = f"a placement of {placed.client_order_id} that this journal does not know"
-        else:
-            text = (
-                "an order with a placement id as ours that this journal does not know: another "
-                "Tandem has the same account_tag, or the journal was restored from a copy"
-            )
-        return text, _UNEXPLAINED
+            return f"an order of another Tandem, whose account_tag is {placed.account_tag}"
+        if self._books.find(subject.account_id, placed.client_order_id) is not None:
+            return f"a placement of {placed.client_order_id} that this journal does not know"
+        return (
+            "an order with a placement id as ours that this journal does not know: another "
+            "Tandem has the same account_tag, or the journal was restored from a copy"
+        )
 
     def _is_told_with_its_parent(self, report: OrderReport) -> bool:
         return is_leg(report) and bool(self.of_order(report, report.parent))
@@ -148,12 +152,14 @@ class Quarantine:
 
     def take_execution(self, execution: Execution) -> None:
         """Keep an execution of an order that the books don't have; its order's first is told."""
-        record = _kept_execution(execution, _FOREIGN_FILL)
+        ours = self._as_ours(execution)
+        what = "an order that is not ours" if ours is None else ours
+        record = _kept_execution(execution, f"an execution of {what}")
         if record.quarantine_id in self._books.quarantine:
             return
         first = not any(e.record.execution for e in self.of_order(execution))
         adopts = execution.account_id in self._rules.adopting
-        told = _SOON_ADOPTED if adopts else _UNEXPLAINED
+        told = _SOON_ADOPTED if adopts and ours is None else _UNEXPLAINED
         alerts = [_alert(record, execution.client_id, told)] if first else []
         self._journal.record(record, *alerts)
 

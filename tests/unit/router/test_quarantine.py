@@ -121,8 +121,12 @@ async def test_a_placement_id_that_the_journal_does_not_know_is_critical(tmp_pat
             tell(running, client_id=client_id, venue_order_id=vid)
         await quarantined(running, 3)
         reasons = [e.record.reason for e in running.core.books.quarantine.values()]
-        for reason, said in zip(reasons, ("is zz, not al", "restored", "of o-1"), strict=True):
+        for reason, said in zip(reasons, ("is zz", "restored", "of o-1"), strict=True):
             assert said in reason
+        running.alpaca.fill("x~zz~1.0", "e-1", "1", "1")
+        await quarantined(running, 4)
+        [filled] = running.core.books.quarantine.of_order("main", "alpaca", "v-a")[1:]
+        assert filled.record.reason.startswith("an execution of an order of another Tandem")
         assert {a.severity for a in running.alerts("QUARANTINED")} == {Severity.CRITICAL}
 
 
