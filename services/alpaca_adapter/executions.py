@@ -140,8 +140,8 @@ class ExecutionReader:
         known_side = SIDES.get(side)
         if known_side is None:
             raise Unreadable(f"an execution on side {side[:20]!r}")
-        if last_qty <= 0 or (cum_qty is not None and cum_qty < last_qty):
-            raise Unreadable(f"an execution of {last_qty}, {cum_qty} in all")
+        if last_qty <= 0:
+            raise Unreadable(f"an execution of {last_qty}")
         return Execution(
             venue=self._venue,
             account_id=self._account_id,

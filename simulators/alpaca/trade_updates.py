@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from simulators.alpaca.http import to_json
 from simulators.alpaca.order_json import with_legs
 from simulators.alpaca.wire_values import plain, wire_time
 from simulators.control.faults import Fault, FaultBook, Incident, Kind, Place
+from simulators.venue.misreports import ToldFill, Wrong, misreported
 from simulators.venue.orders import ComboFill, EventKind, OrderEvent
 from simulators.venue.venue import Venue
 
@@ -163,11 +165,13 @@ class TradeUpdates:
         update = self._update(event)
         for follower, _ in self._followers:
             follower(event, update)
-        frame = to_json({"stream": _TRADE_UPDATES, "data": update})
         incident = Incident(
             Place.EVENT, client_order_id=event.order.client_order_id, event=event.kind.value
         )
         fault = self._faults.strike(incident)
+        if fault is not None and fault.spec.action.kind is Kind.MISREPORT:
+            update |= self._falsely(event, fault.spec.action.wrong)
+        frame = to_json({"stream": _TRADE_UPDATES, "data": update})
         for faulty in self._through(fault, frame):
             self._send(faulty)
 
@@ -176,6 +180,8 @@ class TradeUpdates:
         if fault is None:
             return [frame]
         kind = fault.spec.action.kind
+        if kind is Kind.MISREPORT:
+            return [frame]
         if kind is Kind.DUPLICATE:
             return [frame, frame]
         if kind is Kind.GARBLE:
@@ -190,6 +196,20 @@ class TradeUpdates:
         elif kind is Kind.DISCONNECT:
             self.disconnect_all()
         return []
+
+    def _falsely(self, event: OrderEvent, wrong: Wrong) -> dict[str, Any]:
+        """What is false in the word of a fill; nothing of another event."""
+        if event.booking is None:
+            return {}
+        execution = event.booking.execution
+        order = execution.order
+        fill = ToldFill(
+            order.instrument, order.side, execution.last_qty, execution.last_px, execution.cum_qty
+        )
+        told = misreported(fill, wrong, self._venue.catalog)
+        asked = replace(order.asked, symbol=told.instrument.symbol, side=told.side)
+        shown = with_legs(replace(order, asked=asked, instrument=told.instrument), self._venue.desk)
+        return {"price": plain(told.px), "qty": plain(told.qty), "order": shown}
 
     def _send(self, frame: bytes) -> None:
         for session in list(self._sessions):

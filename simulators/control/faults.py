@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 
-_DELAY_MAX_S = 3600.0
+from simulators.venue.misreports import Wrong
+
+_DELAY_MAX_S = 86_400.0
 
 
 class Place(Enum):
@@ -52,6 +54,7 @@ class Kind(Enum):
     REORDER = "reorder"
     HOLD = "hold"
     GARBLE = "garble"
+    MISREPORT = "misreport"
     DISCONNECT = "disconnect"
     # Connects: REFUSE, DELAY
     HANG = "hang"
@@ -59,7 +62,10 @@ class Kind(Enum):
 
 Places = Mapping[Place, frozenset[Kind]]
 EVENTS = frozenset(
-    {Kind.DROP, Kind.DUPLICATE, Kind.REORDER, Kind.HOLD, Kind.GARBLE, Kind.DISCONNECT}
+    {
+        *(Kind.DROP, Kind.DUPLICATE, Kind.REORDER, Kind.HOLD),
+        *(Kind.GARBLE, Kind.MISREPORT, Kind.DISCONNECT),
+    }
 )
 PLACES: Places = {
     Place.REQUEST: frozenset(Kind) - EVENTS - {Kind.HANG},
@@ -116,7 +122,8 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a fault does; fields that its kind doesn't use are left alone.
 
     delay_before_s and delay_after_s (before and after the effect) go with every request kind.
-    code and text are those of an error answer; 0 and "" leave them to the simulator.
+    code and text are those of an error answer; 0 and "" leave them to the simulator. wrong: what
+    of a fill is told falsely.
     """
 
     kind: Kind
@@ -129,6 +136,7 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     order_status: str = "unknown_status"
     code: int = 0
     text: str = ""
+    wrong: Wrong = Wrong.SYMBOL
 
 
 class FaultSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,5 +1,8 @@
 """Tells clients what becomes of orders: the venue's events as messages, with event faults."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from simulators.control.faults import Fault, FaultBook, Incident, Kind, Place
 from simulators.ib_gateway.account_messages import AccountMessages
 from simulators.ib_gateway.fills import ApiFill, fill_of, fill_of_combo
@@ -15,6 +18,7 @@ from simulators.ib_gateway.order_replies import (
 from simulators.ib_gateway.problems import not_cancelable
 from simulators.ib_gateway.session import Session
 from simulators.ib_gateway.wire import frame
+from simulators.venue.misreports import ToldFill, Wrong, misreported
 from simulators.venue.orders import EventKind, OrderEvent
 
 _NAMES = {3: "orderStatus", 4: "error", 5: "openOrder", 11: "execDetails", 59: "commissionReport"}
@@ -56,8 +60,20 @@ class Announcements:
     def executed(self, api_order: ApiOrder, fill: ApiFill) -> None:
         """Sends execDetails of an execution."""
         for session in self._gateway.listeners(api_order.client_id):
+
+            def falsely(wrong: Wrong, version: int = session.version) -> Message:
+                return exec_details(-1, api_order, self._misreported(fill, wrong), version)
+
             message = exec_details(-1, api_order, fill, session.version)
-            self._send(session, api_order, message)
+            self._send(session, api_order, message, falsely)
+
+    def _misreported(self, fill: ApiFill, wrong: Wrong) -> ApiFill:
+        """What a fault makes of an execution; that of a combination is told as it is."""
+        if fill.instrument is None:
+            return fill
+        told = ToldFill(fill.instrument, fill.side, fill.qty, fill.px, fill.cum_qty)
+        told = misreported(told, wrong, self._gateway.venue.catalog)
+        return replace(fill, instrument=told.instrument, side=told.side, qty=told.qty, px=told.px)
 
     def charged(self, api_order: ApiOrder, fill: ApiFill) -> None:
         """Sends the commission of an execution; that of a combination as a whole has none."""
@@ -144,11 +160,15 @@ class Announcements:
             refused = not_cancelable(api_order.order_id, api_order.perm_id, api_order.status)
             self.problem(api_order, refused.code, refused.text)
 
-    def _send(self, session: Session, api_order: ApiOrder, message: Message) -> None:
-        self._through(session, api_order, _NAMES[int(str(message[0]))], frame(*message))
-
-    def _through(self, session: Session, api_order: ApiOrder, name: str, data: bytes) -> None:
-        """Sends a message, unless a fault strikes it."""
+    def _send(
+        self,
+        session: Session,
+        api_order: ApiOrder,
+        message: Message,
+        falsely: Callable[[Wrong], Message] | None = None,
+    ) -> None:
+        """Sends a message, unless a fault strikes it; `falsely` says what is told in its place."""
+        name, data = _NAMES[int(str(message[0]))], frame(*message)
         if api_order.perm_id in session.muted:
             return
         incident = Incident(
@@ -160,6 +180,9 @@ class Announcements:
         fault = self._faults.strike(incident)
         if fault is None:
             session.send_frame(data)
+        elif fault.spec.action.kind is Kind.MISREPORT:
+            wrong = fault.spec.action.wrong
+            session.send_frame(data if falsely is None else frame(*falsely(wrong)))
         else:
             self._strike(fault, session, data)
 

@@ -118,6 +118,8 @@ class Acting:
         if made in self._noted:
             return
         self._noted.add(made)
+        if made.kind.startswith("stream.wrong_"):
+            self._following.lied_about.add(made.fault.client_order_id)
         if made.await_number:
             where = "router" if ".router" in made.kind else "adapter"
             self._outcome.awaits[where, made.await_number] += 1

@@ -14,6 +14,7 @@ from functools import partial
 from services.common.domain.order import Order
 from services.common.domain.order_status import OrderStatus
 from simulators.venue.orders import OrderEvent
+from tests.simulation.adapter_process import SETTLING_S
 from tests.simulation.checkers.absence import AbsenceChecker
 from tests.simulation.checkers.doubts import Doubts
 from tests.simulation.checkers.exposure import ExposureChecker
@@ -38,7 +39,7 @@ class Following:
         self._trader = trader
         self._now_s = now_s = asyncio.get_running_loop().time
         self.progress = Progress(now_s)
-        self.exposure = ExposureChecker(self._asked_qty, now_s)
+        self.exposure = ExposureChecker(self._asked_qty, now_s, self._is_late)
         self.intent = IntentChecker(world.router.disk.holds, self._send_logs(), now_s)
         self.absence = AbsenceChecker(now_s, self.in_place())
         self.gate = GateChecker(self.is_exit, now_s)
@@ -46,6 +47,7 @@ class Following:
         self.written_s: dict[tuple[str, str], float] = {}
         self.appeared_s: dict[tuple[str, str], float] = {}
         self.recorded_s: dict[int, float] = {}
+        self.lied_about: set[str] = set()
         self._numbers: dict[tuple[str, str], str] = {}
         self._router: RouterProcess | None = None
         self._seen_seq = 0
@@ -89,6 +91,11 @@ class Following:
     def _asked_qty(self, client_order_id: str) -> Decimal | None:
         order = self._trader.asked.get(client_order_id)
         return None if order is None else Decimal(order.asked_qty)
+
+    def _is_late(self, venue: str, placement_id: str) -> bool:
+        """Whether the venue has had longer than it is given to settle."""
+        written_s = self.written_s.get((venue, placement_id))
+        return written_s is not None and self._now_s() - written_s > SETTLING_S
 
     def _send_logs(self) -> dict[str, Callable[[bytes], bool]]:
         """Per venue whose adapter keeps one: whether a text is on that adapter's disk."""

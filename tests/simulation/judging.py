@@ -214,13 +214,15 @@ class Judging:
         outcome, core = self._outcome, router.core
         outcome.findings += check_journal(core, router.journal_store)
         records = self._records
-        outcome.findings += check_alarms(records, self._following.exposure.venue_faults)
+        lied_about = self._following.lied_about
+        excused = {*self._following.exposure.venue_faults, *lied_about}
+        outcome.findings += check_alarms(records, excused)
         outcome.findings += check_failovers(
             records, core.books.failover_count, self._following.is_exit
         )
         outcome.failovers = core.books.failover_count
         outcome.findings += check_told(self._watcher.told, standing_of(core.books))
-        outcome.findings += check_quarantine(core.books, _strangers(ledgers))
+        outcome.findings += check_quarantine(core.books, _strangers(ledgers), lied_about)
         outcome.findings += [
             Finding(Kind.NOISE, f"{client_order_id}: {answer}", at_s)
             for at_s, client_order_id, answer in self._trader.answers

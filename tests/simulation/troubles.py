@@ -35,11 +35,16 @@ def make_faults(
     faults = [_aimed(rng, venues, orders) for _ in range(rng.randint(*_AIMED))]
     for _ in range(rng.randint(*_AT_ANY_TIME)):
         venue = rng.choice(venues)
-        kind = rng.choice([*ANYWHERE, *AT[kind_name(venue)]])
+        kind = rng.choice([kind for kind in (*ANYWHERE, *AT[kind_name(venue)]) if not _lies(kind)])
         at_s = rng.uniform(0.5, start_s + for_s)
         faults.append(PlannedFault(at_s, kind, venue, rng.getrandbits(32)))
     faults += _common_troubles(rng, venues, start_s, start_s + 0.4 * for_s)
     return tuple(sorted(faults, key=lambda fault: fault.at_s))
+
+
+def _lies(kind: str) -> bool:
+    """Of whose fill a false word is must be known, or nobody could tell it from a true one."""
+    return kind.startswith("stream.wrong_")
 
 
 def _aimed(
@@ -53,6 +58,8 @@ def _aimed(
         _HARD.get(kind, 1.0) * len(aims[kind].strikes) / len(aims[kind].at) for kind, _ in aimed
     ]
     kind, boundary = rng.choices(aimed, weights)[0]
+    if kind == "stream.wrong_price":  # a market order has no limit that it could be beyond
+        orders = tuple(order for order in orders if order.limit)
     order, operation = rng.choice(list(_operations(orders, aims[kind], boundary)))
     at_s = getattr(order, _LATER.get(operation, "at_s"))
     salt = rng.getrandbits(32)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -198,6 +199,25 @@ async def test_event_faults_drop_duplicate_reorder_hold_and_garble(alpaca: Runni
         await submit(alpaca, order(side="buy", limit_price="9.00"))
         # alpaca-py logs a frame that it can't parse and goes on: the event is lost.
         assert await heard.until(lambda events: "fill" in events) == ["new", "fill"]
+
+
+async def test_a_fill_is_misreported_on_the_stream_alone(alpaca: RunningAlpaca) -> None:
+    told: dict[str, Any] = {}
+    for wrong in ("symbol", "side", "qty", "price"):
+        action = {"kind": "misreport", "wrong": wrong}
+        fault = {"place": "event", "match": {"event": "fill"}, "action": action}
+        async with listening(alpaca) as heard:
+            await control(alpaca, "POST", "/faults", fault, status=201)
+            await submit(alpaca, order(side="buy", limit_price="9.00"))
+            await heard.until(lambda events: "fill" in events)
+            told[wrong] = next(m["data"] for m in heard.messages if m["data"]["event"] == "fill")
+    executions = (await control(alpaca, "GET", "/ledger"))["executions"]
+    true = executions[0]
+    assert [e["symbol"] for e in executions] == [true["symbol"]] * 4
+    assert told["symbol"]["order"]["symbol"] != true["symbol"]
+    assert told["side"]["order"]["side"] == "sell"
+    assert Decimal(told["qty"]["qty"]) > Decimal(true["last_qty"])
+    assert Decimal(told["price"]["price"]) > Decimal("9.00")
 
 
 async def test_a_disconnected_client_comes_back_and_missed_what_happened(

@@ -101,6 +101,8 @@ class Intake:
             self.quarantine.take_misfit(report, f"{error} ({entry.order.client_order_id})")
         except IllegalEvent as error:
             self.quarantine.take_misfit(report, f"{error} ({entry.order.client_order_id})")
+            if not fresh:  # what was told of it is not true; what is?
+                self._to_look_up.add(placement_id)
 
     def _take_stranger(self, report: OrderReport) -> None:
         adopted = self.quarantine.take_stranger(report)

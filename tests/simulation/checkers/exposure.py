@@ -18,15 +18,23 @@ from tests.simulation.checkers.foreign import is_foreign
 class ExposureChecker:
     """Told of every venue event and of every change of an order in the router.
 
-    `venue_faults` is what a venue has filled of an order after it had called it ended: by the word
-    of the promise counted apart, for what followed the end may be filled as well. `asked` gives
-    the quantity of a client order, None if it was never sent. Every breach is found
-    once. `now_s` tells the time of a finding.
+    `venue_faults` is what a venue has filled of an order after it had called it ended, or has taken
+    of it later than it had settled: by the word of the promise counted apart, for what followed the
+    end, or the proof of absence, may be filled as well. `asked` gives the quantity of a client
+    order, None if it was never sent; `is_late` tells of a venue and a placement that has just
+    appeared there whether it was taken for absent by rights. Every breach is found once. `now_s`
+    tells the time of a finding.
     """
 
-    def __init__(self, asked: Callable[[str], Decimal | None], now_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        asked: Callable[[str], Decimal | None],
+        now_s: Callable[[], float],
+        is_late: Callable[[str, str], bool] = lambda *_: False,
+    ) -> None:
         self._asked = asked
         self._now_s = now_s
+        self._is_late = is_late
         self._at_venues: dict[str, dict[tuple[str, str], Order]] = {}
         self._found: dict[str, Finding] = {}
         self.venue_faults: dict[str, Decimal] = {}
@@ -44,6 +52,9 @@ class ExposureChecker:
         client_order_id = order.client_order_id.partition("~")[0]
         known = self._at_venues.setdefault(client_order_id, {})
         before = known.get((venue, order.venue_order_id))
+        if before is None and self._is_late(venue, order.client_order_id):
+            taken = order.cum_qty + order.leaves_qty
+            self.venue_faults[client_order_id] = taken + self._excess(client_order_id)
         if before is not None and not before.is_open and order.cum_qty > before.cum_qty:
             filled = order.cum_qty - before.cum_qty
             self.venue_faults[client_order_id] = filled + self._excess(client_order_id)

@@ -9,6 +9,7 @@ from typing import Any
 
 from simulators.control.control import SimulatorControl
 from simulators.control.faults import Fault
+from tests.simulation.catalogue import kind_name
 from tests.simulation.checkers.foreign import is_foreign
 from tests.simulation.planned import PlannedFault
 from tests.simulation.world import World, adapter_of
@@ -99,6 +100,12 @@ class Strike:
         """Add a fault of stream events to the simulator, of the order that it is aimed at."""
         match = {"event": event} | self._whose()
         self.arm({"place": "event", "match": match, "times": times, "action": {"kind": kind}})
+
+    def misreport(self, wrong: str) -> None:
+        """Add a false word of a fill to the simulator, of the order that it is aimed at."""
+        name = "execDetails" if kind_name(self.venue) == "ib" else "*fill"
+        action = {"kind": "misreport", "wrong": wrong}
+        self.arm({"place": "event", "match": {"event": name} | self._whose(), "action": action})
 
     def _whose(self) -> dict[str, str]:
         aimed_at = self.fault.client_order_id

@@ -260,13 +260,20 @@ def test_an_event_of_an_end_with_a_live_order_is_not_believed(
         translator.update(event(name, order_json(filled_qty="2"), price="1", qty="1"))
 
 
+def test_a_fill_larger_than_its_order_has_filled_is_for_the_books_to_refuse(
+    translator: Translator,
+) -> None:
+    # They keep it and tell a person; here it would only be read again, and be forgotten.
+    (execution,) = translator.update(fill_event(qty="3")).executions
+    assert (execution.last_qty, execution.cum_qty) == (Decimal(3), Decimal(2))
+
+
 @pytest.mark.parametrize(
     "broken",
     [
         {"price": None},
         {"qty": None},
         {"qty": "0"},
-        {"qty": "3"},
         {"price": "cheap"},
         {"execution_id": None},
         {"order": None},
