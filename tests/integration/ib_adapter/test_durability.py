@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,11 +11,15 @@ from services.common.domain.errors import OutcomeUnknown, Reason, Unavailable
 from services.common.domain.order_status import OrderStatus
 from services.common.domain.reports import Lookup
 from simulators.ib_gateway.simulated import SimulatedIbGateway
+from tests.integration.ib_adapter.durability import (
+    assert_synced,
+    killed_before_the_bytes,
+    noting,
+)
 from tests.integration.ib_adapter.rig import A, placed, resting, rig, settings_for
 from tests.unit.adapter.recording_vfs import RecordingVfs
 
 Simulated = tuple[SimulatedIbGateway, int]
-ROOT = Path(__file__).parents[3]
 
 
 async def test_the_send_is_on_the_disk_before_the_first_byte_leaves(
@@ -28,16 +30,15 @@ async def test_the_send_is_on_the_disk_before_the_first_byte_leaves(
     at_check: list[list[tuple[str, str]]] = []
     async with rig(settings_for(port), log, vfs=vfs.name) as built:
         before = len(vfs.log)
+        note = noting(vfs, at_check)
 
         def check() -> None:
-            at_check.append(vfs.log[before:])
+            note()
             assert placed(simulated) == []
 
         await built.gateway.submit(resting(), check)
         [done] = at_check
-        assert [what for what, _ in done].count("sync") >= 1
-        assert done[-1][0] == "sync", "written and not synced when the order left"
-        assert "write" in [what for what, _ in done[:-1]]
+        assert_synced(done)
         assert len(vfs.log) - before == len(done), "the order's way goes on without the disk"
     assert placed(simulated) == [A]
 
@@ -76,16 +77,7 @@ async def test_an_order_of_a_process_that_was_killed_before_the_bytes_is_never_s
     ib: Simulated, log: Path
 ) -> None:
     simulated, port = ib
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.integration.ib_adapter.dies_before_writing",
-        str(port),
-        str(log),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    assert await asyncio.wait_for(child.wait(), 30) == -signal.SIGKILL
+    await killed_before_the_bytes(port, log)
     assert placed(simulated) == []
     async with rig(settings_for(port), log) as later:
         assert await later.send_log.find(A) is not None

@@ -26,6 +26,8 @@ from services.common.domain.reports import Lookup, OrderReport
 from simulators.control.request_log import RequestEntry
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
+    A1,
+    A2,
     SPY,
     A,
     Rig,
@@ -36,6 +38,7 @@ from tests.integration.ib_adapter.rig import (
     limit,
     orders_there,
     placed,
+    price,
     resting,
     rig,
     settings_for,
@@ -43,13 +46,6 @@ from tests.integration.ib_adapter.rig import (
 from tests.integration.ib_adapter.test_combos import spread
 
 Simulated = tuple[SimulatedIbGateway, int]
-
-A1 = "a~sim~1.1"
-A2 = "a~sim~1.2"
-
-
-def price(text: str) -> OrderChange:
-    return OrderChange(limit_price=Decimal(text))
 
 
 def sent(simulated: SimulatedIbGateway) -> Sequence[RequestEntry]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,16 +11,23 @@ import pytest
 from services.common.domain.errors import Reason, Refused, Unavailable
 from services.common.domain.executions import Side
 from services.common.domain.order_status import OrderStatus, Signal
-from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import Lookup
 from services.ib_adapter.revision_rows import Fate
 from simulators.ib_gateway.simulated import SimulatedIbGateway
+from tests.integration.ib_adapter.durability import (
+    assert_synced,
+    killed_before_the_bytes,
+    noting,
+)
 from tests.integration.ib_adapter.rig import (
+    A1,
+    A2,
     A,
     eventually,
     found,
     limit,
     placed,
+    price,
     resting,
     rig,
     settings_for,
@@ -30,9 +35,7 @@ from tests.integration.ib_adapter.rig import (
 from tests.unit.adapter.recording_vfs import RecordingVfs
 
 Simulated = tuple[SimulatedIbGateway, int]
-ROOT = Path(__file__).parents[3]
-A1 = "a~sim~1.1"
-CHANGE = OrderChange(limit_price=Decimal("0.10"))
+CHANGE = price("0.10")
 
 
 async def test_a_change_is_on_the_disk_before_the_first_byte_leaves(
@@ -43,16 +46,15 @@ async def test_a_change_is_on_the_disk_before_the_first_byte_leaves(
     at_check: list[list[tuple[str, str]]] = []
     async with rig(settings_for(port), log, vfs=vfs.name) as built:
         await built.gateway.submit(resting(), built.check)
-        before = len(vfs.log)
+        note = noting(vfs, at_check)
 
         def check() -> None:
-            at_check.append(vfs.log[before:])
+            note()
             assert placed(simulated) == [A]
 
         await built.gateway.replace(A, A1, CHANGE, check)
         [done] = at_check
-        assert done[-1][0] == "sync", "written and not synced when the change left"
-        assert "write" in [what for what, _ in done[:-1]]
+        assert_synced(done)
     assert placed(simulated) == [A, A]
 
 
@@ -60,21 +62,11 @@ async def test_a_change_of_a_process_that_was_killed_before_the_bytes_is_never_s
     ib: Simulated, log: Path
 ) -> None:
     simulated, port = ib
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.integration.ib_adapter.dies_before_writing",
-        str(port),
-        str(log),
-        "change",
-        cwd=ROOT,
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    assert await asyncio.wait_for(child.wait(), 30) == -signal.SIGKILL
+    await killed_before_the_bytes(port, log, "change")
     assert placed(simulated) == [A]
     async with rig(settings_for(port, settling_s=2.0), log) as later:
         with pytest.raises(Refused) as error:
-            await later.gateway.replace(A, "a~sim~1.2", CHANGE, later.check)
+            await later.gateway.replace(A, A2, CHANGE, later.check)
         assert error.value.reason is Reason.CHANGE_IN_PROGRESS
         await found(later, A1, Lookup.ABSENT)
         again = await later.gateway.replace(A, A1, CHANGE, later.check)
@@ -120,7 +112,7 @@ async def test_a_log_that_fails_after_the_bytes_leaves_the_change_to_a_later_pro
         await eventually(lambda: built.send_log.failure)
         assert built.sink.told(A1) == []
         with pytest.raises(Unavailable):
-            await built.gateway.replace(A, "a~sim~1.2", CHANGE, built.check)
+            await built.gateway.replace(A, A2, CHANGE, built.check)
         replacing.cancel()
         await asyncio.gather(replacing, return_exceptions=True)
         vfs.sync_fails = False

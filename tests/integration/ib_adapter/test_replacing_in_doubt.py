@@ -14,12 +14,13 @@ from services.common.adapter.port import OrderQuery
 from services.common.domain.errors import OutcomeUnknown, Reason, Refused, Unavailable
 from services.common.domain.executions import Side
 from services.common.domain.order_status import OrderStatus, Signal
-from services.common.domain.order_terms import OrderChange
 from services.common.domain.reports import Lookup
 from services.ib_adapter.revision_rows import Fate
 from services.ib_adapter.settings import IbSettings
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from tests.integration.ib_adapter.rig import (
+    A1,
+    A2,
     HASTY,
     WAIT_S,
     A,
@@ -30,6 +31,7 @@ from tests.integration.ib_adapter.rig import (
     limit,
     orders_there,
     placed,
+    price,
     resting,
     rig,
     say,
@@ -38,13 +40,7 @@ from tests.integration.ib_adapter.rig import (
 
 Simulated = tuple[SimulatedIbGateway, int]
 
-A1 = "a~sim~1.1"
-A2 = "a~sim~1.2"
 SETTLING_S = 2.0
-
-
-def price(text: str) -> OrderChange:
-    return OrderChange(limit_price=Decimal(text))
 
 
 def hasty(port: int, settling_s: float = SETTLING_S) -> IbSettings:
