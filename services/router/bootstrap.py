@@ -10,16 +10,21 @@ from datetime import datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
+import structlog
+
 from services.common.runtime.interceptors.outgoing import OutgoingCalls
 from services.common.runtime.logs import configure_logging
 from services.common.runtime.observing import default_meter, observe
 from services.common.runtime.server import open_channel
 from services.common.runtime.shutdown import Lifecycle
 from services.common.runtime.telemetry import VENUE
+from services.router.books.snapshotting import SnapshotSettings
 from services.router.core import AccountWiring, CoreSettings, RouterCore, VenueWiring
 from services.router.journal.codec import UnreadableRecord
 from services.router.journal.journal import RunBlocking
 from services.router.journal.records import Record
+from services.router.journal.snapshots import SnapshotUnusable
+from services.router.journal.sqlite_snapshots import SqliteSnapshots, open_snapshots
 from services.router.journal.store import Head, JournalError
 from services.router.leading.leadership import Leadership
 from services.router.leading.place import (
@@ -38,6 +43,7 @@ from services.router.serving import Serving
 from services.router.settings import RouterSettings
 
 SERVICE = "tandem-router"
+_log = structlog.stdlib.get_logger(__name__)
 _MARGIN_S = 0.2
 
 
@@ -51,7 +57,7 @@ async def start(lifecycle: Lifecycle) -> None:
     lifecycle.on_close("seat", _awaitable(place.seat.release))
     lifecycle.on_close("journal store", _awaitable(place.store.close))
     opened: list[RouterCore] = []
-    lifecycle.on_close("journal anchor", _awaitable(lambda: _tell_anchor(opened)))
+    lifecycle.on_close("journal's end", _awaitable(lambda: _after_journal(opened)))
     committing = commit_runner(lifecycle, settings, place.store.path)
     leadership = _leadership(lifecycle, settings, place, opened)
     keeping = lifecycle.own_tasks("seat")  # to the end of the journal: it is written until then
@@ -70,7 +76,9 @@ async def start(lifecycle: Lifecycle) -> None:
         order_tasks=lifecycle.own_tasks("orders", finish_s=settings.finish_s),
         stop=lambda reason: lifecycle.request_stop(reason, exit_code=1, drain=False),
         read_blocking=reading_runner(lifecycle, settings, place.store.path),
+        snapshots=_snapshots(settings),
     )
+    core.restore()
     opened.append(core)
     observed.on_read(core.tell_meters)
     # What waits for its send is not sent any more; what is out gets `finish_s` to be answered.
@@ -125,9 +133,20 @@ def _close_journal(opened: list[RouterCore]) -> None:
         core.journal.close()
 
 
-def _tell_anchor(opened: list[RouterCore]) -> None:
+def _after_journal(opened: list[RouterCore]) -> None:
     for core in opened:
         core.tell_anchor()
+        core.close()
+
+
+def _snapshots(settings: RouterSettings) -> SqliteSnapshots | None:
+    """Where snapshots are kept, None if nowhere: then the whole journal is replayed."""
+    path = settings.snapshots_at()
+    try:
+        return None if path is None else open_snapshots(path)
+    except (SnapshotUnusable, OSError) as error:
+        _log.warning("snapshots_off", path=str(path), error=str(error))
+        return None
 
 
 def _wire(lifecycle: Lifecycle, settings: RouterSettings, index: int) -> AccountWiring:
@@ -161,6 +180,7 @@ def _core_settings(settings: RouterSettings) -> CoreSettings:
         watch_queue_len_max=settings.watch_queue_len_max,
         replace_proof_s=settings.replace_proof_s,
         anchor_log_s=settings.anchor_log_s,
+        snapshots=SnapshotSettings(settings.snapshot_records, settings.events_kept),
         room=RoomSettings(
             settings.journal_check_s, settings.journal_low_mib, settings.journal_reduce_mib
         ),

@@ -20,6 +20,7 @@ from services.common.runtime.tasks import TaskOwner
 from services.router.api.broker_service import BrokerServicer
 from services.router.api.operations_service import OperationsServicer
 from services.router.books.books import Books
+from services.router.books.snapshotting import Snapshots, SnapshotSettings
 from services.router.books.watching import Watching
 from services.router.journal.anchor_log import AnchorLog
 from services.router.journal.journal import Journal, RunBlocking
@@ -34,6 +35,7 @@ from services.router.journal.records import (
     TradingStateSet,
 )
 from services.router.journal.replay import read_back
+from services.router.journal.snapshots import SnapshotStore, SnapshotUnusable
 from services.router.journal.store import Head, JournalError, JournalStore
 from services.router.meters import RouterMeters
 from services.router.risk.journal_room import JournalRoom, RoomSettings
@@ -92,6 +94,7 @@ class CoreSettings:
     replace_proof_s: float = 20.0
     anchor_log_s: float = 0.0
     room: RoomSettings | None = None
+    snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
     link: LinkSettings = field(default_factory=LinkSettings)
     care: CareSettings = field(default_factory=CareSettings)
     activities: ActivitySettings = field(default_factory=ActivitySettings)
@@ -109,6 +112,7 @@ class RouterCore:
 
     Made, then `open`ed (replay, epoch), then its tasks started. `rng` is the only randomness.
     `read_blocking` is for what reads the journal beside its writer, by default as that one writes.
+    Without `snapshots` the whole journal is replayed, and all of it stays in memory.
     """
 
     def __init__(
@@ -123,6 +127,7 @@ class RouterCore:
         order_tasks: TaskOwner,
         stop: Stop,
         read_blocking: RunBlocking | None = None,
+        snapshots: SnapshotStore | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -143,6 +148,7 @@ class RouterCore:
             self.journal, lambda: self.books.journal_id, clock, settings.anchor_log_s
         )
         self._clock = clock
+        self._snapshots = None if snapshots is None else self._snapshotting(snapshots)
         nudge = Nudge()
         self.intake = Intake(self.journal, self.books, nudge, _quarantine_rules(accounts))
         self.care = Care(self.journal, self.books, self.intake, clock, settings.care, nudge)
@@ -200,7 +206,28 @@ class RouterCore:
         links = tuple(self.links[(account.account_id, venue.name)] for venue in account.venues)
         return AccountLinks(account.account_id, links, account.allow_uncovered, account.policy)
 
+    def _snapshotting(self, store: SnapshotStore) -> Snapshots:
+        settings, run_blocking = self._settings.snapshots, self._read_blocking
+        return Snapshots(store, self.books, settings, run_blocking, self._damaged)
+
+    def _damaged(self, error: SnapshotUnusable) -> None:
+        self.journal.resign()
+        self._stop(f"what the books had put away can't be read: {error}")
+
+    def restore(self) -> None:
+        """Begin with the snapshot, if there is one that fits; before anything is read. Blocks."""
+        if self._snapshots is not None:
+            self._read, self._read_at = self._snapshots.restore(self._store)
+            self.watching.begin_after(self._read.seq)
+
+    def close(self) -> None:
+        """Release the snapshots, after the journal's writer has ended. Blocks."""
+        if self._snapshots is not None:
+            self._snapshots.close()
+
     def _apply(self, seq: int, at: datetime, record: Record) -> None:
+        if self._snapshots is not None:
+            self._snapshots.note(self.journal.head)
         before = self.meters.status_of(record)
         self.watching.note(self.books.apply(seq, at, record))
         self.meters.note(record, before)
@@ -225,8 +252,12 @@ class RouterCore:
     def fold(self, ahead: list[tuple[Head, datetime, Record]]) -> None:
         """Take what `read_ahead` has read last into the books; sends nothing."""
         for head, at, record in ahead:
+            if self._snapshots is not None:
+                self._snapshots.note(self._read)
             self.watching.note(self.books.apply(head.seq, at, record))
             self._read, self._read_at = head, at
+        if self._snapshots is not None:
+            self._snapshots.save_due()
         self.watching.durable(self._read.seq)
         self.journal.start(self._read, epoch=0)
 
@@ -306,6 +337,9 @@ class RouterCore:
         """Start links, care and activities. The journal's task is started apart: it ends last."""
         if self._settings.anchor_log_s:
             tasks.start("journal anchors", self._anchors.run(), critical=True)
+        if self._snapshots is not None:
+            saving = self._snapshots.run(self.journal.durable)
+            tasks.start("snapshots", saving, critical=True)
         if self._settings.room is not None:
             tasks.start("journal room", self._room(self._settings.room).run(), critical=True)
         for (account_id, venue), link in self.links.items():

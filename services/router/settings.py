@@ -78,6 +78,17 @@ class RouterSettings(ServiceSettings):
         description="Free space below which trading is set to REDUCING, since exits and cancels "
         "need room, too. 0: never.",
     )
+    snapshot_records: int = setting(
+        default=5_000,
+        ge=0,
+        description="A snapshot of the books is taken every so many journal records, so that a "
+        "start need not replay them all. 0 takes none.",
+    )
+    snapshot_path: Path | None = setting(
+        default=None,
+        description="File of the snapshots, a cache on this host's disk. Default: beside the "
+        "journal's file; with journal_dsn: none are kept unless it is set.",
+    )
     send_timeout_s: Seconds = setting(
         default=15.0, description="How long a send to an adapter may take before it is in doubt."
     )
@@ -122,6 +133,14 @@ class RouterSettings(ServiceSettings):
         if self.journal_dsn is not None and "journal_path" in self.model_fields_set:
             raise ValueError("journal_path and journal_dsn: the journal lies in one place only")
         return self
+
+    def snapshots_at(self) -> Path | None:
+        """Where snapshots are kept, None if nowhere."""
+        if not self.snapshot_records:
+            return None
+        if self.snapshot_path is not None or self.journal_dsn is not None:
+            return self.snapshot_path
+        return self.journal_path.with_name(self.journal_path.name + ".snapshots")
 
     @model_validator(mode="after")
     def _check_unique(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from services.common.contract.convert import (
@@ -24,6 +24,7 @@ from services.router.api.market_service import MarketServicer
 from services.router.api.not_served import BROKER_METHODS, not_served
 from services.router.api.paging import page_of
 from services.router.api.requests import refuse_fence, require_clients_own
+from services.router.api.shelf_paging import shelf_page
 from services.router.api.told import once_durable
 from services.router.api.views import (
     account_to_wire,
@@ -44,7 +45,7 @@ from services.router.api.wire import (
     held_to_wire,
 )
 from services.router.books.books import Books
-from services.router.books.entries import OrderEntry
+from services.router.books.entries import BookedActivity, BookedExecution, OrderEntry
 from services.router.books.watching import Watching
 from services.router.journal.journal import Journal
 from services.router.routing.accounts import AccountLinks
@@ -134,25 +135,24 @@ class BrokerServicer(
 
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> Any:
         account = self._desk.required_account(request.account_id)
-        fits = order_filter(request)
-        entries = sorted(
-            (e for e in self._entries(account.account_id, request.filter) if fits(e)),
-            key=lambda entry: entry.first_seq,
-            reverse=True,
-        )
-        page, token = page_of(entries, request.page, lambda entry: entry.first_seq)
+        fits, account_id = order_filter(request), account.account_id
         reply = pb.ListOrdersResponse(
-            orders=map(entry_to_wire, page),
-            next_page_token=token,
-            as_of=timestamp_to_wire(self._clock.now()),
-            watch_token=self._watching.token(),
+            as_of=timestamp_to_wire(self._clock.now()), watch_token=self._watching.token()
         )
+        if request.filter in (pb.ORDER_FILTER_OPEN, pb.ORDER_FILTER_IN_DOUBT):
+            entries = [e for e in self._books.open_entries(account_id) if fits(e)]
+            entries.sort(key=_first_seq, reverse=True)
+            page, token = page_of(entries, request.page, _first_seq)
+        else:
+            page, token = await shelf_page(
+                self._books.orders,
+                request.page,
+                _first_seq,
+                lambda entry: entry.key[0] == account_id and fits(entry),
+            )
+        reply.orders.extend(map(entry_to_wire, page))
+        reply.next_page_token = token
         return await once_durable(self._journal, reply)
-
-    def _entries(self, account_id: str, order_filter: int) -> Iterable[OrderEntry]:
-        if order_filter in (pb.ORDER_FILTER_OPEN, pb.ORDER_FILTER_IN_DOUBT):
-            return self._books.open_entries(account_id)
-        return (e for key, e in self._books.orders.items() if key[0] == account_id)
 
     async def ListExecutions(self, request: pb.ListExecutionsRequest, context: Any) -> Any:
         account = self._desk.required_account(request.account_id)
@@ -161,39 +161,37 @@ class BrokerServicer(
             raise InvalidRequest("venue_order_id", "give either this or client_order_id")
         after = optional_timestamp_from_wire(request, "after", "after")
         before = optional_timestamp_from_wire(request, "before", "before")
-        found = (
-            booked
-            for booked in reversed(self._books.executions)
-            if booked.execution.account_id == account.account_id
-            and order_id in ("", booked.client_order_id, booked.execution.client_id)
-            and request.venue_order_id in ("", booked.execution.venue_order_id)
-            and request.venue in ("", booked.execution.venue)
-            and between(booked.execution.times.venue_time, after, before)
-        )
-        page, token = page_of(found, request.page, lambda booked: booked.seq)
         reply = pb.ListExecutionsResponse(
-            executions=map(booked_to_wire, page),
-            next_page_token=token,
-            as_of=timestamp_to_wire(self._clock.now()),
-            watch_token=self._watching.token(),
+            as_of=timestamp_to_wire(self._clock.now()), watch_token=self._watching.token()
         )
+
+        def fits(booked: BookedExecution) -> bool:
+            return (
+                booked.execution.account_id == account.account_id
+                and order_id in ("", booked.client_order_id, booked.execution.client_id)
+                and request.venue_order_id in ("", booked.execution.venue_order_id)
+                and request.venue in ("", booked.execution.venue)
+                and between(booked.execution.times.venue_time, after, before)
+            )
+
+        shelf = self._books.executions.shelf
+        page, reply.next_page_token = await shelf_page(shelf, request.page, _seq, fits)
+        reply.executions.extend(map(booked_to_wire, page))
         return await once_durable(self._journal, reply)
 
     async def ListActivities(self, request: pb.ListActivitiesRequest, context: Any) -> Any:
         account = self._desk.required_account(request.account_id)
         fits = activity_filter(request)
-        found = (
-            booked
-            for booked in reversed(self._books.activities)
-            if booked.activity.account_id == account.account_id and fits(booked.activity)
-        )
-        page, token = page_of(found, request.page, lambda booked: booked.seq)
         reply = pb.ListActivitiesResponse(
-            activities=map(booked_activity_to_wire, page),
-            next_page_token=token,
-            as_of=timestamp_to_wire(self._clock.now()),
-            watch_token=self._watching.token(),
+            as_of=timestamp_to_wire(self._clock.now()), watch_token=self._watching.token()
         )
+        page, reply.next_page_token = await shelf_page(
+            self._books.activities.shelf,
+            request.page,
+            _seq,
+            lambda b: b.activity.account_id == account.account_id and fits(b.activity),
+        )
+        reply.activities.extend(map(booked_activity_to_wire, page))
         return await once_durable(self._journal, reply)
 
     # -- account -----------------------------------------------------------------------------
@@ -203,10 +201,10 @@ class BrokerServicer(
 
     async def ListPositions(self, request: pb.ListPositionsRequest, context: Any) -> Any:
         account = self._desk.required_account(request.account_id)
-        # Positions are never forgotten, so their numbers stay while others open and close.
+        # Positions are never forgotten, so their places stay while others open and close.
         numbered = [
             (number, position)
-            for number, position in enumerate(self._books.positions.values())
+            for number, position in self._books.positions.in_memory()
             if position.account_id == account.account_id
             and position.lots
             and request.venue in ("", position.venue)
@@ -270,3 +268,11 @@ class BrokerServicer(
         if account_id:
             return [self._desk.account(account_id)]
         return list(self._desk.accounts.values())
+
+
+def _first_seq(entry: OrderEntry) -> int:
+    return entry.first_seq
+
+
+def _seq(booked: BookedExecution | BookedActivity) -> int:
+    return booked.seq

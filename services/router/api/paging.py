@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from services.common.contract.pb import types_pb2
@@ -19,6 +20,22 @@ PAGE_SIZE_MAX = 1000
 _TOKEN = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True)
+class PageLimits:
+    """How many a page has, and below which key it begins; None for the beginning."""
+
+    size: int
+    after: int | None
+
+    @classmethod
+    def of(cls, page: types_pb2.PageRequest) -> PageLimits:
+        """Read a request; raises InvalidRequest naming page.page_size or page.page_token."""
+        if not 0 <= page.page_size <= PAGE_SIZE_MAX:
+            raise InvalidRequest("page.page_size", f"must be 0 to {PAGE_SIZE_MAX}")
+        after = _parse(page.page_token) if page.page_token else None
+        return cls(page.page_size or PAGE_SIZE_DEFAULT, after)
+
+
 def page_of(
     items: Iterable[Item], page: types_pb2.PageRequest, key: Callable[[Item], int]
 ) -> tuple[list[Item], str]:
@@ -26,15 +43,12 @@ def page_of(
 
     Raises InvalidRequest naming page.page_size or page.page_token.
     """
-    if not 0 <= page.page_size <= PAGE_SIZE_MAX:
-        raise InvalidRequest("page.page_size", f"must be 0 to {PAGE_SIZE_MAX}")
-    size = page.page_size or PAGE_SIZE_DEFAULT
-    after = _parse(page.page_token) if page.page_token else None
+    limits = PageLimits.of(page)
     found: list[Item] = []
     for item in items:
-        if after is not None and key(item) >= after:
+        if limits.after is not None and key(item) >= limits.after:
             continue
-        if len(found) == size:
+        if len(found) == limits.size:
             return found, str(key(found[-1]))
         found.append(item)
     return found, ""

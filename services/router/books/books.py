@@ -166,7 +166,7 @@ class Books(FillFold):
         activity = replace(activity, times=replace(activity.times, journal_time=at))
         booked = BookedActivity(seq, activity)
         self.activities.append(booked)
-        self.activity_keys.add(activity.key)
+        self.activity_keys[activity.key] = True
         at_venue = (activity.account_id, activity.venue)
         note_latest(self.last_activity_time, at_venue, activity.times.venue_time)
         return [booked]

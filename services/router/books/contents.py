@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from services.common.domain.errors import NotFound, Reason
+from services.router.books import shelves
 from services.router.books.entries import (
-    BookedActivity,
-    BookedExecution,
     GateEntry,
-    InstructionEntry,
     OrderEntry,
     OrderKey,
     VenueEntry,
@@ -19,6 +17,7 @@ from services.router.books.failovers import FailoverTally
 from services.router.books.fill_sequence import FillSeqs
 from services.router.books.positions import Position
 from services.router.books.quarantine_book import QuarantineBook
+from services.router.books.shelf import Shelf
 from services.router.journal.records import RestoreFound, TradingState
 
 PositionKey = tuple[str, str, str]
@@ -38,25 +37,31 @@ class BookContents:
         self.created: datetime | None = None
         self.generation = 0
         self.epoch = 0
-        self.orders: dict[OrderKey, OrderEntry] = {}
+        self.orders = shelves.orders()
         self.open_orders: dict[OrderKey, None] = {}  # insertion-ordered set
-        self.by_placement: dict[str, OrderKey] = {}
-        self.by_venue_order: dict[tuple[str, str, str], OrderKey] = {}
-        self.executions: list[BookedExecution] = []
-        self.fill_seqs: FillSeqs = {}
-        self.activities: list[BookedActivity] = []
-        self.activity_keys: set[tuple[str, str, str]] = set()
-        self.positions: dict[PositionKey, Position] = {}
+        self.by_placement = shelves.keys_by_placement()
+        self.by_venue_order = shelves.keys_by_venue_order()
+        self.executions = shelves.executions()
+        self.execution_places = shelves.numbers("execution_place")
+        self.fill_seqs: FillSeqs = shelves.numbers("fill_seq")
+        self.activities = shelves.activities()
+        self.activity_keys: Shelf[tuple[str, str, str], bool] = shelves.marks("activity_key")
+        self.positions = shelves.positions()
+        self.moved_by: Shelf[tuple[str, str, str, str], bool] = shelves.marks("moved_by")
         self.gates: dict[str, GateEntry] = {}
         self.venues: dict[tuple[str, str], VenueEntry] = {}
         self.quarantine = QuarantineBook()
-        self.instructions: dict[OrderKey, InstructionEntry] = {}
+        self.instructions = shelves.instructions()
         self.failovers = FailoverTally()
         self.last_exec_time: dict[tuple[str, str], datetime] = {}
         self.last_activity_time: dict[tuple[str, str], datetime] = {}
         self.least_offset_s: dict[tuple[str, str], float] = {}
         self.outages: dict[str, None] = {}  # insertion-ordered set
         self.restores: dict[tuple[str, str], RestoreFound] = {}
+
+    def empty(self) -> None:
+        """Be as new."""
+        vars(self).update(vars(type(self)()))
 
     @property
     def failover_count(self) -> int:
@@ -93,8 +98,8 @@ class BookContents:
 
     def held(self, account_id: str) -> Iterator[Position]:
         """Positions of an account that are not flat."""
-        for key, position in self.positions.items():
-            if key[0] == account_id and position.lots:
+        for _, position in self.positions.in_memory():
+            if position.account_id == account_id and position.lots:
                 yield position
 
     def to_be_read(self, account_id: str) -> list[str]:

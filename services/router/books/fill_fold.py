@@ -12,6 +12,7 @@ from services.router.books import fill_sequence
 from services.router.books.entries import BookedExecution, Told, note_latest
 from services.router.books.order_fold import OrderFold
 from services.router.books.positions import Position
+from services.router.books.shelves import PositionKey, moved_prefix
 from services.router.journal.records import ExecutionBooked, FeesBooked
 
 
@@ -28,7 +29,9 @@ class FillFold(OrderFold):
             return []
         execution = replace(execution, times=replace(execution.times, journal_time=at))
         booked = BookedExecution(seq, record.client_order_id, execution)
+        self.execution_places[execution.client_id, execution.exec_id] = len(self.executions)
         self.executions.append(booked)
+        self.moved_by[(*_position_of(execution), key[1])] = True
         at_venue = (execution.account_id, execution.venue)
         note_latest(self.last_exec_time, at_venue, execution.times.venue_time)
         is_plain = fill_sequence.note(self.fill_seqs, seq, before, entry.order)
@@ -37,8 +40,9 @@ class FillFold(OrderFold):
 
     def _reckon(self, execution: Execution) -> Position:
         """The position anew, from all executions that count: one of them was taken back."""
-        key = (execution.account_id, execution.venue, execution.instrument.key)
-        fills = [e for entry in self.orders.values() for e in entry.order.executions]
+        key = _position_of(execution)
+        movers = self.moved_by.keys_like(moved_prefix(key))
+        fills = [e for mover in movers for e in self.orders[key[0], mover[-1]].order.executions]
         moved = [e for e in fills if (e.account_id, e.venue, e.instrument.key) == key]
         position = Position(key[0], key[1], execution.instrument)
         for fill in fill_sequence.in_sequence(self.fill_seqs, moved):
@@ -50,20 +54,21 @@ class FillFold(OrderFold):
         key = (record.account_id, record.client_order_id)
         event = FeesReported(record.placement_id, record.exec_id, record.fees)
         entry = self._change(seq, at, key, event, self.orders[key].updated)
-        for number in reversed(range(len(self.executions))):  # most are told soon after
-            booked = self.executions[number]
-            known = booked.execution
-            if (known.client_id, known.exec_id) == (record.placement_id, record.exec_id):
-                costed = replace(booked, execution=replace(known, fees=record.fees))
-                self.executions[number] = costed
-                return [costed, entry]
-        raise AssertionError("its order has the execution, so the books have it")
+        place = self.execution_places[record.placement_id, record.exec_id]
+        booked = self.executions[place]
+        costed = replace(booked, execution=replace(booked.execution, fees=record.fees))
+        self.executions[place] = costed
+        return [costed, entry]
 
     def _hold(self, execution: Execution) -> Position:
-        key = (execution.account_id, execution.venue, execution.instrument.key)
+        key = _position_of(execution)
         held = self.positions.get(key) or Position(key[0], key[1], execution.instrument)
         self.positions[key] = held.book(execution)
         return self.positions[key]
+
+
+def _position_of(execution: Execution) -> PositionKey:
+    return (execution.account_id, execution.venue, execution.instrument.key)
 
 
 def _newly_told(before: Order, after: Order) -> Execution | None:

@@ -6,12 +6,13 @@ stood, or a price that was put right today would change which lot was sold yeste
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 
 from services.common.domain.executions import Execution
 from services.common.domain.order import Order
 
-FillSeqs = dict[tuple[str, str], int]
+FillKey = tuple[str, str]
+FillSeqs = MutableMapping[FillKey, int]
 """By placement and execution id: the sequence of the record that told of the fill first."""
 
 

@@ -6,7 +6,7 @@ known by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,6 +24,22 @@ class QuarantineBook(Mapping[str, QuarantineEntry]):
         self._entries: dict[str, QuarantineEntry] = {}
         self._open: dict[str, None] = {}  # insertion-ordered set
         self._by_order: dict[VenueOrder, list[str]] = {}
+
+    @classmethod
+    def of(cls, entries: Iterable[QuarantineEntry]) -> QuarantineBook:
+        """The book with these in it, oldest first."""
+        made = cls()
+        for entry in entries:
+            made._put(entry)
+        return made
+
+    def _put(self, entry: QuarantineEntry) -> None:
+        record = entry.record
+        self._entries[record.quarantine_id] = entry
+        if entry.closed is None:
+            self._open[record.quarantine_id] = None
+        order = (record.account_id, record.venue, entry.venue_order_id)
+        self._by_order.setdefault(order, []).append(record.quarantine_id)
 
     def __getitem__(self, quarantine_id: str) -> QuarantineEntry:
         return self._entries[quarantine_id]
@@ -51,12 +67,10 @@ class QuarantineBook(Mapping[str, QuarantineEntry]):
         known = self._entries.get(record.quarantine_id)
         if known is None:
             entry = QuarantineEntry(record, at, at)
-            self._open[record.quarantine_id] = None
-            order = (record.account_id, record.venue, entry.venue_order_id)
-            self._by_order.setdefault(order, []).append(record.quarantine_id)
+            self._put(entry)
         else:
             entry = replace(known, record=record, updated=at)
-        self._entries[record.quarantine_id] = entry
+            self._entries[record.quarantine_id] = entry
         return entry
 
     def close(self, record: QuarantineClosed, at: datetime) -> QuarantineEntry:

@@ -88,6 +88,11 @@ class Watching:
         """How many subscriptions there are now."""
         return len(self._subscriptions)
 
+    def begin_after(self, seq: int) -> None:
+        """Begin where a snapshot ends: what came up to there can't be told any more."""
+        self._durable_seq = seq
+        self._forgotten = (seq, _WHOLE)
+
     def note(self, events: list[BookEvent]) -> None:
         """Take what a record gives to tell; it is told when its record is durable."""
         self._pending.extend(events)

@@ -12,7 +12,7 @@ import json
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from cattrs import Converter
 
@@ -32,6 +32,9 @@ _INSTRUMENTS: Final[dict[str, type[Any]]] = {
     "combo": OptionCombo,
 }
 _TAGS: Final = {kind: tag for tag, kind in _INSTRUMENTS.items()}
+
+
+T = TypeVar("T")
 
 
 class UnreadableRecord(Exception):
@@ -105,6 +108,11 @@ def decode(data: bytes) -> tuple[int, datetime, Record]:
         raise
     except Exception as error:  # cattrs raises exception groups of many kinds
         raise UnreadableRecord(f"not a journal record: {data[:120]!r}: {error}") from error
+
+
+def structure(content: Any, kind: type[T]) -> T:
+    """What `unstructure` made of a value of that type, as it was."""
+    return _converter().structure(content, kind)
 
 
 def unstructure(value: object) -> Any:

@@ -19,6 +19,7 @@ from services.common.runtime.tasks import TaskOwner
 from services.router.books.entries import AlertEntry, OrderEntry
 from services.router.core import AccountWiring, CoreSettings, RouterCore, VenueWiring
 from services.router.journal.records import AlertRaised
+from services.router.journal.snapshots import SnapshotStore
 from services.router.journal.sqlite import SqliteJournal
 from services.router.routing.care import CareSettings
 from services.router.routing.policy import DEFAULT_POLICY, AccountPolicy
@@ -83,6 +84,7 @@ async def router(
     crash: bool = False,
     generation: int = 1,
     policy: AccountPolicy = DEFAULT_POLICY,
+    snapshot_store: SnapshotStore | None = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """Run a router over scripted venues; `crash` leaves the journal as a killed process would.
@@ -112,7 +114,9 @@ async def router(
         run_blocking=run_blocking,
         order_tasks=order_tasks,
         stop=stops.append,
+        snapshots=snapshot_store,
     )
+    core.restore()
     core.open()
     journal_tasks.start("writer", core.journal.run(), critical=False)
     core.start_tasks(link_tasks)
@@ -128,6 +132,8 @@ async def router(
         if not crash:
             core.journal.close()
         await journal_tasks.close(finish_s=0.0 if crash else 5.0)
+        if not crash:
+            core.close()
         store.close()
 
 

@@ -20,6 +20,7 @@ from services.common.domain.order_terms import OrderChange, OrderType, PositionI
 from services.common.domain.reports import VenueState
 from services.router.books.books import Books
 from services.router.books.digest import digest
+from services.router.books.shelves import ShelfList
 from services.router.journal import codec
 from services.router.journal.records import (
     NO_VENUE,
@@ -48,7 +49,7 @@ from tests.unit.router.folded import Folded
 from tests.unit.router.scripted_port import report
 
 CAUSE = VenueCause("alpaca", Reason.RATE_LIMITED, "429", Effect.NONE)
-DERIVED = {"by_placement", "by_venue_order", "activity_keys"}
+DERIVED = {"by_placement", "by_venue_order", "activity_keys", "execution_places", "moved_by"}
 """Ways to find a thing, made of the things themselves."""
 
 
@@ -160,7 +161,7 @@ def altered(value: Any) -> Any:
     """The same thing, different."""
     if isinstance(value, Mapping):
         return dict(list(value.items())[1:])
-    if isinstance(value, list):
+    if isinstance(value, list | ShelfList):
         return value[1:]
     if isinstance(value, int):
         return value + 1
