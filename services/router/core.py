@@ -373,7 +373,8 @@ class RouterCore:
 
     def tell_meters(self) -> None:
         """Set the gauges; before each reading."""
-        self.meters.tell(self.watching.reader_count)
+        leads = self.journal.epoch > 0 and self.journal.is_leading
+        self.meters.tell(self.watching.reader_count, leads=leads)
 
     def drain(self) -> None:
         """Take nothing new; end the streams, which can be opened again elsewhere."""

@@ -63,6 +63,7 @@ class RouterMeters:
         self._ready = gauge("tandem.venue.ready", description="1 if entries can go to the venue.")
         self._state = gauge("tandem.venue.state", description="1 for the state the venue is in.")
         self._trading = gauge("tandem.trading.state", description="1 for the state for all.")
+        self._leading = gauge("tandem.leading", description="1 if this router leads, else 0.")
         self._quarantined = gauge("tandem.quarantined", description="What nobody has decided on.")
         self._watchers = gauge(
             "tandem.watchers", description="Readers of events, health among them."
@@ -113,8 +114,9 @@ class RouterMeters:
 
     # -- when they are read ------------------------------------------------------------------
 
-    def tell(self, watchers: int) -> None:
+    def tell(self, watchers: int, *, leads: bool) -> None:
         """Set the gauges from the books as they are now."""
+        self._leading.set(int(leads))
         for status in OPEN:
             self._open_now.set(self._open[status], {"status": status.value})
         self._doubts.set(len(self._in_doubt))

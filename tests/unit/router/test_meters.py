@@ -38,7 +38,7 @@ class Counted:
 
     def read(self) -> dict[Sample, float]:
         """(name, label values sorted by label) to value."""
-        self._meters.tell(watchers=0)
+        self._meters.tell(watchers=0, leads=True)
         data: Any = self._reader.get_metrics_data()
         return {
             (metric.name, *(str(value) for _, value in sorted(point.attributes.items()))): (
@@ -120,6 +120,7 @@ async def test_orders_are_counted_by_status_and_doubts_by_their_age(tmp_path: Pa
         assert figures["tandem.orders.open", "ACCEPTED"] == 0
         assert figures["tandem.venue.state", "main", "UP", "alpaca"] == 1
         assert figures["tandem.trading.state", "ACTIVE"] == 1
+        assert figures["tandem.leading",] == 1
         running.alpaca.answer = accepts
         placed = running.alpaca.sent[-1]
         running.core.intake.take_report(replace(accepts(placed), venue="alpaca"))
