@@ -19,7 +19,16 @@ from services.common.domain.reports import LookupResult, OrderReport
 from services.router.api.requests import require_clients_own
 from services.router.books.digest import digest
 from services.router.books.entries import QuarantineEntry
-from services.router.journal.records import Severity, TradingState
+from services.router.journal import codec
+from services.router.journal.records import (
+    AlertRaised,
+    ExecutionBooked,
+    OrderAdopted,
+    QuarantineClosed,
+    Severity,
+    TradingState,
+)
+from services.router.journal.store import Entry
 from services.router.routing.policy import AccountPolicy
 from services.router.routing.quarantine_desk import QuarantineDesk
 from services.router.routing.revising import Asked
@@ -188,6 +197,28 @@ async def test_an_adopted_order_brings_its_fills_and_each_counts_once(tmp_path: 
         await asyncio.sleep(30)
         assert [p.qty for p in again.core.books.held("main")] == [-10]
         assert port.sent == []
+
+
+@virtual
+async def test_an_adoption_is_one_commit(tmp_path: Path) -> None:
+    """A death in between would leave an order in the books without its fills."""
+    async with router(tmp_path / "j.db") as running:
+        tell(running)
+        running.alpaca.fill("by-hand", "e-1", "2", "2")
+        await quarantined(running, 2)
+        await running.core.journal.durable()
+        store, batches = running.core.journal._store, []
+        append = store.append
+
+        def note(entries: Sequence[Entry], epoch: int) -> None:
+            batches.append([type(codec.decode(entry.data)[2]) for entry in entries])
+            append(entries, epoch)
+
+        store.append = note  # type: ignore[method-assign]
+        await adopt(running)
+        await running.core.journal.durable()
+        kinds = [OrderAdopted, AlertRaised, ExecutionBooked, QuarantineClosed, QuarantineClosed]
+        assert batches[0] == kinds
 
 
 @virtual
