@@ -56,7 +56,7 @@ async def test_what_is_traded_by_hand_waits_and_is_adopted_with_its_fill(trio: T
         placed = await trio.venue.place_by_hand("AAPL", "buy", "5", "220")
         venue_order_id = placed["venue_order_id"]
         await trio.venue.fill(venue_order_id, "5", "220")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(alerts) < 2:
                 what = (await heard.get()).what
                 alerts += [what] if isinstance(what, Alert) else []
