@@ -14,6 +14,7 @@ from tandem_client import (
     OrderSpec,
     OutcomeUnknown,
     TandemClient,
+    Unreachable,
     WatchOptions,
 )
 from tandem_client.connection import target_of
@@ -119,6 +120,35 @@ async def test_a_server_that_stands_still_is_left_for_the_other(
         for _ in range(3):
             await client.submit(spec)
     assert spec.client_order_id in other.broker.orders
+
+
+async def test_calls_that_time_out_together_do_not_cancel_the_ones_beside_them(
+    freezing: Freezing, other: SmallServer, spec: OrderSpec
+) -> None:
+    addresses = f"{await freezing.start()},{other.address}"
+    async with TandemClient(addresses, account_id="main") as client:
+        await client.status()
+        freezing.freeze()
+        deadlines_s = (0.3, 0.3, 1.5)
+        calls = (client.submit(spec, deadline_s=deadline_s) for deadline_s in deadlines_s)
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(end) for end in ended] == [OutcomeUnknown] * 3
+
+
+async def test_a_call_on_a_channel_that_was_given_up_ends_with_an_error_of_ours(
+    freezing: Freezing, spec: OrderSpec
+) -> None:
+    addresses = f"{await freezing.start()},127.0.0.1:1"
+    async with TandemClient(addresses, account_id="main", connect_timeout_s=30.0) as client:
+        await client.status()
+        freezing.freeze()
+        under_way = asyncio.ensure_future(client.submit(spec, deadline_s=30.0))
+        reading = asyncio.ensure_future(client.status())
+        await asyncio.sleep(0)
+    with pytest.raises(OutcomeUnknown, match="given up"):
+        await under_way
+    with pytest.raises(Unreachable):
+        await reading
 
 
 async def test_a_watch_leaves_a_server_that_stands_still(

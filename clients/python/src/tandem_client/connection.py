@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import grpc
 
-from tandem_client.errors import InvalidRequest, TandemError, Unreachable
+from tandem_client.errors import InvalidRequest, OutcomeUnknown, TandemError, Unreachable
 from tandem_client.reasons import Effect
 from tandem_client.tracing import Traceparent, trace_metadata
 from tandem_client.wire.failures import from_rpc_error
@@ -89,9 +89,15 @@ class Connection:
             self._stubs[make] = make(self._channel)
         return self._stubs[make]
 
-    async def give_up_on_silent(self) -> None:
-        """With several addresses: look anew for the one that leads. Calls under way go on."""
-        if "," not in self.address:
+    @property
+    def channel(self) -> grpc.aio.Channel:
+        """The present channel."""
+        return self._channel
+
+    async def give_up_on_silent(self, channel: grpc.aio.Channel) -> None:
+        """With several addresses: look anew for the one that leads. Calls under way go on, until
+        the next one is given up as well. A channel that was left already is not left again."""
+        if "," not in self.address or channel is not self._channel:
             return
         before, self._left = self._left, self._channel
         self._channel = grpc.aio.insecure_channel(self._target, options=_OPTIONS)
@@ -156,15 +162,22 @@ class Connection:
     ) -> Any:
         loop = asyncio.get_running_loop()
         until = loop.time() + (self._deadline_s if deadline_s is None else deadline_s)
-        metadata = trace_metadata(self._traceparent)
+        metadata, channel = trace_metadata(self._traceparent), self._channel
         await self.connected(until)
         try:
             left_s = max(until - loop.time(), 0.001)
             return await method(request, timeout=left_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                await self.give_up_on_silent()
+                await self.give_up_on_silent(channel)
             raise self.failure(error, asked, mutation=mutation) from error
+        except asyncio.CancelledError:
+            if is_canceled():
+                raise
+            text = f"{asked}: its connection was given up"
+            if mutation:
+                raise OutcomeUnknown(f"{text} (it may have happened)") from None
+            raise Unreachable(text) from None
 
     def failure(self, error: grpc.aio.AioRpcError, asked: str, *, mutation: bool) -> TandemError:
         """Make our error of a failed call at this address."""
@@ -190,3 +203,9 @@ def target_of(address: str) -> str:
     if len(kinds) != 1 or not all(part.rpartition(":")[2].isdecimal() for part in parts):
         raise InvalidRequest.unsent("address", "several must be IP addresses with ports")
     return f"ipv{kinds.pop()}:{','.join(parts)}"
+
+
+def is_canceled() -> bool:
+    """Whether this task itself is: gRPC raises the same for a call whose channel was closed."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import grpc
 
-from tandem_client.connection import Connection
+from tandem_client.connection import Connection, is_canceled
 from tandem_client.errors import TandemError, Unreachable
 from tandem_client.events import Event, Heartbeat
 from tandem_client.pb import broker_service_pb2
@@ -103,6 +103,7 @@ class Watch:
     async def _one_stream(self) -> AsyncGenerator[Event, None]:
         loop = asyncio.get_running_loop()
         await self._connection.connected(self._last_sign + self._options.give_up_s)
+        channel = self._connection.channel
         call = self._connection.stub(BrokerServiceStub).WatchEvents(self._request())
         try:
             while True:
@@ -113,8 +114,12 @@ class Watch:
                 self._attempts, self._last_sign = 1, loop.time()
                 yield read_event(response.event)
         except TimeoutError:
-            await self._connection.give_up_on_silent()
+            await self._connection.give_up_on_silent(channel)
             raise Unreachable(f"{self._connection.address}: the stream fell silent") from None
+        except asyncio.CancelledError:
+            if is_canceled():
+                raise
+            raise Unreachable(f"{self._connection.address}: the stream was given up") from None
         finally:
             call.cancel()
 
