@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from services.common.domain.errors import InvalidRequest, NotFound, Reason, Refused
-from services.common.domain.executions import ExecSource, Side
+from services.common.domain.executions import ExecSource, ExecType, Side
 from services.common.domain.order_status import TERMINAL, OrderStatus, Signal
 from services.common.domain.order_terms import OrderChange, OrderClass, PositionIntent
 from services.common.domain.reports import LookupResult, OrderReport
@@ -197,6 +197,23 @@ async def test_an_adopted_order_brings_its_fills_and_each_counts_once(tmp_path: 
         await asyncio.sleep(30)
         assert [p.qty for p in again.core.books.held("main")] == [-10]
         assert port.sent == []
+
+
+@virtual
+async def test_what_was_taken_back_before_the_adoption_does_not_count(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        tell(running)
+        for exec_id, qty, cum in (("e-1", "4", "4"), ("e-2", "2", "6")):
+            running.alpaca.fill("by-hand", exec_id, qty, cum)
+        bust = replace(
+            running.alpaca.fills[0], exec_id="b-1", exec_type=ExecType.BUST, exec_ref_id="e-1"
+        )
+        running.alpaca.news.put_nowait(bust)
+        await quarantined(running, 4)
+        await adopt(running)
+        assert running.order(ADOPTED).order.cum_qty == 2
+        assert [p.qty for p in running.core.books.held("main")] == [-2]
+        assert not list(running.core.books.quarantine.open())
 
 
 @virtual
