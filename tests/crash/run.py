@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -59,6 +60,13 @@ async def run_schedule(schedule: Schedule, stand: Stand) -> Outcome:
         outcome.verdict = await _settle(schedule, stand, trader)
     except TimeoutError:
         outcome.findings.append("[broken] the stand was not ready for orders in time")
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # Nobody has canceled us: somebody's call has raised what was not its own.
+        note(traceback.format_exc())
+        outcome.findings.append("[broken] a call ended as if it had been canceled")
     outcome.hit, outcome.missed = acting.hit, acting.missed
     outcome.wanted = wanted_of(trader)
     outcome.findings += [str(finding) for finding in outcome.verdict.findings]
