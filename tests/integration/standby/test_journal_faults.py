@@ -69,6 +69,7 @@ async def _serving(routers: tuple[Router, ...]) -> list[bool]:
     return [await router.serves() for router in routers]
 
 
+@pytest.mark.slow
 async def test_a_router_whose_server_is_restarted_stops_and_the_standby_goes_on(
     postgres: PostgresServer, journal_dsn: str, tmp_path: Path
 ) -> None:
