@@ -132,12 +132,16 @@ class Pair:
 
 @asynccontextmanager
 async def pair(folder: Path, **journal: str) -> AsyncIterator[Pair]:
-    """Two routers, not started yet, on the journal that `journal` names; ended at the end."""
+    """Two routers, not started yet, on the journal that `journal` names; ended at the end.
+
+    `journal` are settings of both that go before those of all pairs.
+    """
     adapter = f"127.0.0.1:{free_port()}"
     venue = {"name": "fake", "address": adapter, "account_tag": "t1"}
     settings = {
         "TANDEM_ROUTER_ACCOUNTS": json.dumps([{"account_id": ACCOUNT, "venues": [venue]}]),
         "TANDEM_ROUTER_STANDBY": "true",
+        "TANDEM_ROUTER_LEASE_S": "10",  # no leader is to lose it because the machine is slow
         **journal,
     }
     pool = BlockingPool(1, slot_wait_s=5.0, name="test")

@@ -36,7 +36,8 @@ async def routers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 @pytest.fixture
 async def on_postgres(journal_dsn: str, tmp_path: Path) -> AsyncIterator[Pair]:
-    async with pair(tmp_path, TANDEM_JOURNAL_DSN=journal_dsn) as made:
+    settings = {"TANDEM_JOURNAL_DSN": journal_dsn, "TANDEM_ROUTER_LEASE_S": "3"}
+    async with pair(tmp_path, **settings) as made:
         yield made
 
 
