@@ -78,7 +78,6 @@ async def start(lifecycle: Lifecycle) -> None:
         read_blocking=reading_runner(lifecycle, settings, place.store.path),
         snapshots=_snapshots(settings),
     )
-    core.restore()
     opened.append(core)
     observed.on_read(core.tell_meters)
     # What waits for its send is not sent any more; what is out gets `finish_s` to be answered.
@@ -89,6 +88,7 @@ async def start(lifecycle: Lifecycle) -> None:
         await serving.operations()
     follow = partial(_follow, core, committing)
     try:
+        core.restore()
         if settings.standby:
             await leadership.wait(follow)
         else:
