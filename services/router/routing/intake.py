@@ -84,6 +84,10 @@ class Intake:
                 return
             if report.status not in PLAINLY_WORKING:
                 return
+        if not fresh and _is_older_word(entry, placement_id, report):
+            self._to_look_up.add(placement_id)
+            self._on_attention()
+            return
         signaled = PlacementSignaled(
             placement_id,
             report.signal,
@@ -277,6 +281,21 @@ class Intake:
 def _is_revision(entry: OrderEntry, placement_id: str) -> bool:
     placement = entry.order.placement(placement_id)
     return placement is not None and bool(placement.replaces)
+
+
+def _is_older_word(entry: OrderEntry, placement_id: str, report: OrderReport) -> bool:
+    """Whether it can be what was true before, told late: that a change was asked of an order which
+    the venue has rejected since, or the quantity that a revision has changed. A look-up tells."""
+    placement = entry.order.placement(placement_id)
+    if placement is None:
+        return False
+    if placement.status is OrderStatus.REJECTED:
+        return report.status in WORKING - PLAINLY_WORKING
+    old = entry.order.placement(placement.replaces)
+    if old is None or report.order_qty is None:
+        return False
+    asked_qty = entry.order.terms_of(placement).order_qty
+    return report.order_qty == old.order_qty and report.order_qty > asked_qty
 
 
 def _check_terms(report: OrderReport, entry: OrderEntry, placement_id: str) -> None:
