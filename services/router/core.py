@@ -171,10 +171,19 @@ class RouterCore:
         self.broker = BrokerServicer(  # type: ignore[abstract] # not_served adds the rest
             self.desk, self.books, self.journal, self.watching, clock, settings.version
         )
-        reads = JournalReads(store, self._read_blocking)
-        quarantine = QuarantineDesk(self.books, self.intake, self.accounts, clock.now)
-        self.operations = OperationsServicer(  # type: ignore[abstract] # not_served adds the rest
-            self.desk, self.books, self.journal, reads, quarantine, clock, settings.version
+        self.operations = self._operations()
+
+    def _operations(self) -> OperationsServicer:
+        reads = JournalReads(self._store, self._read_blocking)
+        quarantine = QuarantineDesk(self.books, self.intake, self.accounts, self._clock.now)
+        return OperationsServicer(  # type: ignore[abstract] # not_served adds the rest
+            self.desk,
+            self.books,
+            self.journal,
+            reads,
+            quarantine,
+            self._clock,
+            self._settings.version,
         )
 
     def _link(self, account: AccountWiring, venue: VenueWiring, clock: Clock) -> VenueLink:
