@@ -56,7 +56,10 @@ class QuarantineBook(Mapping[str, QuarantineEntry]):
         return (e for e in entries if account_id in ("", e.record.account_id))
 
     def of_order(self, account_id: str, venue: str, venue_order_id: str) -> list[QuarantineEntry]:
-        """All that was said of one of the venue's orders, closed or not, oldest first."""
+        """All that was said of one of the venue's orders, closed or not, oldest first. What was
+        said without an id is said of no order."""
+        if not venue_order_id:
+            return []
         ids = self._by_order.get((account_id, venue, venue_order_id), ())
         return [self._entries[quarantine_id] for quarantine_id in ids]
 

@@ -136,6 +136,8 @@ class QuarantineDesk:
         reports = [report for report in known if report is not None]
         if reports:
             return reports[-1]
+        if not execution.venue_order_id:
+            raise Refused(Reason.NOT_PERMITTED, "the venue shows no id of its order")
         account = self._accounts.get(execution.account_id)
         link = None if account is None else account.link(execution.venue)
         if link is None or not link.is_fenced:

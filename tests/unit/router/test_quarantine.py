@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from services.common.domain.reports import LookupResult, OrderReport
 from services.router.journal.records import (
     Severity,
 )
-from tests.unit.domain.orders import spec
+from services.router.routing.adopting import own_order
+from tests.unit.domain.orders import NOW, execution, spec
 from tests.unit.router.harness import Running, router, until, virtual
 from tests.unit.router.scripted_port import ScriptedPort
 from tests.unit.router.strangers import (
@@ -54,6 +56,22 @@ async def test_a_stranger_is_told_once_and_shown_as_it_stands(tmp_path: Path) ->
         assert running.kinds() == ["EXTERNAL_ORDER"]
         assert list(running.core.books.quarantine) == [ID]
         assert len(list(running.core.books.quarantine.open("main"))) == 1
+
+
+@virtual
+async def test_what_is_told_without_an_id_belongs_to_no_order(tmp_path: Path) -> None:
+    async with router(tmp_path / "j.db") as running:
+        for number in ("1", "2"):
+            nameless = execution(f"e-{number}", client_id="by-hand", venue_order_id="")
+            running.core.intake.take_execution(replace(nameless, cum_qty=None))
+        assert running.kinds() == ["QUARANTINED", "QUARANTINED"]
+        for quarantine_id in list(running.core.books.quarantine):
+            with pytest.raises(Refused, match="no id"):
+                await adopt(running, quarantine_id)
+        lost = found(client_id="lost~al~1.0", venue_order_id="")
+        running.core.intake.adopt(own_order(lost, at=NOW, reason="restored", actor="tandem"))
+        assert running.order("lost").order.cum_qty == 0
+        assert len(list(running.core.books.quarantine.open())) == 2
 
 
 @virtual
