@@ -55,12 +55,14 @@ def _execution(execution: Execution) -> dict[str, Any]:
     }
 
 
-async def read_ledgers(stand: Stand) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The ledgers with all entries, and the venues' clocks; see `tests.oracle.judgement`."""
+async def read_ledgers(
+    stand: Stand, *, with_entries: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The ledgers, and the venues' clocks; see `tests.oracle.judgement`."""
     ledgers, clocks = {}, {}
     for role, control in stand.controls.items():
         began = time.time()
-        ledger = await control.call("GET", "/ledger?entries=1")
+        ledger = await control.call("GET", f"/ledger?entries={with_entries:d}")
         took_s = time.time() - began
         now_s = datetime.fromisoformat(ledger["now"]).timestamp()
         venue = VENUES[role]
@@ -72,8 +74,11 @@ async def read_ledgers(stand: Stand) -> tuple[dict[str, Any], dict[str, Any]]:
     return ledgers, clocks
 
 
-async def judge_stand(stand: Stand, wanted: list[dict[str, Any]], within: str) -> Verdict:
-    """The oracle's verdict as things stand now. Books first: what comes after is in neither."""
-    books = await read_books(stand.client)
-    ledgers, clocks = await read_ledgers(stand)
+async def judge_stand(
+    stand: Stand, wanted: list[dict[str, Any]], within: str, *, with_entries: bool = True
+) -> Verdict:
+    """The oracle's verdict as things stand now; with entries on all that was before, too. Books
+    first: what comes after is in neither. Raises TandemError."""
+    books = await read_books(stand.reader)
+    ledgers, clocks = await read_ledgers(stand, with_entries=with_entries)
     return await asyncio.to_thread(judge, ledgers, wanted, books, clocks=clocks, within=within)

@@ -32,6 +32,7 @@ BROKERS: Final = {"alpaca": ALPACA, "ib": IB}
 READY_S: Final = 60.0
 _POLL_S: Final = 0.02
 _CALL_S: Final = 1.5
+_READ_S: Final = 10.0
 _END_S: Final = 15.0
 _RESIGNED: Final = 1
 _APART_S: Final = 0.5
@@ -111,6 +112,7 @@ class Stand:
         self.client = TandemClient(
             address, account_id=ACCOUNT, deadline_s=_CALL_S, connect_timeout_s=_CALL_S
         )
+        self.reader = TandemClient(address, account_id=ACCOUNT, deadline_s=_READ_S)
         self.watcher = Watcher(address)
 
     @classmethod
@@ -119,7 +121,8 @@ class Stand:
         """All of them up and open for orders; all of them ended after it."""
         stand = cls(folder, nursery, dsn)
         async with AsyncExitStack() as owned:
-            owned.push_async_callback(stand.client.close)
+            for client in (stand.client, stand.reader):
+                owned.push_async_callback(client.close)
             for simulator in stand.simulators:
                 owned.push_async_callback(simulator.end)
                 simulator.begin()
