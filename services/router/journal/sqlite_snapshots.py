@@ -62,8 +62,7 @@ class SqliteSnapshots:
         made = apsw.Connection(str(self._path), vfs=vfs)
         made.set_busy_timeout(_BUSY_TIMEOUT_MS)
         made.pragma("journal_mode", "wal")
-        # A snapshot that a crash takes back is one of before.
-        made.pragma("synchronous", "NORMAL")
+        made.pragma("synchronous", "FULL")
         return made
 
     @property

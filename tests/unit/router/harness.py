@@ -96,11 +96,6 @@ async def router(
     stops: list[str] = []
     owners = [TaskOwner(name, lambda *_: None) for name in ("journal", "orders", "links")]
     journal_tasks, order_tasks, link_tasks = owners
-
-    async def run_blocking(call: Callable[[], None]) -> None:
-        await asyncio.sleep(0.001)  # the disk takes its time
-        call()
-
     store = SqliteJournal(path, vfs=vfs)
     wiring = [VenueWiring(name, TAGS[name], port) for name, port in ports.items()]
     core = RouterCore(
@@ -111,7 +106,7 @@ async def router(
         store,
         clock=clock,
         rng=random.Random(1),
-        run_blocking=run_blocking,
+        run_blocking=_at_the_disks_pace,
         order_tasks=order_tasks,
         stop=stops.append,
         snapshots=snapshot_store,
@@ -132,9 +127,13 @@ async def router(
         if not crash:
             core.journal.close()
         await journal_tasks.close(finish_s=0.0 if crash else 5.0)
-        if not crash:
-            core.close()
+        core.close()
         store.close()
+
+
+async def _at_the_disks_pace(call: Callable[[], None]) -> None:
+    await asyncio.sleep(0.001)  # the disk takes its time
+    call()
 
 
 def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
