@@ -16,6 +16,7 @@ from tests.oracle import finding as oracle
 from tests.oracle.judgement import judge
 from tests.simulation.adapter_process import ACCOUNT_ID, SETTLING_S
 from tests.simulation.catalogue import kind_name
+from tests.simulation.checkers.crossing import check_crossing
 from tests.simulation.checkers.finding import Finding, Kind
 from tests.simulation.checkers.foreign import mark_foreign
 from tests.simulation.checkers.in_place import as_there, check_chains, revised_in_place
@@ -93,7 +94,8 @@ class Judging:
             return
         self._records = records_of(list(router.journal_store.entries()))
         late = list(self._late())
-        self._ask_the_oracle(router, ledgers, {one.client_order_id for one in late})
+        self._ask_the_oracle(router, ledgers, self._excused(late))
+        outcome.findings += check_crossing(ledgers, self._following.is_exit, self._excused(late))
         self._check_late(router, late)
         self._count_unsent(router)
         self._check_books(router, ledgers)
@@ -120,11 +122,10 @@ class Judging:
         )
 
     def _ask_the_oracle(
-        self, router: RouterProcess, ledgers: dict[str, Any], late: set[str]
+        self, router: RouterProcess, ledgers: dict[str, Any], excused: set[str]
     ) -> None:
         """Duplicates and losses by the ledgers' word, from a program that knows nothing of ours."""
         outcome = self._outcome
-        excused = {*self._following.exposure.venue_faults, *late}
         verdict = judge(ledgers, self._wanted(), _books_of(router), excused=excused)
         outcome.duplicates = verdict.count(oracle.Kind.DUPLICATE)
         outcome.losses = verdict.count(oracle.Kind.LOSS)
@@ -134,6 +135,10 @@ class Judging:
             for finding in verdict.findings
             if finding.kind is not oracle.Kind.LATE
         ]
+
+    def _excused(self, late: list[LateAcceptance]) -> set[str]:
+        """Orders with which a venue has broken its own word."""
+        return {*self._following.exposure.venue_faults, *(one.client_order_id for one in late)}
 
     def _wanted(self) -> list[dict[str, Any]]:
         """What the trader has asked for, and whether it was shown an order for it."""

@@ -12,7 +12,7 @@ class PlannedOrder:
     `closes` names the entry that an exit closes: it is sent once that has filled. `cancel_at_s`
     is 0 for none. `again_at_s` are the times at which the same order is sent once more. At
     `replace_at_s`, if not 0, other terms are asked for: `replace_limit`, and `replace_qty` if that
-    is not 0.
+    is not 0. Only the venue `pin` may get it, if that is set.
     """
 
     client_order_id: str
@@ -29,6 +29,7 @@ class PlannedOrder:
     replace_at_s: float = 0.0
     replace_limit: str = ""
     replace_qty: int = 0
+    pin: str = ""
 
     @property
     def asked_qty(self) -> int:

@@ -149,6 +149,7 @@ def spec_of(order: PlannedOrder) -> OrderSpec:
         time_in_force=TimeInForce.DAY,
         limit_price=Decimal(order.limit) if order.limit else None,
         position_intent=PositionIntent[order.intent] if order.intent else None,
+        venue_pin=order.pin,
     )
 
 
