@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.simulation.checkers.finding import Finding, Kind
+from tests.simulation.evidence import known_of
 from tests.simulation.faults.kinds import heal, strike
 from tests.simulation.faults.strike import Strike
 from tests.simulation.following import Following
@@ -20,9 +21,13 @@ from tests.simulation.quiet import Quiet
 from tests.simulation.trader import Trader
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.simulation.watcher import Watcher
-from tests.simulation.world import World
+from tests.simulation.world import ROUTER, World
 
 _SETTLE_MAX_S: Final = 300.0
+_SLEEPS_S: Final = 60.0
+_AWAKE_S: Final = 30.0
+_LOOKS_AGAIN_EVERY: Final = 5
+"""Of so many schedules one is looked at twice, which takes a third longer."""
 _AT_THE_VENUE: Final = frozenset({BOUNDARIES[TAKEN], BOUNDARIES[FILLED]})
 _NOBODYS: Final = ("net.cut_trader", "net.partition_trader", "operator.", "market.")
 """Faults that are at no venue: any order may be hit."""
@@ -60,6 +65,9 @@ class Acting:
         self._outcome.faults.update(made.kind for made in self._strikes if made.has_struck)
         await trading
         await self._quiet()
+        await self._let_late_ones_land()
+        if schedule.seed % _LOOKS_AGAIN_EVERY == 0:
+            await self._look_again()
         Judging(schedule, world, following, trader, watcher, self._outcome, self._folder).judge()
 
     def _start(self, trader: Trader, watcher: Watcher) -> asyncio.Task[None]:
@@ -152,6 +160,34 @@ class Acting:
             await asyncio.sleep(1.0)
         text = f"not quiet {_SETTLE_MAX_S:g} s after the last fault"
         self._outcome.findings.append(Finding(Kind.UNFINISHED, text, self._loop.time()))
+
+    async def _let_late_ones_land(self) -> None:
+        """Wait for orders that are under way for long; our machines sleep through most of it."""
+        for made in sorted(self._laid, key=lambda one: one.lands_at_s or 0.0):
+            if made.lands_at_s is None:
+                continue
+            left_s = made.lands_at_s - self._loop.time()
+            if left_s > _SLEEPS_S:
+                self._tell(f"all sleep for {left_s - _AWAKE_S:.0f} s")
+                for node in self._world.nodes.values():
+                    node.sleep(left_s - _AWAKE_S)
+            await self._until(made.lands_at_s + 1.0)
+            await self._quiet()
+
+    async def _look_again(self) -> None:
+        """Cut all connections of router and adapters: everything is looked up and read once more,
+        and what is known of orders is as before."""
+        world, router = self._world, self._world.router.process
+        before = None if router is None else known_of(router.core.books)
+        for venue, node in world.adapters.items():
+            world.network.cut(node.name, venue)
+            world.network.cut(ROUTER, node.name)
+            world.venues[venue].simulated.control.disconnect_streams()
+        await self._quiet()
+        after = None if router is None else known_of(router.core.books)
+        for changed in sorted((after or set()) ^ (before or set())):
+            text = f"a second look has changed something: {changed}"
+            self._outcome.findings.append(Finding(Kind.WRONG, text, self._loop.time()))
 
     def _tell(self, text: str) -> None:
         self._outcome.story.append(f"{self._loop.time():9.3f} {text}")

@@ -38,11 +38,20 @@ _ORDERS: Final = ("entry", "exit")
 _SUBMIT: Final = Aim((_BEFORE_JOURNAL,), (_AFTER_SEND,), _ORDERS)
 _REPLACE: Final = Aim((_BEFORE_JOURNAL,), (_AFTER_SEND,), ("replace",))
 _CANCEL: Final = Aim((_BEFORE_JOURNAL,), (_AFTER_SEND,), ("cancel",))
-_EVENT: Final = Aim((_BEFORE_JOURNAL, _AFTER_ACK), (_BEFORE_ACK, _BEFORE_FILL), _ORDERS)
+_EVENT: Final = Aim((_BEFORE_JOURNAL,), (_BEFORE_ACK, _BEFORE_FILL), _ORDERS)
+_STATUS_EVENT: Final = Aim((_BEFORE_JOURNAL,), (_BEFORE_ACK,), _ORDERS)
 _FILL_EVENT: Final = Aim((_BEFORE_JOURNAL,), (_BEFORE_FILL,), _ORDERS)
 _LIVE: Final = Aim((_AFTER_ACK,), (_AFTER_ACK,))
 _ENDED: Final = Aim((_AFTER_ACK,), (_AFTER_ACK,), ("cancel",))
-_READ: Final = Aim((_BEFORE_SEND, _AFTER_SEND, _AFTER_ACK), (_AFTER_SEND, _AFTER_ACK))
+_READ: Final = Aim((_AFTER_ACK,), (_AFTER_ACK,))
+# A router writes its intent, an answer and a fill; an adapter before it sends. Between two writes,
+# or two awaits, much may be passed at once.
+_ROUTER_WRITES: Final = Aim(BOUNDARIES, (_BEFORE_JOURNAL, _AFTER_ACK, _AFTER_FILL))
+_ADAPTER_WRITES: Final = Aim(BOUNDARIES, (_BEFORE_SEND,))
+_ROUTER_AWAITS: Final = Aim(
+    (_BEFORE_JOURNAL, _AFTER_JOURNAL, _BEFORE_SEND), (_BEFORE_JOURNAL, _AFTER_JOURNAL, _AFTER_ACK)
+)
+_ADAPTER_AWAITS: Final = Aim((_AFTER_JOURNAL, _BEFORE_SEND), (_BEFORE_SEND,))
 
 ANYWHERE: Final[Mapping[str, Aim]] = {
     "stream.lose_events": _EVENT,
@@ -64,19 +73,19 @@ ANYWHERE: Final[Mapping[str, Aim]] = {
     "net.partition_venue": _ANY,
     "net.outage": _ANY,
     "crash.router": _ANY,
-    "crash.router_at_await": _ANY,
+    "crash.router_at_await": _ROUTER_AWAITS,
     "crash.router_between_steps": _ANY,
-    "crash.router_in_io": _ANY,
+    "crash.router_in_io": _ROUTER_WRITES,
     "crash.adapter": _ANY,
-    "crash.adapter_at_await": _ANY,
+    "crash.adapter_at_await": _ADAPTER_AWAITS,
     "crash.adapter_between_steps": _ANY,
-    "crash.adapter_in_io": _ANY,
+    "crash.adapter_in_io": _ADAPTER_WRITES,
     "sleep.router": _ANY,
-    "sleep.router_at_await": _ANY,
+    "sleep.router_at_await": _ROUTER_AWAITS,
     "sleep.router_replaced": _ANY,
-    "sleep.router_replaced_at_await": _ANY,
+    "sleep.router_replaced_at_await": _ROUTER_AWAITS,
     "sleep.adapter": _ANY,
-    "sleep.adapter_at_await": _ANY,
+    "sleep.adapter_at_await": _ADAPTER_AWAITS,
     "clock.router_jumps": _ANY,
     "clock.adapter_jumps": _ANY,
     "market.move": _ANY,
@@ -103,11 +112,13 @@ AT: Final[Mapping[str, Mapping[str, Aim]]] = {
         "alpaca.error_before_effect": _SUBMIT,
         "alpaca.too_many_requests": _SUBMIT,
         "alpaca.late_effect": _SUBMIT,
+        "alpaca.late_for_long": _SUBMIT,
         "alpaca.lose_request": _SUBMIT,
         "alpaca.refuse": _SUBMIT,
         "alpaca.spoiled_answer": _SUBMIT,
         "alpaca.spoiled_reads": _READ,
         "alpaca.failing_reads": _READ,
+        "alpaca.stale_reads": _READ,
         "alpaca.lose_cancel_reply": _CANCEL,
         "alpaca.other_exec_ids": _ANY,
         "alpaca.odd_status": _SUBMIT,
@@ -125,7 +136,9 @@ AT: Final[Mapping[str, Mapping[str, Aim]]] = {
         "ib.error_before_effect": _SUBMIT,
         "ib.error_after_effect": _SUBMIT,
         "ib.late_effect": _SUBMIT,
+        "ib.late_for_long": _SUBMIT,
         "ib.slow_reads": _READ,
+        "ib.stale_reads": _READ,
         "ib.failing_reads": _READ,
         "ib.failing_lists": _ANY,
         "ib.link_lost_kept": _ANY,
@@ -142,7 +155,7 @@ AT: Final[Mapping[str, Mapping[str, Aim]]] = {
         "ib.suspend": _LIVE,
         "ib.lose_executions": _FILL_EVENT,
         "ib.lose_commissions": _FILL_EVENT,
-        "ib.lose_statuses": _EVENT,
+        "ib.lose_statuses": _STATUS_EVENT,
         "ib.status_first": _ANY,
     },
 }

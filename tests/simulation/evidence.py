@@ -53,6 +53,14 @@ def standing_of(books: Books) -> Standing:
     )
 
 
+def known_of(books: Books) -> set[str]:
+    """All that the books say of orders, fills and strangers, a line each."""
+    account = account_of(books)
+    lines = [*account.orders, *account.fills, *account.positions, *account.charges]
+    kept = [f"{key}: {entry.record.reason}" for key, entry in books.quarantine.items()]
+    return {*map(repr, lines), *kept}
+
+
 def multipliers_of(books: Books) -> dict[str, int]:
     """Shares per unit of every instrument that was traded."""
     return {

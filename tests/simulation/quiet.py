@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from simulators.control.request_log import RequestEntry
 from tests.simulation.venue_process import VenueProcess
 from tests.simulation.venues.kinds import kind_of
 from tests.simulation.world import World
@@ -57,7 +58,9 @@ class Quiet:
         """When the adapter last asked for what its stream had not told: it lists all orders."""
         for entry in venue.simulated.control.requests(self._logged[name]):
             if not entry.outcome:
-                break  # looked at again when it has ended
+                if _is_read(entry):
+                    break  # looked at again when it has ended
+                continue  # an order that is taken late can be under way for a day
             self._logged[name] = entry.seq
             if kind_of(name).reads_orders(entry):
                 self._note_read(name, entry.arrived_s)
@@ -66,3 +69,7 @@ class Quiet:
         """Keep the first read since the last change."""
         if self._first_read_s[name] <= self._since_s:
             self._first_read_s[name] = at_s
+
+
+def _is_read(entry: RequestEntry) -> bool:
+    return entry.method == "GET" or entry.method.startswith("req")

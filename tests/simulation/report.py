@@ -18,7 +18,7 @@ HITS_MIN: Final = 30
 HITS_OF: Final = 10_000
 RESOLVED_MAX_S: Final = SETTLING_S + 30.0
 """In how many seconds a doubt is to end once its venue answers."""
-_TABLES: Final = ("hits", "faults", "boundaries_passed", "awaits", "venues")
+_TABLES: Final = ("hits", "hits_elsewhere", "faults", "boundaries_passed", "awaits", "venues")
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ class Report:
             "in_doubt_at_end": self.in_doubt_at_end.total(),
             "failed_over": self.failed_over,
             "resolved_s_p99": _percentile(self.resolved_s, 0.99),
-            "hits": _by_name(self.hits),
+            "hits": _by_name({pair: self.hits[pair] for pair in pairs()}),
             "seconds": round(self.seconds, 3),
             "first_seed": min(self.seeds, default=None),
             "last_seed": max(self.seeds, default=None),
@@ -100,11 +100,17 @@ class Report:
                 for kind, count in sorted(self.findings.items(), key=lambda item: item[0].value)
             },
             "failed_seeds": sorted(self.failed),
+            "hits_elsewhere": _by_name(self._hits_elsewhere()),
             "boundaries_passed": _by_name(self.operations),
             "awaits": {f"{w} × {number}": n for (w, number), n in sorted(self.awaits.items())},
             "venues": dict(sorted(self.venues.items())),
             "virtual_s": round(self.virtual_s, 3),
         }
+
+    def _hits_elsewhere(self) -> dict[tuple[str, str], int]:
+        """What was met where it is not aimed at: by what came at any time, or much later."""
+        known = set(pairs())
+        return {pair: count for pair, count in self.hits.items() if pair not in known}
 
     def rarely_hit(self) -> dict[str, int]:
         """Faults at boundaries at which they have struck too seldom for so many schedules."""
@@ -115,7 +121,7 @@ class Report:
         """The same for a terminal: the figures first, then what was hit how often."""
         figures = self.as_json()
         parts = [figures.pop(name) for name in _TABLES]
-        shown = [_table(figures), *map(_table, parts[1:])]  # of the hits those that are too few
+        shown = [_table(figures), *map(_table, parts[2:])]  # of the hits those that are too few
         rare = self.rarely_hit()
         if rare:
             shown.append(f"{len(rare)} rarely hit (under {HITS_MIN} in {HITS_OF} schedules):")

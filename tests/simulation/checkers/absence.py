@@ -6,11 +6,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from simulators.venue.orders import Execution, Order, OrderEvent
 from tests.simulation.checkers.finding import Finding, Kind
 from tests.simulation.checkers.foreign import is_foreign
 from tests.simulation.checkers.in_place import first_of
+
+_LISTED_S: Final = 6 * 3600.0  # and for longer on the same day; a Gateway forgets with the day
 
 
 @dataclass(slots=True)
@@ -84,7 +87,7 @@ class AbsenceChecker:
             placement_id = execution.order.client_order_id
             is_wanted = (
                 venue == told.venue
-                and since_s < told.asked_at_s
+                and told.asked_at_s - _LISTED_S < since_s < told.asked_at_s
                 and told.placement_id in ("", placement_id)
                 and (told.after is None or execution.at >= told.after)
             )

@@ -63,7 +63,7 @@ def _crash_between_steps(s: Strike, name: str) -> None:
         happens()
         node.crash("fault", down_s)
 
-    node.in_steps(s.rng.randint(1, 60), crash)
+    node.in_steps(s.rng.randint(1, 25), crash)
 
 
 def _crash_in_io(s: Strike, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.simulation.faults.strike import Strike
+from tests.simulation.faults.strike import LATE_S, Strike
 
 _POST: Final = {"method": "POST", "path": "/v2/orders"}
 _DELETE: Final = {"method": "DELETE", "path": "/v2/orders/*"}
@@ -61,6 +61,18 @@ def _failing_reads(s: Strike) -> None:
     s.request(_GET, s.rng.randint(2, 20), kind="status", status=status)
 
 
+def _stale_reads(s: Strike) -> None:
+    """Read at once and answered later: by then it may be otherwise."""
+    late_s = s.rng.choice((0.5, 2.0, 4.0))
+    s.request(_GET, s.rng.randint(1, 4), kind="delay", delay_after_s=late_s)
+
+
+def _late_for_long(s: Strike) -> None:
+    """Lost to everybody for minutes, hours or a day, and then taken."""
+    s.lands_after(s.rng.choice(LATE_S))
+    s.order(_POST, kind="delay", delay_before_s=s.late_s)
+
+
 def _other_exec_ids(s: Strike) -> None:
     s.control.set_option("stream_exec_ids", s.rng.choice(("same", "different")))
 
@@ -93,6 +105,8 @@ KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     "alpaca.spoiled_answer": _spoiled_answer,
     "alpaca.spoiled_reads": _spoiled_reads,
     "alpaca.failing_reads": _failing_reads,
+    "alpaca.stale_reads": _stale_reads,
+    "alpaca.late_for_long": _late_for_long,
     "alpaca.lose_cancel_reply": lambda s: s.order(_DELETE, kind="drop_reply", ends=s.ends()),
     "alpaca.lose_replace_reply": lambda s: s.order(_PATCH, kind="drop_reply", ends=s.ends()),
     "alpaca.lose_replace_request": lambda s: s.order(_PATCH, kind="drop_request", ends=s.ends()),

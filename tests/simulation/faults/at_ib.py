@@ -9,7 +9,7 @@ from services.ib_adapter.library import Contract, LibraryClient, Order
 from simulators.ib_gateway.simulated import SimulatedIbGateway
 from simulators.ib_gateway.wire import frame
 from simulators.venue.refusals import NoSuchOrder
-from tests.simulation.faults.strike import Strike
+from tests.simulation.faults.strike import LATE_S, Strike
 from tests.simulation.venue_process import VenueProcess
 from tests.simulation.venues.ib import CLIENT_ID
 
@@ -74,6 +74,18 @@ def echo_change(s: Strike) -> None:
 
 def _slow_reads(s: Strike) -> None:
     s.request(_READ, s.rng.randint(1, 4), kind="delay", delay_before_s=s.rng.choice((0.5, 4.0)))
+
+
+def _stale_reads(s: Strike) -> None:
+    """Read at once and answered later: by then it may be otherwise."""
+    late_s = s.rng.choice((0.5, 2.0, 4.0))
+    s.request(_READ, s.rng.randint(1, 4), kind="delay", delay_after_s=late_s)
+
+
+def _late_for_long(s: Strike) -> None:
+    """Lost to everybody for minutes, hours or a day, and then taken."""
+    s.lands_after(s.rng.choice(LATE_S))
+    s.order(_PLACE, kind="hold_order", delay_before_s=s.late_s)
 
 
 def _failing_reads(s: Strike) -> None:
@@ -239,6 +251,8 @@ KINDS: Final[Mapping[str, Callable[[Strike], None]]] = {
     "ib.error_after_effect": _error_after,
     "ib.late_effect": _late_effect,
     "ib.slow_reads": _slow_reads,
+    "ib.stale_reads": _stale_reads,
+    "ib.late_for_long": _late_for_long,
     "ib.failing_reads": _failing_reads,
     "ib.failing_lists": _failing_lists,
     "ib.link_lost_kept": lambda s: _link_lost(s, 1100, 1102),

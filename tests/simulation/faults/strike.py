@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from simulators.control.control import SimulatorControl
 from simulators.control.faults import Fault
@@ -14,12 +14,16 @@ from tests.simulation.checkers.foreign import is_foreign
 from tests.simulation.planned import PlannedFault
 from tests.simulation.world import World, adapter_of
 
+LATE_S: Final = (60.0, 120.0, 300.0, 3_600.0, 21_600.0, 86_400.0)
+"""How late an order may be taken that is late for long: a minute to a day."""
+
 
 class Strike:
     """One fault about to happen. `on_strike` is called each time that it meets somebody.
 
     What is laid for a request or an event has met nobody yet, nor has what counts steps; `look`
-    tells of the former, from time to time. `await_number` is set if it counts an order's awaits.
+    tells of the former, from time to time. `await_number` is set if it counts an order's awaits,
+    `lands_at_s` if what it has met takes effect then.
     """
 
     def __init__(
@@ -37,6 +41,8 @@ class Strike:
         self.has_happened = True
         self.is_awaited = False
         self.await_number = 0
+        self.late_s = 0.0
+        self.lands_at_s: float | None = None
         self._armed: list[Fault] = []
         self._met = 0
 
@@ -57,7 +63,13 @@ class Strike:
         met = sum(fault.struck for fault in self._armed)
         if met > self._met:
             self._met = met
+            if self.late_s:
+                self.lands_at_s = asyncio.get_running_loop().time() + self.late_s
             self.on_strike(self)
+
+    def lands_after(self, seconds: float) -> None:
+        """What it meets takes effect so much later, when all else has long been well again."""
+        self.late_s = seconds
 
     def awaits(self) -> Callable[[], None]:
         """It has not happened yet; what is to be called when it does."""
@@ -98,14 +110,21 @@ class Strike:
 
     def event(self, kind: str, times: int = 1, event: str = "*") -> None:
         """Add a fault of stream events to the simulator, of the order that it is aimed at."""
+        if event == "*" and self.fault.client_order_id and self.rng.random() < 0.5:
+            event = self._fill_event  # which is never the first
         match = {"event": event} | self._whose()
         self.arm({"place": "event", "match": match, "times": times, "action": {"kind": kind}})
 
     def misreport(self, wrong: str) -> None:
         """Add a false word of a fill to the simulator, of the order that it is aimed at."""
-        name = "execDetails" if kind_name(self.venue) == "ib" else "*fill"
+        match = {"event": self._fill_event} | self._whose()
         action = {"kind": "misreport", "wrong": wrong}
-        self.arm({"place": "event", "match": {"event": name} | self._whose(), "action": action})
+        self.arm({"place": "event", "match": match, "action": action})
+
+    @property
+    def _fill_event(self) -> str:
+        """What the venue calls the event of a fill."""
+        return "execDetails" if kind_name(self.venue) == "ib" else "*fill"
 
     def _whose(self) -> dict[str, str]:
         aimed_at = self.fault.client_order_id
