@@ -117,6 +117,9 @@ class Snapshots:
             except SnapshotUnusable as error:
                 self._failed(view, error)
                 return
+            except Exception:  # noqa: BLE001 - logged; a cache stops nobody
+                self._off()
+                return
             self._saved(view)
 
     async def run(self, durable: Callable[[int], Awaitable[None]]) -> None:
@@ -128,7 +131,12 @@ class Snapshots:
             await self._due.wait()
             self._due.clear()
             while self._views and self._is_due(self._seen_seq):
-                await self._save(self._views[0], durable)
+                try:
+                    await self._save(self._views[0], durable)
+                except JournalError:
+                    raise
+                except Exception:  # noqa: BLE001 - logged; a cache stops nobody
+                    self._off()
 
     async def _save(self, view: BooksView, durable: Callable[[int], Awaitable[None]]) -> None:
         await durable(view.head.seq)
@@ -171,6 +179,12 @@ class Snapshots:
             view.merged_into(self._views[0])
         else:
             view.given_back()
+
+    def _off(self) -> None:
+        """A fault of ours: no more snapshots in this life, and what is in memory stays there."""
+        _log.exception("snapshots_off", path=self._store.path)
+        self._form = ""
+        self._views.clear()
 
     def _damaged(self, error: SnapshotUnusable) -> None:
         """Something that left the memory can't be read any more: the next start reads the journal

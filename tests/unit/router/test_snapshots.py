@@ -328,3 +328,18 @@ def test_a_snapshot_that_can_not_be_written_costs_nothing(
     again.feed()
     assert digest(again.books) == digest(replayed(records))
     again.end()
+
+
+def test_a_fault_in_writing_one_ends_snapshots_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(self: SqliteSnapshots, *given: Any) -> None:
+        raise TypeError("a fault of ours")
+
+    monkeypatch.setattr(SqliteSnapshots, "save", breaks)
+    records = history(6, 60)
+    life = Life(tmp_path, records)
+    life.feed()
+    assert digest(life.books) == digest(replayed(records))
+    assert life.rows.latest() is None
+    life.end()
