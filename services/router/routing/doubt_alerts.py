@@ -16,18 +16,13 @@ def doubt_alerts(order: Order, changed: Order) -> list[Record]:
         ended = was.status is OrderStatus.IN_DOUBT and now.status is not OrderStatus.IN_DOUBT
         if begun:
             text = f"{now.placement_id}: {_why_in_doubt(was, now)}"
-            found.append(_alert("ORDER_IN_DOUBT", Severity.CRITICAL, text, order, now))
+            where = (order.account_id, now.venue, order.client_order_id)
+            found.append(AlertRaised("ORDER_IN_DOUBT", Severity.CRITICAL, text, *where))
         elif ended:
             text = f"{now.placement_id}: {_how_it_ended(now)}"
-            found.append(_alert("DOUBT_ENDED", Severity.INFO, text, order, now))
+            where = (order.account_id, now.venue, order.client_order_id)
+            found.append(AlertRaised("DOUBT_ENDED", Severity.INFO, text, *where))
     return found
-
-
-def _alert(
-    kind: str, severity: Severity, text: str, order: Order, placement: Placement
-) -> AlertRaised:
-    where = (order.account_id, placement.venue, order.client_order_id)
-    return AlertRaised(kind, severity, text, *where)
 
 
 def _why_in_doubt(was: Placement, now: Placement) -> str:
