@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from services.common.domain.errors import Refused
+from services.common.domain.errors import Refused, TandemError
 from services.common.domain.order_status import OrderStatus, Signal
 from services.common.domain.reports import LookupResult
 from tests.unit.domain.orders import spec
