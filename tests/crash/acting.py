@@ -9,7 +9,7 @@ from typing import Final
 
 from tandem_client import TERMINAL, Order, OrderSpec, OrderStatus, Side
 
-from tests.crash.schedule import Schedule, Strike
+from tests.crash.schedule import VENUES, Schedule, Strike
 from tests.crash.stand import BROKERS, Stand
 from tests.crash.trader import ASK, BID, Trader
 from tests.crash.traps import Trap, is_sprung, set_trap, take_away
@@ -37,10 +37,10 @@ class Acting:
         """Return when everything was asked for, and canceled."""
         await self._open_market()
         await self.stand.ready()
-        first = self.schedule.strikes[0]
-        entry = self._id("entry")
-        await self.trader.submit(self.trader.spec(entry, Side.BUY, ENTRY_QTY, first.venue))
-        await self.trader.until(entry, lambda order: order.ended)
+        for adapter, venue in VENUES.items():  # something is held everywhere, to be sold
+            entry = self._id(f"entry-{adapter}")
+            await self.trader.submit(self.trader.spec(entry, Side.BUY, ENTRY_QTY, venue))
+            await self.trader.until(entry, lambda order: order.ended)
         for strike in self.schedule.strikes:
             await self._strike(strike)
         await self.stand.ready()
@@ -134,6 +134,8 @@ class Acting:
     async def _submit(self, strike: Strike) -> bool:
         side, qty = (Side.SELL, 2) if strike.is_exit else (Side.BUY, 5)
         spec = self.trader.spec(strike.client_order_id, side, qty, strike.venue)
+        if strike.is_exit:
+            spec = replace(spec, venue_pin=strike.venue, venue_preference="")
         return await self._with_traps(strike, self.trader.submit(spec), self._trap_of(strike))
 
     async def _replace(self, strike: Strike) -> bool:

@@ -42,8 +42,8 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What is acted: an entry that fills, the strikes one after the other, each with an order of
-    its own and others beside it, then everything is canceled. `symbol` is its own."""
+    """What is acted: entries that fill, the strikes one after the other, each with an order of its
+    own and others beside it, then everything is canceled. `symbol` is its own."""
 
     seed: int
     symbol: str
