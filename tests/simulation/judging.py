@@ -236,7 +236,7 @@ class Judging:
         for node in self._world.nodes.values():
             for why in node.exits:
                 if why != "fault":
-                    self._tell(f"{node.name} ended: {why.replace(str(self._folder), '')}")
+                    self._tell(f"{node.name} ended: {self._without_folder(why)}")
         for node in self._world.adapters.values():
             outcome.findings += [
                 Finding(Kind.NOISE, f"{node.name} ended by itself: {why}")
@@ -250,12 +250,13 @@ class Judging:
             made.update(msgspec.json.encode(venue.simulated.control.requests()))
         entries = list(router.journal_store.entries())
         made.update(journal_digest(entries, router.core.books).encode())
-        made.update(repr(self._trader.answers).encode())
+        made.update(self._without_folder(repr(self._trader.answers)).encode())
         self._outcome.digest = made.hexdigest()
 
     def _narrate(self, router: RouterProcess) -> None:
         for at_s, client_order_id, answer in self._trader.answers:
-            self._outcome.story.append(f"{at_s:9.3f} {client_order_id}: {answer}")
+            told = self._without_folder(answer)
+            self._outcome.story.append(f"{at_s:9.3f} {client_order_id}: {told}")
         self._outcome.story.sort()
         for (_, client_order_id), entry in router.core.books.orders.items():
             order = entry.order
@@ -264,6 +265,10 @@ class Judging:
                 f"   at end {client_order_id}: {order.status.value}, {order.cum_qty} of "
                 f"{order.spec.order_qty} filled [{placed}]"
             )
+
+    def _without_folder(self, text: str) -> str:
+        """Where a run's files are is another place each time."""
+        return text.replace(str(self._folder), "")
 
     def _tell(self, text: str) -> None:
         self._outcome.story.append(f"{'':9} {text}")
