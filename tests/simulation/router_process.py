@@ -16,7 +16,13 @@ from services.common.contract.pb import (
 )
 from services.common.contract.status import translate
 from services.common.domain.executions import Execution
-from services.common.domain.reports import Lookup, LookupResult, OrderReport
+from services.common.domain.reports import (
+    FenceOutcome,
+    FenceProof,
+    Lookup,
+    LookupResult,
+    OrderReport,
+)
 from services.common.runtime.clock import Clock
 from services.common.runtime.interceptors import client_interceptors, server_interceptors
 from services.common.runtime.tasks import TaskOwner
@@ -24,6 +30,7 @@ from services.router.core import AccountWiring, CoreSettings, RouterCore, VenueW
 from services.router.journal.sqlite import SqliteJournal
 from services.router.routing.care import CareSettings
 from services.router.routing.link import LinkSettings
+from services.router.routing.venue import Claim
 from services.router.routing.venue_client import ClientSettings, VenueClient
 from tests.simulation.adapter_process import ACCOUNT_ID
 from tests.simulation.checkers.absence import Listing
@@ -174,6 +181,15 @@ class _WatchedClient(VenueClient):
         if found.lookup is Lookup.ABSENT:
             self._wiring.told_absent(self._name, placement_id, asked_at_s)
         return found
+
+    async def fence_order(
+        self, placement_id: str, attempted_at: datetime, session_id: str, claim: Claim
+    ) -> FenceProof:
+        asked_at_s = asyncio.get_running_loop().time()
+        proof = await super().fence_order(placement_id, attempted_at, session_id, claim)
+        if proof.outcome is FenceOutcome.FENCED:
+            self._wiring.told_absent(self._name, placement_id, asked_at_s)
+        return proof
 
     async def open_orders(self) -> Sequence[OrderReport]:
         asked_at_s = asyncio.get_running_loop().time()
