@@ -24,7 +24,7 @@ _LIKELY = {
     "orphans_taken_for_not_sent": [8],
     "standing_cancels_forgotten": [0],
     "gate_ignored": [8],
-    "late_fills_dropped": [2],
+    "late_fills_dropped": [215],
     "ib_send_log_not_synced": [4],
     "ib_sent_again_without_an_answer": [21],
     "ib_local_status_believed": [24],
