@@ -28,6 +28,7 @@ _USER: Final = "postgres"
 _NOBODY: Final = 65534
 _WAIT_S: Final = 60.0
 _POLL_S: Final = 0.02
+_STARTS_MAX: Final = 5
 _PR_SET_PDEATHSIG: Final = 1
 _SETTINGS: Final = {
     "listen_addresses": "",
@@ -102,7 +103,24 @@ class PostgresServer:
         self.until(lambda: wanted(self.execute(f"SHOW {setting}")[0][0]))
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it, and wait until it answers.
+
+        What is called between fork and exec can crash in a process with threads, as this one is
+        once gRPC runs in it: then nothing was started, and it is tried again.
+        """
+        for _ in range(_STARTS_MAX):
+            self._spawn()
+            self.until(lambda: self._has_crashed_before() or self._answers())
+            if not self._has_crashed_before():
+                return
+        raise AssertionError(f"postgres could not be started in {_STARTS_MAX} tries")
+
+    def _has_crashed_before(self) -> bool:
+        """Whether the child ended before it was PostgreSQL."""
+        assert self._process is not None
+        return self._process.poll() in (-signal.SIGSEGV, -signal.SIGABRT)
+
+    def _spawn(self) -> None:
         arguments = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -118,7 +136,6 @@ class PostgresServer:
                 preexec_fn=_end_with_parent(),
                 **_as_nobody(),
             )
-        self.until(self._answers)
 
     def _answers(self) -> bool:
         assert self._process is not None
