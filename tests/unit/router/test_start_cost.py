@@ -62,6 +62,11 @@ class Start:
 
 
 def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    with monkeypatch.context() as patch:  # counted once, however many starts there were before
+        return _start(folder, patch)
+
+
+def _start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     rows: Counter[str] = Counter()
     real = SqliteSnapshots._rows
 
@@ -109,10 +114,11 @@ def test_ten_times_the_history_reads_no_more_at_the_start(
 
 
 @pytest.mark.slow
-def test_ten_times_the_history_takes_nothing_like_ten_times_as_long(
+def test_ten_times_the_history_takes_less_than_one_and_a_half_times_as_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pasts = [past(tmp_path / str(count), count) for count in (1000, 10_000)]
-    short_s, long_s = (min(start(one, monkeypatch).seconds for _ in range(5)) for one in pasts)
-    # What is read is counted above; tenths of seconds on a busy machine tell no more than this.
-    assert long_s < short_s * 3, f"{short_s:.3f} s and {long_s:.3f} s"
+    # By turns, so that both meet the same machine.
+    turns = [[start(one, monkeypatch).seconds for one in pasts] for _ in range(7)]
+    short_s, long_s = (min(seconds) for seconds in zip(*turns, strict=True))
+    assert long_s < short_s * 1.5, f"{short_s:.3f} s and {long_s:.3f} s"
