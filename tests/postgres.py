@@ -7,7 +7,6 @@ folders.
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import itertools
 import os
@@ -28,8 +27,18 @@ _USER: Final = "postgres"
 _NOBODY: Final = 65534
 _WAIT_S: Final = 60.0
 _POLL_S: Final = 0.02
-_STARTS_MAX: Final = 5
-_PR_SET_PDEATHSIG: Final = 1
+# A process of its own becomes the server: what runs between fork and exec in one with the threads
+# of gRPC can crash. It is nobody, as PostgreSQL won't be root, and ends with whoever started it.
+_BECOME: Final = f"""
+import ctypes, os, signal, sys
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid({_NOBODY})
+    os.setuid({_NOBODY})
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 _SETTINGS: Final = {
     "listen_addresses": "",
     "max_connections": "60",
@@ -103,28 +112,12 @@ class PostgresServer:
         self.until(lambda: wanted(self.execute(f"SHOW {setting}")[0][0]))
 
     def start(self) -> None:
-        """Start it, and wait until it answers.
-
-        What is called between fork and exec can crash in a process with threads, as this one is
-        once gRPC runs in it: then nothing was started, and it is tried again.
-        """
-        for _ in range(_STARTS_MAX):
-            self._spawn()
-            self.until(lambda: self._has_crashed_before() or self._answers())
-            if not self._has_crashed_before():
-                return
-        raise AssertionError(f"postgres could not be started in {_STARTS_MAX} tries")
-
-    def _has_crashed_before(self) -> bool:
-        """Whether the child ended before it was PostgreSQL."""
-        assert self._process is not None
-        return self._process.poll() in (-signal.SIGSEGV, -signal.SIGABRT)
-
-    def _spawn(self) -> None:
+        """Start it, and wait until it answers."""
         arguments = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
+                    *(sys.executable, "-I", "-S", "-c", _BECOME),
                     self._binaries / "postgres",
                     *("-D", self._data, f"-cunix_socket_directories={self.folder}"),
                     *arguments,
@@ -133,9 +126,8 @@ class PostgresServer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 process_group=0,
-                preexec_fn=_end_with_parent(),
-                **_as_nobody(),
             )
+        self.until(self._answers)
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -213,11 +205,3 @@ def _as_nobody() -> dict[str, Any]:
     if os.geteuid() != 0:
         return {}
     return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
-
-
-def _end_with_parent() -> Callable[[], None] | None:
-    """On Linux: let the kernel stop the server if this process is gone without having done so."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
